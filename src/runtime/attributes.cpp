@@ -48,8 +48,7 @@ bool is_object_slot(PyObject* descriptor, PyObject* object, bool store) {
   if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return false;
   PyMemberDescrObject* member = reinterpret_cast<PyMemberDescrObject*>(descriptor);
   PyMemberDef* def = member->d_member;
-  constexpr int kType_T_OBJECT = 6;   // _Py_T_OBJECT, deprecated but still in use
-  if (def->type != Py_T_OBJECT_EX && def->type != kType_T_OBJECT) return false;
+  if (def->type != Py_T_OBJECT_EX && def->type != _Py_T_OBJECT) return false;
   if (def->flags & (Py_AUDIT_READ | Py_RELATIVE_OFFSET | (store ? Py_READONLY : 0))) return false;
   return PyObject_TypeCheck(object, member->d_common.d_type) && def->offset == int32_t(def->offset);
 }
@@ -258,13 +257,16 @@ Found load_entry(const AttrEntry& entry, PyObject* object, PyObject* name, PyObj
     case kLookupDict: {
       if (has_inline_values(Py_TYPE(object)) && inline_values(object)->valid) return Found::No;
       PyObject* dict = instance_dict(object);
+      AttrEntry copy = entry;   // comparing keys may run code that changes the cache or the class
+      Py_INCREF(copy.object);
+      int status = 0;
       if (dict) {
         Py_INCREF(dict);
-        int status = PyDict_GetItemRef(dict, name, result);
+        status = PyDict_GetItemRef(dict, name, result);
         Py_DECREF(dict);
-        if (status != 0) return Found::Yes;
       }
-      *result = bind(entry, object, self_out);
+      if (status == 0) *result = bind(copy, object, self_out);
+      Py_DECREF(copy.object);
       return Found::Yes;
     }
   }

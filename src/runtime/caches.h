@@ -26,7 +26,7 @@ struct AttrCache {
 struct GlobalCache {
   int32_t index = -1;         // entry in globals, or in builtins if globals_version is not 0
   uint32_t globals_version = 0;
-  const void* globals_keys = nullptr;
+  uint32_t misses = 0;        // too many: the site stops learning
 };
 
 }  // namespace psyco

@@ -111,6 +111,8 @@ PyObject* psyco_get_yield_from_iter(PyObject* iterable, int64_t code_flags);
 PyObject* psyco_get_awaitable(PyObject* iterable, int64_t where);
 PyObject* psyco_get_aiter(PyObject* object);
 PyObject* psyco_get_anext(PyObject* iterator);
+PyObject* psyco_make_iterator(int64_t kind, PyObject** fields, int64_t count);
+PyObject* psyco_make_method(PyObject* function, PyObject* self);
 
 PyObject* psyco_match_class(PyObject* subject, PyObject* type, PyObject* names,
                             int64_t positional);

@@ -27,7 +27,7 @@
 #include <internal/pycore_tuple.h>
 #include <internal/pycore_typeobject.h>
 #include <internal/pycore_unicodeobject.h>
-#include <opcode_ids.h>
+#include <opcode.h>
 
 #include <cstdint>
 
@@ -133,7 +133,7 @@ inline PyObject* instance_dict(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   if (has_managed_dict(type)) return reinterpret_cast<PyObject*>(managed_dict(object));
   if (type->tp_dictoffset == 0) return nullptr;
-  PyObject** place = _PyObject_ComputedDictPointer(object);
+  PyObject** place = _PyObject_GetDictPtr(object);
   return place ? *place : nullptr;
 }
 inline PyObject* property_getter(PyObject* property) {
