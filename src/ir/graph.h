@@ -146,6 +146,7 @@ struct Block {
   bool loop_head;
   bool cold;                    // laid out last, weighs nothing
   int32_t bci;
+  FrameState* entry_state;      // set on loop preheaders: where a guard hoisted to here may exit to; else null
   ArenaVec<Value*> phis;
   ArenaVec<Value*> values;      // the last one is the terminator (effects Control)
   ArenaVec<Block*> preds;
