@@ -1,0 +1,148 @@
+// What machine code and the runtime agree on: the activation record, the exit records, and the layout
+// of CPython's objects as far as machine code touches them. No Python.h: a port fills TargetLayout.
+//
+// Registers in compiled code
+//   rbx   Activation*           r15   PyThreadState*          rsp   16-byte aligned after `sub rsp, 8`
+//   r11, xmm15  scratch of the emitter, never allocated
+//   all others are allocatable and are lost at every ordinary call. A body is entered by the
+//   enter stub, which saves the C callee-saved registers; bodies save nothing.
+//
+// An activation lives on the thread's Python data stack, beside its frame (so that stack-switching
+// extensions cannot tear it):
+//
+//   | Activation | spill[0..spill_count) | outermost _PyInterpreterFrame (entry kind Call only) | ...
+//   ^ rbx
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace psyco {
+
+struct CompiledCode;
+
+struct Activation {
+  Activation* prev;        // the thread's activations, newest first
+  Activation* next;
+  void* tstate;
+  CompiledCode* code;
+  void* frame;             // outermost _PyInterpreterFrame (Osr: the interpreter's own)
+  void** args;             // entry values, read by Op::Arg (Call: borrowed; Osr: owned, moved out)
+  void* function;          // function object of the outermost frame (borrowed)
+  uint32_t site;           // record of the call-out under way: its stack map; kNoSite if none
+  uint8_t leave;           // non-zero: leave at the next CheckLeave. Set by the runtime only.
+  uint8_t entry_kind;      // ir::EntryKind
+  uint8_t linked;          // inlined frames linked for the call-out under way
+  uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
+  void* linked_frames[8];  // inlined frames, outer to inner, when linked
+  uint64_t save_gpr[16];   // registers at a slow-path call-out or exit, by hardware number
+  double save_xmm[16];
+  int64_t spill[1];        // spill_count slots
+};
+constexpr uint32_t kNoSite = 0xffffffffu;
+constexpr size_t kSpillOffset = offsetof(Activation, spill);
+constexpr int kMaxInlineDepth = 8;
+
+// Where a value is at an exit or call-out.
+struct Location {
+  enum Kind : uint8_t { None, Gpr, Xmm, Spill, Imm, Object } kind = None;
+  uint8_t reg = 0;         // Gpr, Xmm
+  int32_t spill = 0;       // Spill: slot number
+  int64_t imm = 0;         // Imm: the bits; Object: the address of an immortal or owned-by-code object
+};
+
+struct ExitSlot {
+  ir::SlotKind kind = ir::SlotKind::Null;
+  bool owned = false;        // Object: the activation holds one reference (see ir/graph.h)
+  bool nullable = false;
+  bool box_owned = false;    // the same for box
+  Location value;
+  Location box;              // Int/Float: the number's object if it has one; kind None if not
+  int32_t virt = -1;         // Virtual: index into ExitRecord::virtuals
+};
+struct ExitVirtual {
+  ir::VirtualKind kind;
+  std::vector<ExitSlot> fields;
+};
+struct ExitFrame {
+  uint32_t frame_index = 0;  // into CompiledCode::frames
+  int32_t bci = 0;
+  ir::Continuation cont = ir::Continuation::None;
+  ExitSlot function;         // kind Null: the activation's own function
+  std::vector<ExitSlot> locals;
+  std::vector<ExitSlot> stack;
+};
+// Two Object slots with the same location name the same value: an owned one holds ONE reference in all.
+// drops are owned values in no slot, released after the frames are built.
+struct ExitRecord {
+  ir::Reason reason = ir::Reason::None;
+  uint32_t value_id = 0;              // for messages and statistics
+  std::vector<ExitFrame> frames;      // outermost first
+  std::vector<ExitVirtual> virtuals;
+  std::vector<ExitSlot> drops;
+};
+
+struct FrameMeta {
+  const void* code;
+  int32_t nlocals;
+  int32_t nstack;
+};
+
+// One compiled body. Owned by the code cache; alive while any activation names it.
+struct CompiledCode {
+  const uint8_t* entry = nullptr;       // takes Activation* in rbx, PyThreadState* in r15
+  size_t size = 0;
+  uint32_t spill_count = 0;
+  ir::EntryKind entry_kind = ir::EntryKind::Call;
+  std::vector<FrameMeta> frames;
+  std::vector<uint8_t> records;         // encoded; see decode_record
+  std::vector<uint32_t> record_offsets; // by record id
+  std::vector<uint32_t> exit_counts;    // by record id; machine code does not touch them
+  void* owner = nullptr;                // the driver's bookkeeping
+  void* arena = nullptr;                // the code memory's bookkeeping
+};
+ExitRecord decode_record(const CompiledCode& code, uint32_t id);
+
+// Offsets into CPython's objects and addresses of its tables, in bytes. Filled by the port.
+struct TargetLayout {
+  int32_t ob_refcnt = 0, ob_type = 8, ob_size = 16;
+  // A count is immortal if its low 32 bits, taken as int32, are negative (3.13).
+  int32_t long_tag = 16, long_digits = 24;   // lv_tag: digits << 3 | sign (0 +, 1 zero, 2 -); 30-bit digits
+  int32_t float_value = 16;
+  const void* float_type = nullptr;
+  const void* long_type = nullptr;
+  const void* true_object = nullptr;
+  const void* false_object = nullptr;
+  const void* none_object = nullptr;
+  const void* small_ints = nullptr;          // array of int objects from -5 to 256
+  int32_t small_int_size = 32;
+  void* float_free_list = nullptr;           // address of the head pointer; next is in ob_type. Null: call box_float
+  void* float_free_count = nullptr;          // address of its int32 count
+  int32_t ts_eval_breaker = 0;               // in PyThreadState, 64 bits
+  int32_t ts_current_frame = 0;
+  int32_t frame_instr_ptr = 0;               // in _PyInterpreterFrame
+  int32_t code_units = 0;                    // first code unit in PyCodeObject
+};
+
+// Addresses machine code calls, C calling convention.
+struct RuntimeTable {
+  void* helpers[ir::kHelperCount] = {};
+  // Leaves for the interpreter. Registers are in act->save_*. exception: an error is set and happened at
+  // the record's innermost bci. The result is what the body returns to its caller (see runtime/entry).
+  uint64_t (*exit)(Activation* act, uint32_t record, int exception) = nullptr;
+  // Around a call-out from an inlined frame: link the inlined frames of act->site; unlink them again.
+  void (*link_frames)(Activation* act) = nullptr;
+  void (*unlink_frames)(Activation* act) = nullptr;
+  void (*dealloc)(void* object) = nullptr;   // count has reached zero
+  // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does not fit.
+  int (*unbox_big_int)(void* object, int64_t* out) = nullptr;
+  void (*update_float_slot)(void** slot, double value) = nullptr;  // replaces; never fails visibly: reserve
+  void (*update_int_slot)(void** slot, int64_t value) = nullptr;
+};
+
+// Poll compares the eval breaker with this: the version bits expected now. See runtime/poll.
+extern uint64_t g_expected_eval_breaker;
+
+}  // namespace psyco

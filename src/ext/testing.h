@@ -1,0 +1,7 @@
+// Hooks for the project's own tests: psyco._core._test_*. Not an interface.
+#pragma once
+#include "cpython/port.h"
+
+namespace psyco {
+extern PyMethodDef g_test_methods[];
+}
