@@ -8,6 +8,7 @@ is not the expected one, or because the user said PSYCO_DISABLE=1.
 from __future__ import annotations
 
 import os
+import sys
 
 # The type checker's word for "only for me"; importing it from typing would cost 6 ms.
 TYPE_CHECKING = False
@@ -70,6 +71,9 @@ class Off:
     def compile_now(self, func: FunctionType, *args: Any) -> None:
         """Leave *func* plain."""
 
+    def uncount_frames(self, count: int) -> None:
+        """Leave the recursion limit alone."""
+
     def forget(self, func: FunctionType) -> None:
         """There is no code to drop."""
 
@@ -79,13 +83,14 @@ def load() -> tuple[Any, str | None, bool]:
     if os.environ.get("PSYCO_DISABLE", "0") not in ("", "0"):
         return Off("PSYCO_DISABLE is set"), "PSYCO_DISABLE is set", False
     try:
-        import psyco._core
+        import psyco._core  # noqa: F401 (in this form an error names the missing module)
     except ImportError as error:
         return Off(str(error)), f"its compiled part cannot be loaded ({error})", True
-    reason = psyco._core.status()
+    compiled = sys.modules["psyco._core"]
+    reason = compiled.status()
     if reason is not None:
         return Off(reason), reason, True
-    return psyco._core, None, False
+    return compiled, None, False
 
 
 core: Any

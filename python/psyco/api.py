@@ -146,6 +146,7 @@ def bind(target: Any = None, rec: int = DEFAULT_RECURSION) -> Any:
     ...     return 2 * x
     >>> double(21)
     42
+
     """
     rec = _check_rec(rec)
     if target is None:
@@ -227,6 +228,7 @@ def unproxy(target: Any) -> Any:
     ...     return 2 * x
     >>> unproxy(proxy(double)) is double
     True
+
     """
     func = single_function(target, "unproxy")
     entry = _state.proxies.get(id(func))

@@ -108,15 +108,6 @@ def _fresh_main() -> ModuleType:
     return main
 
 
-def _replace_first_path(entry: str | None) -> None:
-    """Put the program's folder where -m put the current one (nowhere under -P)."""
-    if not sys.flags.safe_path:
-        if entry is None:
-            del sys.path[0]
-        else:
-            sys.path[0] = entry
-
-
 def _script_folder(path: str) -> str:
     """What a script's sys.path[0] is: its folder, one symbolic link followed."""
     if os.path.islink(path):
@@ -133,15 +124,11 @@ def _importable(path: str) -> bool:
             start = file.read(2)
     except OSError:
         return False
-    if start == b"PK":
-        import zipfile
+    if start not in (b"PK", b"#!"):  # what zipapp makes begins with a line for the shell
+        return False
+    import zipfile
 
-        return zipfile.is_zipfile(path)
-    if start.startswith(b"#!"):
-        import zipfile  # what zipapp makes: a first line for the shell, then an archive
-
-        return zipfile.is_zipfile(path)
-    return False
+    return zipfile.is_zipfile(path)
 
 
 def _script_action(path: str) -> Callable[[], object]:
@@ -153,16 +140,17 @@ def _script_action(path: str) -> Callable[[], object]:
         )
         sys.exit(2)
     if _importable(path):
-        # Not replaced but added: the interpreter starts such a program without an entry for cwd.
-        _replace_first_path(path)
-        if sys.flags.safe_path:
-            sys.path.insert(0, path)
+        # The program cannot be found without this entry, so even -P leaves it in.
+        if not sys.flags.safe_path:
+            del sys.path[0]
+        sys.path.insert(0, os.path.abspath(path))
         return _module_action("__main__", alter_argv=False)
 
     from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 
     path_seen = os.path.abspath(path)
-    _replace_first_path(_script_folder(path))
+    if not sys.flags.safe_path:
+        sys.path[0] = _script_folder(path)  # in place of the current folder, which -m put there
     main = _fresh_main()
     compiled = path.endswith(".pyc")
     loader_type = SourcelessFileLoader if compiled else SourceFileLoader
@@ -218,7 +206,17 @@ def _report(exception: BaseException) -> None:
         sys.__excepthook__(kind, exception, traceback)
 
 
+def _depth() -> int:
+    """How many frames lie under the caller, itself included."""
+    frame, count = sys._getframe(1), 0
+    while frame is not None:
+        frame, count = frame.f_back, count + 1  # type: ignore[assignment]
+    return count
+
+
 def _run(action: Callable[[], object]) -> None:
+    # The program's recursion limit is not for our frames: runpy's, this file's, and action's.
+    core.uncount_frames(_depth() + 1)
     try:
         action()
     except SystemExit:

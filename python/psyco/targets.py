@@ -67,7 +67,7 @@ def is_method(qualname: str) -> bool:
     parts = qualname.split(".")
     return any(
         left != "<locals>" and right != "<locals>"
-        for left, right in zip(parts, parts[1:], strict=False)
+        for left, right in zip(parts[:-1], parts[1:], strict=True)
     )
 
 
@@ -122,6 +122,7 @@ def target_functions(target: object, caller: str) -> list[FunctionType]:
 
     Raises:
         TypeError: *target* has no Python code of its own.
+
     """
     if isinstance(target, ModuleType):
         return list(namespace_functions(vars(target)))
@@ -141,6 +142,7 @@ def single_function(target: object, caller: str) -> FunctionType:
 
     Raises:
         TypeError: it is something else.
+
     """
     if isinstance(target, (MethodType, staticmethod, classmethod)):
         target = target.__func__

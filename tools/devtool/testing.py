@@ -31,7 +31,7 @@ class Count(NamedTuple):
 
 
 def judged(count: Count, status: int) -> Count:
-    """*count* made consistent with the tool's exit status: a crash or no test at all is a failure."""
+    """*count* made consistent with the exit status: a crash, or no test at all, is a failure."""
     if (status and not count.failed) or not (count.passed or count.failed):
         return Count(count.passed, count.failed + 1)
     return count
