@@ -87,7 +87,9 @@ def load() -> tuple[Any, str | None, bool]:
     except ImportError as error:
         return Off(str(error)), f"its compiled part cannot be loaded ({error})", True
     compiled = sys.modules["psyco._core"]
-    reason = compiled.status()
+    # Sources and build part company when somebody updates only one of them.
+    lacking = [name for name in vars(Off) if name[0] != "_" and not hasattr(compiled, name)]
+    reason = f"its build lacks {', '.join(lacking)}" if lacking else compiled.status()
     if reason is not None:
         return Off(reason), reason, True
     return compiled, None, False

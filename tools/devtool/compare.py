@@ -10,9 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from devtool.console import Failure
 from devtool.environment import Environment
 
 
@@ -47,8 +45,6 @@ def difference(plain: Outcome, psyco: Outcome) -> str | None:
 
 def compare(env: Environment, program: str, arguments: list[str], pairs: int = 1) -> int:
     """Run the pair, report, and return the exit status for ./dev."""
-    if not Path(program).exists():
-        raise Failure(f"{program}: no such file")
     python = str(env.python)
     best: dict[str, float] = {}
     for number in range(pairs):

@@ -100,8 +100,10 @@ def _dispatch(options: argparse.Namespace) -> int:
     # Modules are imported where they are used: `./dev run` should not wait for the others.
     from devtool.build import build
 
-    env = prepare(options.python)
     name = options.command
+    if name in ("run", "dump") and not os.path.exists(options.program):
+        raise Failure(f"{options.program}: no such file")
+    env = prepare(options.python)
     if name == "ci":
         from devtool.ci import ci
 
