@@ -325,12 +325,12 @@ def test_first_failing(answer):
 def test_text_rules(text, told):
     from devtool.lint import text_problems
 
-    problems = text_problems("spam.py", text)
+    problems = text_problems("spam.toml", text)
     if told is None:
         assert problems == []
     else:
         assert len(problems) == 1
-        assert problems[0].startswith("spam.py:")
+        assert problems[0].startswith("spam.toml:")
         assert told in problems[0]
 
 
@@ -340,6 +340,7 @@ def test_layout_tolerates_what_releases_disagree_about():
     theirs = "int f(int a,\n      int b);\n"
     assert layout_problems("int f(\n    int a, int b);\n", theirs) == []
     assert layout_problems("int f( int a, int b );\n", "int f(int a, int b);\n") == [1]
+    assert layout_problems("{\n   a();\n   b();\n}\n", "{\n  a();\n  b();\n}\n") == [2]
     assert layout_problems("if(a) b();\nc();\n", "if (a) b();\nc();\n") == [1]
 
 
