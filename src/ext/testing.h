@@ -4,4 +4,5 @@
 
 namespace psyco {
 extern PyMethodDef g_test_methods[];
+extern PyMethodDef g_fake_body_methods[];
 }
