@@ -1,6 +1,7 @@
 // psyco._core: module initialisation and argument checks.
 #include "cpython/port.h"
 #include "ext/testing.h"
+#include "runtime/runtime.h"
 
 namespace psyco {
 namespace {
@@ -12,7 +13,9 @@ int module_exec(PyObject* module) {
     return -1;
   }
   if (add_helper_tests(module) < 0) return -1;
-  return PyModule_AddFunctions(module, g_test_methods);
+  if (!start_runtime()) return -1;
+  if (PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
+  return PyModule_AddFunctions(module, g_fake_body_methods);
 }
 
 PyModuleDef_Slot g_slots[] = {
