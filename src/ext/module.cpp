@@ -11,6 +11,7 @@ int module_exec(PyObject* module) {
                  Port::kVersionHex >> 16 & 255);
     return -1;
   }
+  if (add_helper_tests(module) < 0) return -1;
   return PyModule_AddFunctions(module, g_test_methods);
 }
 

@@ -107,8 +107,25 @@ struct Port {
     ts->datastack_top = static_cast<PyObject**>(memory);
     return true;
   }
+  // Takes the spare chunk if there is no memory: an exit under way must not fail. Restock at calm moments.
   static void* push_chunk(PyThreadState* ts, size_t words);
+  static void restock_spare_chunk();
   static void pop_chunk(PyThreadState* ts, void* base);
+
+  // ---- exceptions
+  struct Handler {
+    int unit, depth;
+    bool lasti;
+  };
+  static bool find_handler(PyCodeObject* code, int unit, Handler* out);
+  // An exception is set and was raised by the instruction at instr_ptr of `frame`, which is linked and
+  // current. Adds the traceback entry and tells the tools. True: the frame stands at its handler and the exception is
+  // on its stack. False: no handler; the stack is empty and the exception still set.
+  static bool unwind(PyThreadState* ts, _PyInterpreterFrame* frame);
+  // The same for a frame the interpreter is running, from inside a JUMP callback whose target is
+  // `target`. True: redirected. False: the callback must return the error; the interpreter does the rest.
+  static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
+  static bool prepare_unwind_running();   // once; false: no memory
 
   // ---- threads
   static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }
