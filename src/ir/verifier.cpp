@@ -105,7 +105,9 @@ class Verifier {
       if (!reached(block)) continue;
       for (const Value* phi : block->phis) check_phi(*phi);
       for (const Value* value : block->values) check_value(*value);
-      if (block->entry_state) check_state(block->entry_state, block, 0, nullptr);
+      if (block->entry_state)
+        check_state(block->entry_state, block, static_cast<uint32_t>(entry_position(*block)) + 1,
+                    block->values[entry_position(*block)]);
     }
     if (!errors_.empty() || level_ == VerifyLevel::Structure) return errors_;
     check_ownership();
@@ -229,6 +231,19 @@ class Verifier {
     if (!in_graph_[value->id]) return false;
     if (value->block == block) return position_[value->id] < position || value->op == Op::Phi;
     return dominates(value->block, block);
+  }
+
+  // Block::entry_state holds up to the first op that leaves a trace; entry values come before it.
+  static size_t entry_position(const Block& block) {
+    size_t i = 0;
+    for (; i + 1 < block.values.size(); i++) {
+      const Value& value = *block.values[i];
+      Effects effects = op_info(value.op).effects;
+      if (effects != Effects::Pure && effects != Effects::Reads && effects != Effects::Exits &&
+          effects != Effects::ReadsExits && value.op != Op::Arg)
+        break;
+    }
+    return i;
   }
 
   // ---- V2 to V8
@@ -431,8 +446,11 @@ class Verifier {
     for (const Block* block : order_) {
       std::vector<int8_t> held = in[block->id];
       if (held.empty()) continue;
-      if (block->entry_state) check_exit(held, block->entry_state, block->values[0]);
-      for (size_t i = 0; i < block->values.size(); i++) step(held, *block->values[i], i);
+      size_t entry = block->entry_state ? entry_position(*block) : 0;
+      for (size_t i = 0; i < block->values.size(); i++) {
+        if (block->entry_state && i == entry) check_exit(held, block->entry_state, block->values[i]);
+        step(held, *block->values[i], i);
+      }
       for (size_t i = 0; i < block->succs.size(); i++) {
         const Block* succ = block->succs[i];
         size_t nth = 0;  // which of several edges between the two blocks
