@@ -146,6 +146,8 @@ struct Block {
   bool loop_head;
   bool cold;                    // laid out last, weighs nothing
   int32_t bci;
+  FrameState* entry_state;      // state at the start of this block, nothing of it done: the way out of
+                                // guards hoisted into it. For loop preheaders; null if not known
   ArenaVec<Value*> phis;
   ArenaVec<Value*> values;      // the last one is the terminator (effects Control)
   ArenaVec<Block*> preds;
@@ -182,6 +184,7 @@ enum class SlotKind : uint8_t {
 enum class VirtualKind : uint8_t {
   Tuple,         // fields: items
   RangeIter,     // fields: Int current, Int step, Int remaining
+  CountIter,     // a range iterator of step 1. fields: Int current, Int stop (remaining: stop - current, 0 if negative)
   Range,         // fields: Int start, Int stop, Int step
   ListIter,      // fields: Object list, Int index
   TupleIter,     // fields: Object tuple, Int index
@@ -190,6 +193,8 @@ enum class VirtualKind : uint8_t {
 };
 
 struct Virtual;
+// The box of an Int or Float slot may be kUnbound at run time: then the slot is empty (an unbound local).
+constexpr uintptr_t kUnbound = 1;
 struct Slot {
   SlotKind kind = SlotKind::Null;
   Value* value = nullptr;

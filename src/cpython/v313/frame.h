@@ -1,0 +1,165 @@
+// Frames, slots and the data stack of CPython 3.13. The same names exist in every port.
+#pragma once
+#include <Python.h>
+#include <internal/pycore_ceval.h>
+#include <internal/pycore_code.h>
+#include <internal/pycore_frame.h>
+#include <internal/pycore_function.h>
+#include <internal/pycore_genobject.h>
+#include <internal/pycore_interp.h>
+#include <internal/pycore_long.h>
+#include <internal/pycore_pystate.h>
+#include <internal/pycore_range.h>
+#include <internal/pycore_runtime.h>
+#include <opcode_ids.h>
+
+#include "emit/abi.h"
+
+namespace psyco::v313 {
+
+struct Port {
+  static constexpr unsigned kVersionHex = 0x030D0000;
+  static constexpr int kIterSlots = 1;   // slots of a for-loop cursor
+  static constexpr int kWithSlots = 1;   // slots of an open with
+  static constexpr bool kTaggedSlots = false;
+
+  // ---- slots: plain owned pointers, null when empty
+  using Slot = PyObject*;
+  static Slot slot_null() { return nullptr; }
+  static Slot slot_steal(PyObject* object) { return object; }
+  static PyObject* slot_object(Slot slot) { return slot; }
+  static void slot_close(Slot slot) { Py_XDECREF(slot); }
+  // Offset of a raising instruction as pushed under the exception: an int object. Null and MemoryError
+  // for offsets beyond the cached small ints when memory is out.
+  static Slot lasti_slot(int unit) { return PyLong_FromLong(unit); }
+
+  // ---- frames
+  static Slot* slots(_PyInterpreterFrame* frame) { return frame->localsplus; }
+  // While a frame runs in the interpreter its depth is -1; it is valid in every callback.
+  static int depth(_PyInterpreterFrame* frame) { return frame->stacktop; }
+  static void set_depth(_PyInterpreterFrame* frame, int depth) { frame->stacktop = depth; }
+  static PyCodeObject* code_of(_PyInterpreterFrame* frame) {
+    return reinterpret_cast<PyCodeObject*>(frame->f_executable);
+  }
+  static PyFunctionObject* function_of(_PyInterpreterFrame* frame) {
+    return reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+  }
+  static int unit_of(_PyInterpreterFrame* frame) {
+    return static_cast<int>(frame->instr_ptr - _PyCode_CODE(code_of(frame)));
+  }
+  static void set_unit(_PyInterpreterFrame* frame, int unit) {
+    frame->instr_ptr = _PyCode_CODE(code_of(frame)) + unit;
+  }
+  static bool is_complete(_PyInterpreterFrame* frame) { return !_PyFrame_IsIncomplete(frame); }
+  static bool is_entry_shim(_PyInterpreterFrame* frame) {
+    return frame->owner == FRAME_OWNED_BY_CSTACK;
+  }
+  static void link(PyThreadState* ts, _PyInterpreterFrame* frame) {
+    frame->previous = ts->current_frame;
+    ts->current_frame = frame;
+  }
+  static void unlink(PyThreadState* ts, _PyInterpreterFrame* frame) {
+    ts->current_frame = frame->previous;
+  }
+  // Unlinked, positioned at the first instruction, owns code and function. `locals_empty` false leaves
+  // localsplus to the caller, who must fill it before anything can look.
+  static void init_frame(_PyInterpreterFrame* frame, PyFunctionObject* function, PyCodeObject* code,
+                         bool locals_empty = true) {
+    frame->f_executable = Py_NewRef(reinterpret_cast<PyObject*>(code));
+    frame->previous = nullptr;
+    frame->f_funcobj = Py_NewRef(reinterpret_cast<PyObject*>(function));
+    frame->f_globals = function->func_globals;
+    frame->f_builtins = function->func_builtins;
+    frame->f_locals = nullptr;
+    frame->frame_obj = nullptr;
+    frame->instr_ptr = _PyCode_CODE(code);
+    frame->stacktop = code->co_nlocalsplus;
+    frame->return_offset = 0;
+    frame->owner = FRAME_OWNED_BY_THREAD;
+    if (locals_empty)
+      for (int i = 0; i < code->co_nlocalsplus; i++) frame->localsplus[i] = nullptr;
+  }
+
+  // ---- data stack, in words of 8 bytes
+  static void* push_words(PyThreadState* ts, size_t words) {
+    if (ts->datastack_top &&
+        static_cast<ptrdiff_t>(words) < ts->datastack_limit - ts->datastack_top) {
+      void* result = ts->datastack_top;
+      ts->datastack_top += words;
+      return result;
+    }
+    return push_chunk(ts, words);
+  }
+  // Gives back everything from `base` on, which was pushed last. Frees the chunk if it was its first.
+  static void pop_to(PyThreadState* ts, void* base) {
+    if (base == &ts->datastack_chunk->data[0])
+      pop_chunk(ts, base);
+    else
+      ts->datastack_top = static_cast<PyObject**>(base);
+  }
+  // Makes sure that the next push_words of this size cannot fail. MemoryError if false.
+  static bool reserve_words(PyThreadState* ts, size_t words) {
+    if (ts->datastack_top &&
+        static_cast<ptrdiff_t>(words) < ts->datastack_limit - ts->datastack_top)
+      return true;
+    void* memory = push_chunk(ts, words);
+    if (!memory) return false;
+    ts->datastack_top = static_cast<PyObject**>(memory);
+    return true;
+  }
+  // Takes the spare chunk if there is no memory: an exit under way must not fail. Restock at calm moments.
+  static void* push_chunk(PyThreadState* ts, size_t words);
+  static void restock_spare_chunk();
+  static void pop_chunk(PyThreadState* ts, void* base);
+
+  // ---- code objects
+  // Mirrors Objects/codeobject.c: _PyCodeObjectExtra (3.13), which is private to that file.
+  static void* code_extra(PyCodeObject* code, Py_ssize_t index) {
+    struct Extra {
+      Py_ssize_t size;
+      void* items[1];
+    };
+    auto* extra = static_cast<Extra*>(code->co_extra);
+    return extra && index < extra->size ? extra->items[index] : nullptr;
+  }
+  // Whether a tool other than `own` watches this code by local events (own: bit mask of tool ids).
+  static bool foreign_local_events(PyCodeObject* code, uint8_t own) {
+    const _PyCoMonitoringData* data = code->_co_monitoring;
+    if (!data) return false;
+    uint8_t tools = 0;
+    for (uint8_t each : data->local_monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+
+  // ---- exceptions
+  struct Handler {
+    int unit, depth;
+    bool lasti;
+  };
+  static bool find_handler(PyCodeObject* code, int unit, Handler* out);
+  // An exception is set and was raised by the instruction at instr_ptr of `frame`, which is linked and
+  // current. Adds the traceback entry and tells the tools. True: the frame stands at its handler and the exception is
+  // on its stack. False: no handler; the stack is empty and the exception still set.
+  static bool unwind(PyThreadState* ts, _PyInterpreterFrame* frame);
+  // The same for a frame the interpreter is running, from inside a JUMP callback whose target is
+  // `target`. True: redirected. False: the callback must return the error; the interpreter does the rest.
+  static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
+  static bool prepare_unwind_running();   // once; false: no memory
+
+  // ---- threads
+  static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }
+  static int& c_recursion_remaining(PyThreadState* ts) { return ts->c_recursion_remaining; }
+  static uintptr_t eval_breaker(PyThreadState* ts) {
+    return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
+  }
+  static constexpr uintptr_t kEventsMask = _PY_EVAL_EVENTS_MASK;
+  // Tools with global events, settrace and setprofile among them, other than those in `own`.
+  static bool foreign_global_events(PyThreadState* ts, uint8_t own) {
+    uint8_t tools = 0;
+    for (uint8_t each : ts->interp->monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+  static bool traced(PyThreadState* ts) { return ts->c_tracefunc || ts->c_profilefunc; }
+};
+
+}  // namespace psyco::v313

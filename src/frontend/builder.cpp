@@ -1,0 +1,718 @@
+// Values, frame states and emission. See builder.h for the scheme; merge.cpp for joins and loops,
+// walk.cpp for the order of the walk.
+#include "frontend/builder.h"
+
+#include "cpython/shapes.h"
+
+namespace psyco {
+
+using ir::Heap;
+using ir::Op;
+using ir::Reason;
+using ir::Rep;
+using ir::SlotKind;
+using ir::Value;
+
+Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
+                 BuildResult& result)
+    : request_(request), graph_(graph), heads_memory_(heads), result_(result) {}
+
+// ---------------------------------------------------------------- stack and abstract values
+
+AVId Builder::pop() {
+  std::vector<AVId>& stack = st_.top().stack;
+  PSYCO_CHECK(!stack.empty());
+  AVId id = stack.back();
+  stack.pop_back();
+  return id;
+}
+
+AVId Builder::null_av() { return st_.add(AV{}); }
+
+AVId Builder::object_av(Value* value, PyTypeObject* type, PyTypeObject* likely, PyObject* example) {
+  AV a;
+  a.kind = SlotKind::Object;
+  a.value = value;
+  a.type = type;
+  a.likely = likely;
+  a.example = example;
+  a.not_null = !value->nullable();
+  return st_.add(a);
+}
+
+AVId Builder::int_av(Value* value, bool nonnegative) {
+  AV a;
+  a.kind = SlotKind::Int;
+  a.value = value;
+  a.nonnegative = nonnegative;
+  return st_.add(a);
+}
+
+AVId Builder::float_av(Value* value) {
+  AV a;
+  a.kind = SlotKind::Float;
+  a.value = value;
+  return st_.add(a);
+}
+
+AVId Builder::bool_av(Value* value) {
+  AV a;
+  a.kind = SlotKind::Bool;
+  a.value = value;
+  return st_.add(a);
+}
+
+AVId Builder::const_av(PyObject* object) {
+  AV a;
+  a.constant = object;
+  a.example = object;
+  int64_t number;
+  if (object == Py_True || object == Py_False) {
+    a.kind = SlotKind::Bool;
+    a.value = const_bool(object == Py_True);
+  } else if (PyLong_CheckExact(object) && shapes::int_value(object, &number)) {
+    a.kind = SlotKind::Int;
+    a.value = const_int(number);
+    a.box = const_object(object);
+    a.nonnegative = number >= 0;
+  } else if (PyFloat_CheckExact(object)) {
+    a.kind = SlotKind::Float;
+    a.value = const_float(PyFloat_AS_DOUBLE(object));
+    a.box = const_object(object);
+  } else {
+    a.kind = SlotKind::Object;
+    a.value = const_object(object);
+    a.type = Py_TYPE(object);
+  }
+  return st_.add(a);
+}
+
+AVId Builder::virtual_av(ir::VirtualKind kind, std::vector<AVId> fields) {
+  AV a;
+  a.kind = SlotKind::Virtual;
+  a.virtual_kind = kind;
+  a.fields = std::move(fields);
+  return st_.add(a);
+}
+
+// Constants live in the entry block, so that they dominate everything; the allocator rematerialises them.
+template <class Map, class Key>
+static Value* cached_constant(ir::Graph& graph, ir::Block* entry, Map& map, Key key, Op op, Rep rep) {
+  auto [it, fresh] = map.try_emplace(key, nullptr);
+  if (fresh) {
+    it->second = graph.new_value(op, rep);
+    it->second->block = entry;
+    entry->values.insert(graph.arena, 0, it->second);
+  }
+  return it->second;
+}
+
+Value* Builder::const_object(const void* object) {
+  Value* v = cached_constant(graph_, entry_, const_objects_, object, Op::ConstObject, Rep::Object);
+  if (!v->ptr) keep(static_cast<PyObject*>(const_cast<void*>(object)));
+  v->ptr = object;
+  return v;
+}
+Value* Builder::const_null() {
+  std::map<int, Value*> one;
+  if (!const_null_) const_null_ = cached_constant(graph_, entry_, one, 0, Op::ConstNull, Rep::Object);
+  const_null_->flags |= ir::kNullable;
+  return const_null_;
+}
+Value* Builder::const_int(int64_t value) {
+  Value* v = cached_constant(graph_, entry_, const_ints_, value, Op::ConstI64, Rep::I64);
+  v->imm = value;
+  return v;
+}
+Value* Builder::const_float(double value) {
+  int64_t bits;
+  memcpy(&bits, &value, 8);
+  Value* v = cached_constant(graph_, entry_, const_floats_, static_cast<uint64_t>(bits),
+                             Op::ConstF64, Rep::F64);
+  v->imm = bits;
+  return v;
+}
+Value* Builder::const_bool(bool value) {
+  std::map<int, Value*> one;
+  Value*& v = const_bools_[value];
+  if (!v) v = cached_constant(graph_, entry_, one, 0, Op::ConstBool, Rep::Bool);
+  v->imm = value;
+  return v;
+}
+Value* Builder::const_ptr(const void* address) {
+  Value* v = cached_constant(graph_, entry_, const_ptrs_, address, Op::ConstPtr, Rep::Ptr);
+  v->ptr = address;
+  return v;
+}
+
+// ---------------------------------------------------------------- emission
+
+Value* Builder::emit(Op op, Rep rep, std::initializer_list<Value*> inputs, ir::FrameState* state) {
+  PSYCO_CHECK(cur_);
+  Value* value = graph_.new_value(op, rep);
+  for (Value* input : inputs) value->inputs.push_back(graph_.arena, input);
+  value->state = state;
+  value->bci = edge_bci_ >= 0 ? edge_bci_ : raw_bci_;
+  return graph_.append(cur_, value);
+}
+
+Value* Builder::emit(Op op, std::initializer_list<Value*> inputs, ir::FrameState* state) {
+  return emit(op, ir::op_info(op).result, inputs, state);
+}
+
+Value* Builder::load(Op op, Value* base, int64_t offset, Heap heap, Value* index) {
+  Value* v = index ? emit(op, {base, index}) : emit(op, {base});
+  v->imm = offset;
+  v->heap = heap;
+  return v;
+}
+
+// A reference out of a container: owned, so that the container may change under it. elide_refcounts
+// makes it borrowed again where nothing can interfere.
+Value* Builder::load_owned(Value* base, int64_t offset, Heap heap, Value* index) {
+  Value* v = load(index ? Op::LoadObjectAt : Op::LoadObject, base, offset, heap, index);
+  v->flags |= ir::kOwned;
+  emit(Op::Retain, {v});
+  return v;
+}
+
+// Inputs in the order of the helper's letters; `number` fills the letter i, `cache` the letter p.
+Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs, int64_t number,
+                            bool has_number, const void* cache, int out_words) {
+  const ir::HelperInfo& info = ir::helper_info(helper);
+  Rep rep = Rep::None;
+  uint8_t flags = 0;
+  switch (info.result) {
+    case ir::HelperResult::Owned: rep = Rep::Object; flags = ir::kOwned; break;
+    case ir::HelperResult::Object: rep = Rep::Object; break;
+    case ir::HelperResult::Nullable: rep = Rep::Object; flags = ir::kNullable; break;
+    case ir::HelperResult::Status:
+    case ir::HelperResult::I64: rep = Rep::I64; break;
+    case ir::HelperResult::F64: rep = Rep::F64; break;
+    case ir::HelperResult::Ptr: rep = Rep::Ptr; break;
+    case ir::HelperResult::Void: rep = Rep::None; break;
+  }
+  ir::FrameState* state = nullptr;
+  if (info.effects == ir::HelperEffects::Python || info.result == ir::HelperResult::Owned ||
+      info.result == ir::HelperResult::Status)
+    state = before();
+  Value* number_value = has_number ? const_int(number) : nullptr;
+  Value* cache_value = cache ? const_ptr(cache) : nullptr;
+  Value* value = graph_.new_value(Op::CallHelper, rep);
+  size_t next = 0;
+  for (const char* letter = info.params; *letter; letter++) {
+    if (*letter == 'O') continue;
+    if (*letter == 'A') {
+      while (next < inputs.size()) value->inputs.push_back(graph_.arena, inputs[next++]);
+    } else if (*letter == 'i' && number_value) {
+      value->inputs.push_back(graph_.arena, number_value);
+      number_value = nullptr;
+    } else if (*letter == 'p' && cache_value) {
+      value->inputs.push_back(graph_.arena, cache_value);
+      cache_value = nullptr;
+    } else {
+      PSYCO_CHECK(next < inputs.size());
+      value->inputs.push_back(graph_.arena, inputs[next++]);
+    }
+  }
+  PSYCO_CHECK(next == inputs.size());
+  value->helper = helper;
+  value->imm = out_words;
+  value->flags = flags;
+  value->state = state;
+  value->bci = raw_bci_;
+  graph_.append(cur_, value);
+  if (info.effects == ir::HelperEffects::Python) ran_python();
+  return value;
+}
+
+Value* Builder::guard(Op op, Value* input, Reason reason, const void* ptr) {
+  Value* v = emit(op, {input}, before());
+  v->reason = reason;
+  v->ptr = ptr;
+  return v;
+}
+
+Value* Builder::take_out(Value* call, int word, bool nullable) {
+  Value* v = emit(Op::TakeOut, {call});
+  v->imm = word;
+  v->flags |= ir::kOwned | (nullable ? ir::kNullable : 0);
+  return v;
+}
+
+const void* Builder::site_cache(size_t size) {
+  result_.caches.push_back(std::make_unique<char[]>(size));
+  memset(result_.caches.back().get(), 0, size);
+  return result_.caches.back().get();
+}
+
+Value* Builder::frame_locals() {
+  return context().globals_are_locals ? const_object(context().globals) : const_null();
+}
+
+void Builder::suggest_type(AVId id, PyTypeObject* type) {
+  AV& a = st_.avs[id];
+  if (!a.likely && !a.example && a.kind == SlotKind::Object) a.likely = type;
+}
+
+void Builder::choose(Value* condition, AVId if_true, AVId if_false) {
+  std::vector<Edge> edges(2);
+  split(condition, &edges[0], &edges[1]);
+  std::vector<AVId> drops = drops_;
+  for (int k = 0; k < 2; k++) {
+    enter(edges[k]);
+    drops_ = drops;
+    push(k == 0 ? if_true : if_false);
+    drop(if_true), drop(if_false);
+    flush_drops(raw_next_);
+    edges[k] = {cur_, st_};
+  }
+  merge_here(edges, raw_next_);
+}
+
+void Builder::deopt(Reason reason) {
+  if (!cur_) return;
+  Value* v = emit(Op::Deopt, {}, before());
+  v->reason = reason;
+  cur_ = nullptr;
+}
+
+// ---------------------------------------------------------------- frame states
+
+ir::Slot Builder::slot_of(AVId id) {
+  ir::Slot slot;
+  const AV& a = st_.avs[id];
+  slot.kind = a.kind;
+  slot.value = a.value;
+  slot.box = a.box;
+  if (a.kind == SlotKind::Virtual) {
+    slot.virt = graph_.new_virtual(a.virtual_kind);
+    for (AVId field : a.fields) slot.virt->fields.push_back(graph_.arena, slot_of(field));
+  }
+  return slot;
+}
+
+void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
+                         const std::vector<AVId>& stack) {
+  fs->frame = frame.context->info;
+  fs->function = frame.context->function_value;
+  std::map<AVId, ir::Virtual*> built;   // one Virtual for all slots of one frame that share it
+  auto add = [&](ArenaVec<ir::Slot>& list, AVId id) {
+    auto it = built.find(id);
+    ir::Slot slot;
+    if (it != built.end()) {
+      slot.kind = SlotKind::Virtual;
+      slot.virt = it->second;
+    } else {
+      slot = slot_of(id);
+      if (slot.virt) built[id] = slot.virt;
+    }
+    list.push_back(graph_.arena, slot);
+  };
+  for (AVId id : locals) add(fs->locals, id);
+  for (AVId id : stack) add(fs->stack, id);
+}
+
+ir::FrameState* Builder::chain(size_t count) {
+  ir::FrameState* caller = nullptr;
+  for (size_t i = 0; i < count; i++) {
+    const FrameSlots& frame = st_.frames[i];
+    ir::FrameState* fs = graph_.new_state();
+    fs->caller = caller;
+    fs->bci = frame.call_bci;
+    fs->cont = frame.cont;
+    fill_state(fs, frame, frame.locals, frame.stack);
+    caller = fs;
+  }
+  return caller;
+}
+
+ir::FrameState* Builder::capture(int bci) {
+  ir::FrameState* fs = graph_.new_state();
+  fs->caller = chain(st_.frames.size() - 1);
+  fs->bci = bci;
+  fill_state(fs, st_.top(), st_.top().locals, st_.top().stack);
+  return fs;
+}
+
+ir::FrameState* Builder::before() {
+  if (edge_bci_ >= 0) return capture(edge_bci_);
+  ir::FrameState* fs = graph_.new_state();
+  fs->caller = chain(st_.frames.size() - 1);
+  fs->bci = raw_bci_;
+  fill_state(fs, st_.top(), before_locals_, before_stack_);
+  return fs;
+}
+
+ir::FrameState* Builder::after() { return capture(raw_next_); }
+
+// ---------------------------------------------------------------- levels
+
+// A local that may be unbound is read: leave if it is.
+void Builder::check_bound(AVId id) {
+  AV& a = st_.avs[id];
+  if (a.not_null) return;
+  if (a.kind == SlotKind::Object) {
+    guard(Op::GuardNotNull, a.value, Reason::Unbound);
+  } else {
+    Value* unbound = emit(Op::IsSame, {a.box, const_unbound()});
+    guard(Op::GuardFalse, unbound, Reason::Unbound);
+  }
+  st_.avs[id].not_null = true;
+}
+
+Value* Builder::force(AVId id) {
+  AV& a = st_.avs[id];
+  switch (a.kind) {
+    case SlotKind::Null:
+      return const_null();
+    case SlotKind::Object:
+      return a.value;
+    case SlotKind::Bool:
+      if (a.constant) return const_object(a.constant);
+      return emit(Op::BoxBool, {a.value});
+    case SlotKind::Int:
+    case SlotKind::Float: {
+      if (a.box && !a.box->nullable()) return a.box;
+      check_bound(id);
+      ir::FrameState* state = before();
+      Value* old = a.box;
+      Value* box = old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
+                       : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
+      box->flags |= ir::kOwned;
+      st_.avs[id].box = box;
+      if (old && old->owned()) emit(Op::ReleasePlainNullable, {old});
+      return box;
+    }
+    case SlotKind::Virtual:
+      break;
+  }
+  std::vector<Value*> inputs;
+  std::vector<AVId> fields = a.fields;
+  for (AVId field : fields) inputs.push_back(force(field));
+  Value* object = nullptr;
+  PyTypeObject* type = nullptr;
+  switch (st_.avs[id].virtual_kind) {
+    case ir::VirtualKind::Tuple:
+      if (fields.empty()) {
+        object = const_object(shapes::empty_tuple());
+      } else {
+        object = call_helper(ir::Helper::build_tuple, inputs);
+      }
+      type = &PyTuple_Type;
+      break;
+    case ir::VirtualKind::Slice:
+      object = call_helper(ir::Helper::build_slice, inputs);
+      type = &PySlice_Type;
+      break;
+    case ir::VirtualKind::BoundMethod:
+      object = call_helper(ir::Helper::make_method, inputs);
+      type = &PyMethod_Type;
+      break;
+    case ir::VirtualKind::RangeIter:
+    case ir::VirtualKind::CountIter:
+    case ir::VirtualKind::Range:
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter:
+      object = call_helper(ir::Helper::make_iterator, inputs,
+                           static_cast<int64_t>(st_.avs[id].virtual_kind), true);
+      break;
+  }
+  AV& forced = st_.avs[id];
+  forced.kind = SlotKind::Object;
+  forced.value = object;
+  forced.type = type;
+  forced.fields.clear();
+  for (AVId field : fields) drops_.push_back(field);
+  return object;
+}
+
+PyTypeObject* Builder::type_of(AVId id) {
+  const AV& a = st_.avs[id];
+  switch (a.kind) {
+    case SlotKind::Int: return &PyLong_Type;
+    case SlotKind::Float: return &PyFloat_Type;
+    case SlotKind::Bool: return &PyBool_Type;
+    case SlotKind::Object: return a.type;
+    case SlotKind::Virtual:
+      switch (a.virtual_kind) {
+        case ir::VirtualKind::Tuple: return &PyTuple_Type;
+        case ir::VirtualKind::Slice: return &PySlice_Type;
+        case ir::VirtualKind::BoundMethod: return &PyMethod_Type;
+        case ir::VirtualKind::Range: return &PyRange_Type;
+        default: return nullptr;
+      }
+    case SlotKind::Null: return nullptr;
+  }
+  return nullptr;
+}
+
+PyTypeObject* Builder::likely_type(AVId id) {
+  if (PyTypeObject* type = type_of(id)) return type;
+  const AV& a = st_.avs[id];
+  if (a.likely) return a.likely;
+  if (a.example) return Py_TYPE(a.example);
+  return nullptr;
+}
+
+bool Builder::known_int(AVId id) {
+  const AV& a = st_.avs[id];
+  return a.kind == SlotKind::Int || a.kind == SlotKind::Bool ||
+         (a.kind == SlotKind::Object && a.type == &PyLong_Type);
+}
+
+bool Builder::known_float(AVId id) {
+  const AV& a = st_.avs[id];
+  return a.kind == SlotKind::Float || (a.kind == SlotKind::Object && a.type == &PyFloat_Type);
+}
+
+bool Builder::guard_type(AVId id, PyTypeObject* type) {
+  PyTypeObject* known = type_of(id);
+  if (known) return known == type;
+  AV& a = st_.avs[id];
+  if (a.kind != SlotKind::Object) return false;
+  check_bound(id);
+  keep(reinterpret_cast<PyObject*>(type));
+  Value* g = guard(Op::GuardType, st_.avs[id].value, Reason::TypeSeen, type);
+  g->imm = 1;
+  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) assume(Assumption::NoClassAssignment, nullptr);
+  st_.avs[id].type = type;
+  return true;
+}
+
+Value* Builder::to_int(AVId id) {
+  {
+    AV& a = st_.avs[id];
+    if (a.kind == SlotKind::Int) return a.value;
+    if (a.kind == SlotKind::Bool) return a.constant ? const_int(a.constant == Py_True) : emit(Op::BoolToInt, {a.value});
+    if (a.kind != SlotKind::Object) return nullptr;
+  }
+  PyTypeObject* type = likely_type(id);
+  if (type == &PyBool_Type) {
+    if (!guard_type(id, &PyBool_Type)) return nullptr;
+    return emit(Op::BoolToInt, {emit(Op::UnboxBool, {st_.avs[id].value})});
+  }
+  if (!guard_type(id, &PyLong_Type)) return nullptr;
+  Value* object = st_.avs[id].value;
+  Value* number = emit(Op::UnboxInt, {object}, before());
+  number->reason = Reason::BigInt;
+  number->heap = Heap::Numbers;
+  AV& a = st_.avs[id];
+  a.kind = SlotKind::Int;
+  a.value = number;
+  a.box = object;
+  return number;
+}
+
+Value* Builder::to_float(AVId id) {
+  if (st_.avs[id].kind == SlotKind::Float) return st_.avs[id].value;
+  if (known_int(id)) return emit(Op::IntToFloat, {to_int(id)});
+  if (!guard_type(id, &PyFloat_Type)) return nullptr;
+  Value* object = st_.avs[id].value;
+  Value* number = load(Op::UnboxFloat, object, 0, Heap::Numbers);
+  AV& a = st_.avs[id];
+  a.kind = SlotKind::Float;
+  a.value = number;
+  a.box = object;
+  return number;
+}
+
+Value* Builder::truth(AVId id) {
+  const AV& a = st_.avs[id];
+  switch (a.kind) {
+    case SlotKind::Bool: return a.value;
+    case SlotKind::Int: {
+      Value* v = emit(Op::CmpInt, {a.value, const_int(0)});
+      v->cond = ir::Cond::Ne;
+      return v;
+    }
+    case SlotKind::Float: {
+      Value* v = emit(Op::CmpFloat, {a.value, const_float(0.0)});
+      v->cond = ir::Cond::Ne;
+      return v;
+    }
+    case SlotKind::Virtual:
+      if (a.virtual_kind == ir::VirtualKind::Tuple) return const_bool(!a.fields.empty());
+      return nullptr;
+    case SlotKind::Null: return nullptr;
+    case SlotKind::Object: break;
+  }
+  if (a.constant == Py_None) return const_bool(false);
+  PyTypeObject* type = likely_type(id);
+  if (type == &PyBool_Type && guard_type(id, type))
+    return emit(Op::IsSame, {st_.avs[id].value, const_object(Py_True)});
+  if (type == &PyList_Type || type == &PyTuple_Type || type == &PyDict_Type) {
+    if (!guard_type(id, type)) return nullptr;
+    Value* size = load(Op::LoadI64, st_.avs[id].value,
+                       type == &PyDict_Type ? shapes::kDictUsed : shapes::kObSize,
+                       type == &PyList_Type    ? Heap::ListShape
+                       : type == &PyTuple_Type ? Heap::Constant
+                                               : Heap::Dict);
+    Value* v = emit(Op::CmpInt, {size, const_int(0)});
+    v->cond = ir::Cond::Ne;
+    return v;
+  }
+  if (type == &PyUnicode_Type && guard_type(id, type)) {
+    Value* size = load(Op::LoadI64, st_.avs[id].value, shapes::kStrLength, Heap::Constant);
+    Value* v = emit(Op::CmpInt, {size, const_int(0)});
+    v->cond = ir::Cond::Ne;
+    return v;
+  }
+  if (type == &PyLong_Type && guard_type(id, type)) {
+    // lv_tag's sign bits: 1 is zero.
+    Value* tag = load(Op::LoadI64, st_.avs[id].value, shapes::kLongTag, Heap::Numbers);
+    Value* v = emit(Op::CmpInt, {emit(Op::AndInt, {tag, const_int(3)}), const_int(1)});
+    v->cond = ir::Cond::Ne;
+    return v;
+  }
+  if (type == &PyFloat_Type && guard_type(id, type)) {
+    Value* v = emit(Op::CmpFloat, {to_float(id), const_float(0.0)});
+    v->cond = ir::Cond::Ne;
+    return v;
+  }
+  if (type == Py_TYPE(Py_None)) {
+    guard(Op::GuardIs, a.value, Reason::ValueSeen, Py_None);
+    return const_bool(false);
+  }
+  return nullptr;
+}
+
+static bool reaches(const State& st, AVId from, AVId id) {
+  if (from == id) return true;
+  for (AVId field : st.avs[from].fields)
+    if (reaches(st, field, id)) return true;
+  return false;
+}
+
+bool Builder::held(AVId id) {
+  for (const FrameSlots& frame : st_.frames) {
+    for (AVId slot : frame.locals)
+      if (reaches(st_, slot, id)) return true;
+    for (AVId slot : frame.stack)
+      if (reaches(st_, slot, id)) return true;
+  }
+  return false;
+}
+
+bool Builder::is_live_after(int local) {
+  Context& context = *st_.top().context;
+  int index = context.decoded->index_at(raw_next_);
+  if (index < 0) return true;
+  return live_at(context, index)[local];
+}
+
+bool Builder::held_live(AVId id) {
+  for (size_t f = 0; f < st_.frames.size(); f++) {
+    const FrameSlots& frame = st_.frames[f];
+    bool top = f + 1 == st_.frames.size();
+    for (size_t i = 0; i < frame.locals.size(); i++)
+      if (reaches(st_, frame.locals[i], id) && (!top || is_live_after(static_cast<int>(i)))) return true;
+    for (AVId slot : frame.stack)
+      if (reaches(st_, slot, id)) return true;
+  }
+  return false;
+}
+
+// The caller has popped `id` and stores the object somewhere that takes over a reference.
+void Builder::consume(AVId id, Value*& object) {
+  object = force(id);
+  const AV& a = st_.avs[id];
+  bool last = !held(id);
+  for (AVId pending : drops_)
+    if (pending == id) last = false;
+  if (object->owned() && last) return;  // ours goes with it; nothing left to drop
+  emit(object->nullable() ? Op::RetainNullable : Op::Retain, {object});
+  (void)a;
+}
+
+void Builder::release_av(AVId id, ir::FrameState* state) {
+  const AV a = st_.avs[id];
+  auto plain = [](PyTypeObject* type) { return type && shapes::dies_quietly(type); };
+  switch (a.kind) {
+    case SlotKind::Null:
+    case SlotKind::Bool:
+      return;
+    case SlotKind::Int:
+    case SlotKind::Float:
+      if (a.box && a.box->owned())
+        emit(a.box->nullable() ? Op::ReleasePlainNullable : Op::ReleasePlain, {a.box});
+      return;
+    case SlotKind::Object:
+      if (!a.value->owned()) return;
+      if (plain(a.type))
+        emit(a.value->nullable() ? Op::ReleasePlainNullable : Op::ReleasePlain, {a.value});
+      else
+        emit(a.value->nullable() ? Op::ReleaseNullable : Op::Release, {a.value}, state);
+      return;
+    case SlotKind::Virtual:
+      return;  // its fields are dropped one by one: see flush_drops
+  }
+}
+
+void Builder::flush_drops(int next_bci) {
+  if (!cur_) {
+    drops_.clear();
+    python_ran_ = false;
+    return;
+  }
+  // Virtual objects fall apart into their fields.
+  std::vector<AVId> list;
+  std::vector<AVId> work(drops_.rbegin(), drops_.rend());
+  drops_.clear();
+  while (!work.empty()) {
+    AVId id = work.back();
+    work.pop_back();
+    if (held(id)) continue;
+    const AV& a = st_.avs[id];
+    if (a.kind == SlotKind::Virtual) {
+      for (size_t i = a.fields.size(); i-- > 0;) work.push_back(a.fields[i]);
+      continue;
+    }
+    list.push_back(id);
+  }
+  for (size_t i = 0; i < list.size(); i++) {
+    bool later = false;
+    for (size_t j = i + 1; j < list.size(); j++) later |= list[j] == list[i];
+    if (later) continue;
+    const AV& a = st_.avs[list[i]];
+    bool needs_state = a.kind == SlotKind::Object && a.value->owned() &&
+                       !(a.type && shapes::dies_quietly(a.type));
+    ir::FrameState* state = nullptr;
+    if (needs_state) {
+      state = capture(next_bci);
+      for (size_t j = i + 1; j < list.size(); j++) {
+        const AV& b = st_.avs[list[j]];
+        bool again = false;
+        for (size_t k = j + 1; k < list.size(); k++) again |= list[k] == list[j];
+        if (again) continue;
+        if (b.kind == SlotKind::Object && b.value->owned()) state->drops.push_back(graph_.arena, b.value);
+        if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box && b.box->owned())
+          state->drops.push_back(graph_.arena, b.box);
+      }
+    }
+    release_av(list[i], state);
+  }
+  if (python_ran_) {
+    Value* v = emit(Op::CheckLeave, {}, capture(next_bci));
+    v->reason = Reason::Leave;
+    python_ran_ = false;
+  }
+}
+
+// ---------------------------------------------------------------- assumptions
+
+void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key) {
+  for (const Assumption& a : result_.assumptions)
+    if (a.kind == kind && a.object == object && a.key == key) return;
+  result_.assumptions.push_back({kind, object, key});
+  if (object) keep(object);
+  if (key) keep(key);
+}
+
+void Builder::keep(PyObject* object) {
+  for (PyObject* o : result_.objects)
+    if (o == object) return;
+  result_.objects.push_back(object);
+}
+
+}  // namespace psyco

@@ -1,0 +1,264 @@
+// The front end: walks neutral bytecode with abstract values and writes the SSA graph.
+//
+// Fed by cpython/decode (bytecode and profile) and by live example objects; needs the GIL. It never runs
+// Python code: attributes and items are looked at only where that has no side effect.
+//
+// One pass over the bytecode in its own order, which is a topological order: only LoopBack jumps
+// backwards. A loop head assumes what the entry brings for everything the loop does not store; when a back
+// edge contradicts that, the contradiction is noted in HeadMemory and the whole graph is built again. Notes
+// only accumulate, so this ends.
+//
+// Ownership: the activation owns one reference per owned value while a slot names it (ir/graph.h).
+// Lowering code pops values, emits, pushes results and hands what it popped to drop(); the releases are
+// written at the end of the raw instruction, in the interpreter's order.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "frontend/abstract.h"
+
+namespace psyco {
+
+// A fact about the running program that compiled code relies on.
+struct Assumption {
+  enum Kind : uint8_t { DictValue, Type, Function, NoClassAssignment } kind;
+  PyObject* object;   // dict, type or function
+  PyObject* key;      // DictValue: the name
+};
+
+// What earlier versions of the same code taught, per raw instruction. Kept by the driver.
+struct Feedback {
+  struct Site {
+    bool big_int = false;      // an integer left 64 bits here
+    bool generic = false;      // speculation failed too often: use the general helper
+    bool unstable = false;     // a promoted global or attribute changed: read it at run time
+    PyTypeObject* types[4] = {};  // seen by an exit (borrowed; compare only)
+  };
+  std::map<int, Site> sites;   // by bci
+};
+
+struct CompileRequest {
+  PyCodeObject* code = nullptr;
+  PyFunctionObject* function = nullptr;     // may be null (Osr of module code)
+  PyObject* globals = nullptr;
+  PyObject* builtins = nullptr;
+  ir::EntryKind kind = ir::EntryKind::Call;
+  int osr_index = 0;                        // Osr: index of the loop head
+  PyObject* const* examples = nullptr;      // one per entry value, null = unbound
+  int example_count = 0;                    // Call: parameters; Osr: locals and stack
+  PyObject* locals = nullptr;               // Osr of module code: f_locals
+  class FeedbackSource* feedback = nullptr;
+  PyObject* exhausted = nullptr;            // what iter_next answers at the end
+  size_t attr_cache_size = 0, global_cache_size = 0;
+};
+
+class FeedbackSource {
+ public:
+  virtual ~FeedbackSource() = default;
+  virtual Feedback* for_code(PyCodeObject* code) = 0;
+  virtual bool may_inline(PyFunctionObject* function) = 0;
+};
+
+struct InlineNote {
+  int bci;
+  std::string name;
+  const char* why;   // null: inlined
+};
+
+struct BuildResult {
+  bool ok = false;
+  ir::Reason reason = ir::Reason::None;
+  std::vector<Assumption> assumptions;
+  std::vector<PyObject*> objects;            // every object the graph embeds (borrowed here)
+  std::vector<std::unique_ptr<DecodedCode>> codes;
+  std::vector<InlineNote> inlined;
+  std::vector<std::unique_ptr<char[]>> caches;   // site caches the code points to
+  int walked = 0, rebuilds = 0;
+};
+
+// Fills `graph`; called again with a fresh graph by build_graph until the loop heads agree.
+BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph);
+
+// One function body being walked.
+struct Context {
+  DecodedCode* decoded;
+  PyCodeObject* code;
+  PyFunctionObject* function;     // known function, or null
+  ir::Value* function_value;      // null: the outermost
+  PyObject* globals;
+  PyObject* builtins;
+  ir::FrameInfo* info;
+  Context* caller;
+  Feedback* feedback;
+  bool globals_are_locals = false;   // module code
+  uint64_t path;                  // identifies the chain of call sites
+  int depth;
+  std::vector<std::vector<Edge>> pending;    // by bytecode index
+  std::vector<Edge> returns;
+  std::vector<uint8_t> reachable;            // by bytecode index, without exception edges
+  std::vector<int> loop_end;                 // by head index: index of the last LoopBack to it, -1 none
+  std::vector<std::vector<uint8_t>> live;    // by leader index: locals live there (lazily)
+};
+
+using HeadKey = std::tuple<uint64_t, int, int>;   // path, head index, slot number
+using HeadMemory = std::map<HeadKey, HeadFlags>;
+
+class Builder {
+ public:
+  Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result);
+  void build();
+  bool restart() const { return restart_; }
+
+  // ---- current position
+  ir::Graph& graph() { return graph_; }
+  const CompileRequest& request() const { return request_; }
+  bool dead() const { return cur_ == nullptr; }
+  State& state() { return st_; }
+  Context& context() { return *st_.top().context; }
+  AV& av(AVId id) { return st_.avs[id]; }
+  const Bytecode& bc() const { return *bc_; }
+  Feedback::Site& site() { return context().feedback->sites[bc_->bci]; }
+
+  // ---- stack
+  void push(AVId id) { st_.top().stack.push_back(id); }
+  AVId pop();
+  AVId peek(int depth = 1) { return st_.top().stack[st_.top().stack.size() - depth]; }
+  void drop(AVId id) { drops_.push_back(id); }         // release at the end of the raw instruction
+
+  // ---- values
+  AVId null_av();
+  AVId object_av(ir::Value* value, PyTypeObject* type = nullptr, PyTypeObject* likely = nullptr,
+                 PyObject* example = nullptr);
+  AVId int_av(ir::Value* value, bool nonnegative = false);
+  AVId float_av(ir::Value* value);
+  AVId bool_av(ir::Value* value);
+  AVId const_av(PyObject* object);
+  AVId virtual_av(ir::VirtualKind kind, std::vector<AVId> fields);
+  ir::Value* const_object(const void* object);
+  ir::Value* const_null();
+  ir::Value* const_unbound();                          // ir::kUnbound
+  ir::Value* const_int(int64_t value);
+  ir::Value* const_float(double value);
+  ir::Value* const_bool(bool value);
+  ir::Value* const_ptr(const void* address);
+
+  // ---- emission
+  ir::Value* emit(ir::Op op, ir::Rep rep, std::initializer_list<ir::Value*> inputs,
+                  ir::FrameState* state = nullptr);
+  ir::Value* emit(ir::Op op, std::initializer_list<ir::Value*> inputs, ir::FrameState* state = nullptr);
+  ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
+  ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
+  ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs, int64_t number = 0,
+                         bool has_number = false, const void* cache = nullptr,
+                         int out_words = 0);
+  ir::Value* take_out(ir::Value* call, int word, bool nullable = false);   // result in the out area
+  const void* site_cache(size_t size);                 // zeroed, lives as long as the code
+  ir::Value* frame_locals();                           // f_locals of module code, or the null object
+  bool store_number_in_place(AVId value, PyObject* example, ir::Heap heap, ir::Value* base,
+                             int64_t offset, ir::Value* index);
+  void ran_python() { python_ran_ = true; }
+  ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
+  void deopt(ir::Reason reason);                       // leaves for good at this bytecode
+
+  // ---- frame states
+  ir::FrameState* before();                            // start of this raw instruction
+  ir::FrameState* capture(int bci);                    // the current slots, continuing at bci
+  ir::FrameState* after();                             // start of the next raw instruction
+
+  // ---- levels
+  ir::Value* force(AVId id);                           // run-time object; the AV keeps its reference
+  bool known_int(AVId id);                             // Int, Bool or proved int object
+  bool known_float(AVId id);
+  void check_bound(AVId id);
+  PyTypeObject* type_of(AVId id);                      // proved type or null
+  PyTypeObject* likely_type(AVId id);                  // proved, predicted or by example
+  void suggest_type(AVId id, PyTypeObject* type);      // a prediction, if there is none yet
+  bool guard_type(AVId id, PyTypeObject* type);        // proves it; false if it cannot be
+  ir::Value* to_int(AVId id);                          // int64 of an int or bool; guards
+  ir::Value* to_float(AVId id);                        // double of a float (guards) or int
+  ir::Value* truth(AVId id);                           // Bool value, or null when only a helper can tell
+  void consume(AVId id, ir::Value*& object);           // an owned reference to store away
+  bool held(AVId id);                                  // some slot still names it
+  bool held_live(AVId id);                             // the same, counting locals only if still read
+  bool is_live_after(int local);
+
+  // ---- assumptions
+  void assume(Assumption::Kind kind, PyObject* object, PyObject* key = nullptr);
+  void keep(PyObject* object);
+
+  // ---- control
+  void jump_to(int index);
+  void branch(ir::Value* condition, int true_index, int false_index);
+  void return_value(AVId id);
+  void back_edge(int index);
+  bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
+  void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
+  void choose(ir::Value* condition, AVId if_true, AVId if_false);   // pushes one of two popped values, drops both
+  PyObject* small_int(int value) { return PyLong_FromLong(value); }   // immortal
+  void split(ir::Value* condition, Edge* if_true, Edge* if_false);
+  void merge_here(std::vector<Edge>& edges, int bci);   // continue after edges meet again
+
+  void release_av(AVId id, ir::FrameState* state);
+  void flush_drops(int next_bci);
+
+ private:
+  friend class Merger;
+  Context* new_context(PyCodeObject* code, PyFunctionObject* function, PyObject* globals,
+                       PyObject* builtins, Context* caller, int call_bci);
+  void analyze_code(Context& context);
+  void walk_function(Context& context, int start, std::vector<Edge> entry);
+  void walk_range(Context& context, int start, int end);
+  void lower(const Bytecode& bc);
+  void begin_raw();
+  void loop_head(Context& context, int index, std::vector<Edge>& edges);
+  static int cursor_field(ir::VirtualKind kind);
+  void unpack_cursors(const std::vector<AVId>& stack);
+  void type_entry_value(AVId id, PyObject* example);
+  ir::Slot slot_of(AVId id);
+  void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
+                  const std::vector<AVId>& stack);
+  ir::FrameState* chain(size_t count);
+  const std::vector<uint8_t>& live_at(Context& context, int index);
+
+  struct Head {
+    Context* context;
+    int index;
+    ir::Block* block;
+    State state;                       // at the head, phis made
+    std::vector<uint8_t> is_phi;       // by slot number
+  };
+
+  const CompileRequest& request_;
+  ir::Graph& graph_;
+  HeadMemory& heads_memory_;
+  BuildResult& result_;
+  ir::Block* cur_ = nullptr;
+  ir::Block* entry_ = nullptr;
+  State st_;
+  const Bytecode* bc_ = nullptr;
+  int raw_bci_ = 0, raw_next_ = 0;
+  int edge_bci_ = -1;                  // >= 0: states continue there (merges on edges)
+  std::vector<AVId> before_locals_, before_stack_;
+  std::vector<AVId> drops_;
+  bool python_ran_ = false;
+  bool restart_ = false;
+  std::vector<std::unique_ptr<Context>> contexts_;
+  std::vector<Head> active_heads_;
+  std::map<const void*, ir::Value*> const_objects_;
+  std::map<int64_t, ir::Value*> const_ints_;
+  std::map<uint64_t, ir::Value*> const_floats_;
+  std::map<const void*, ir::Value*> const_ptrs_;
+  ir::Value* const_null_ = nullptr;
+  ir::Value* const_unbound_ = nullptr;
+  ir::Value* const_bools_[2] = {};
+  std::vector<int> caller_next_bci_;   // of the calls being inlined
+};
+
+// lower/<family>.cpp: one function for each neutral instruction.
+#define NEUTRAL(name, pops, pushes, flags, text) void lower_##name(Builder& f, const Bytecode& bc);
+#include "cpython/neutral.def"
+#undef NEUTRAL
+
+}  // namespace psyco
