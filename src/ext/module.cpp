@@ -13,7 +13,7 @@ int module_exec(PyObject* module) {
     return -1;
   }
   if (!start_runtime()) return -1;
-  if (PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
+  if (add_helper_tests(module) < 0 || PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
   return PyModule_AddFunctions(module, g_fake_body_methods);
 }
 

@@ -5,4 +5,5 @@
 namespace psyco {
 extern PyMethodDef g_test_methods[];
 extern PyMethodDef g_fake_body_methods[];
+int add_helper_tests(PyObject* module);   // test_helpers.cpp
 }

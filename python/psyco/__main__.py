@@ -1,0 +1,5 @@
+"""`python -m psyco`."""
+
+from psyco.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""The compiled part, or a stand-in that does nothing.
+
+Every other module asks for `core` here and never imports _core itself, so that a program using
+psyco runs plainly wherever psyco cannot: on another machine, in an interpreter whose inner layout
+is not the expected one, or because the user said PSYCO_DISABLE=1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# The type checker's word for "only for me"; importing it from typing would cost 6 ms.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FunctionType
+    from typing import Any
+
+
+class Off:
+    """Takes the place of _core: accepts everything, changes nothing."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def status(self) -> str | None:
+        """Why psyco is off."""
+        return self._reason
+
+    def bind_function(self, func: FunctionType) -> None:
+        """Leave *func* plain."""
+
+    def unbind_function(self, func: FunctionType) -> None:
+        """Nothing was bound."""
+
+    def is_bound(self, func: FunctionType) -> bool:
+        """No function ever is."""
+        return False
+
+    def watch_code(self, code: CodeType) -> None:
+        """Count nothing."""
+
+    def unwatch_code(self, code: CodeType) -> None:
+        """Nothing was watched."""
+
+    def watch_all(self, on: bool) -> None:
+        """Count nothing."""
+
+    def jit_globals(self, globals: dict[str, Any], scope: int) -> None:
+        """Leave new functions plain."""
+
+    def set_filter(self, hook: Callable[[CodeType], bool] | None) -> None:
+        """There is nothing to filter."""
+
+    def set_options(self, options: dict[str, Any]) -> None:
+        """There is nothing to set."""
+
+    def options(self) -> dict[str, Any]:
+        """No option has a meaning."""
+        return {}
+
+    def stats(self) -> dict[str, Any]:
+        """Zeroes."""
+        return {"code_bytes": 0, "compile_ms": 0.0, "functions": []}
+
+    def report(self, func: FunctionType) -> dict[str, Any] | None:
+        """Nothing is known of any function."""
+        return None
+
+    def compile_now(self, func: FunctionType, *args: Any) -> None:
+        """Leave *func* plain."""
+
+    def uncount_frames(self, count: int) -> None:
+        """Leave the recursion limit alone."""
+
+    def forget(self, func: FunctionType) -> None:
+        """There is no code to drop."""
+
+
+def load() -> tuple[Any, str | None, bool]:
+    """The engine, why it is off (None when it works), and whether to say so."""
+    if os.environ.get("PSYCO_DISABLE", "0") not in ("", "0"):
+        return Off("PSYCO_DISABLE is set"), "PSYCO_DISABLE is set", False
+    try:
+        import psyco._core  # noqa: F401 (in this form an error names the missing module)
+    except ImportError as error:
+        return Off(str(error)), f"its compiled part cannot be loaded ({error})", True
+    compiled = sys.modules["psyco._core"]
+    # Sources and build part company when somebody updates only one of them.
+    lacking = [name for name in vars(Off) if name[0] != "_" and not hasattr(compiled, name)]
+    reason = f"its build lacks {', '.join(lacking)}" if lacking else compiled.status()
+    if reason is not None:
+        return Off(reason), reason, True
+    return compiled, None, False
+
+
+core: Any
+core, off_reason, announce = load()

@@ -1,0 +1,482 @@
+"""The functions that programs call: what is compiled, and what psyco knows of it.
+
+State lives in three places only: which functions are bound and which code is watched in the
+compiled part (`core`), and here who asked for the watching, so that the last one to lose interest
+ends it.
+"""
+
+from __future__ import annotations
+
+import sys
+from _weakref import ref
+from types import CodeType, FunctionType, MethodType
+
+from psyco._engine import core
+from psyco.errors import CannotCompile
+from psyco.errors import error as _error
+from psyco.targets import (
+    BOTH,
+    METHODS,
+    callees,
+    describe,
+    in_scope,
+    namespace_functions,
+    nested_code,
+    single_function,
+    target_functions,
+)
+
+# The type checker's word for "only for me"; importing it from typing would cost 6 ms.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+    from typing import IO, Any, Self, overload
+
+    from psyco.report import Explanation
+
+DEFAULT_RECURSION = 10
+
+type Filter = Callable[[CodeType], object]
+
+
+class _Registry:
+    """Who asked for what. Owners are ("jit", id of globals) and ("bind", id of function)."""
+
+    def __init__(self) -> None:
+        # Code objects are equal when they look alike, so identity is the key; the object itself
+        # is kept so that its id cannot be reused.
+        self.watched: dict[int, tuple[CodeType, set[tuple[str, int]]]] = {}
+        self.jit: dict[int, tuple[dict[str, Any], int]] = {}
+        self.bound: dict[int, ref[FunctionType]] = {}
+        self.proxies: dict[int, tuple[ref[FunctionType], FunctionType]] = {}
+        self.refused: dict[int, CodeType] = {}
+        self.filter: Filter | None = None
+        self.everything = False
+        self.compiling = True
+        self.log: IO[str] | None = None
+
+    def watch(self, code: CodeType, owner: tuple[str, int]) -> None:
+        entry = self.watched.get(id(code))
+        if entry is None:
+            self.watched[id(code)] = (code, {owner})
+            core.watch_code(code)
+        else:
+            entry[1].add(owner)
+
+    def unwatch(self, kind: str, identity: int | None = None) -> None:
+        """Withdraw an owner's interest, or that of all owners of a kind."""
+        for code, owners in list(self.watched.values()):
+            gone = {o for o in owners if o[0] == kind and identity in (None, o[1])}
+            if gone:
+                owners -= gone
+                if not owners:
+                    del self.watched[id(code)]
+                    core.unwatch_code(code)
+
+    def forget_bound(self, identity: int) -> None:
+        self.bound.pop(identity, None)
+        self.unwatch("bind", identity)
+
+    def note(self, text: str) -> None:
+        """Write a line to the log, if there is one."""
+        if self.log is not None:
+            self.log.write(text + "\n")
+            self.log.flush()
+
+
+_state = _Registry()
+
+
+def _check_rec(rec: object) -> int:
+    if isinstance(rec, bool) or not isinstance(rec, int):
+        raise TypeError(f"rec must be an int, not {type(rec).__name__}")
+    if rec < 0:
+        raise ValueError(f"rec must not be negative, but is {rec}")
+    return rec
+
+
+def _location(func: FunctionType) -> str:
+    code = func.__code__
+    return f"{code.co_filename}:{code.co_firstlineno}: {func.__qualname__}"
+
+
+# --- One function, class or module ---------------------------------------------------------------
+
+
+def _bind_one(func: FunctionType, rec: int) -> None:
+    core.bind_function(func)
+    identity = id(func)
+    if identity not in _state.bound:
+        _state.bound[identity] = ref(func, lambda _: _state.forget_bound(identity))
+        _state.note(f"bind {_location(func)}")
+    owner = ("bind", identity)
+    # What is written inside the function runs when it runs.
+    for code in nested_code(func.__code__):
+        _state.watch(code, owner)
+    for callee in callees(func, rec):
+        if id(callee.__code__) not in _state.refused:
+            _state.watch(callee.__code__, owner)
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def bind[T](target: None = None, rec: int = ...) -> Callable[[T], T]: ...
+    @overload
+    def bind[T](target: T, rec: int = ...) -> T: ...
+
+
+def bind(target: Any = None, rec: int = DEFAULT_RECURSION) -> Any:
+    """Compile *target* at its next call, in place, and return it.
+
+    Functions it calls by name are compiled too when they prove hot, down to *rec* levels. A class
+    stands for the methods it defines itself (static and class methods and properties included),
+    not for those it inherits; a module for the functions and methods defined in it. Results and
+    exceptions stay those of plain Python.
+
+    Works as a decorator, with and without arguments.
+
+    Raises:
+        TypeError: there is no Python code in *target*.
+        CannotCompile: cannotcompile() was called for it.
+
+    >>> @bind
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(21)
+    42
+
+    """
+    rec = _check_rec(rec)
+    if target is None:
+        return lambda inner: bind(inner, rec)
+    functions = target_functions(target, "bind")
+    if isinstance(target, FunctionType) and id(target.__code__) in _state.refused:
+        raise CannotCompile(f"{_location(target)}: cannotcompile() was called for it")
+    for func in functions:
+        if id(func.__code__) not in _state.refused:
+            _bind_one(func, rec)
+    return target
+
+
+def unbind(target: Any) -> Any:
+    """Undo bind(): *target* is plain again from its next call on. Returns *target*.
+
+    What was never bound is left as it is.
+
+    >>> @bind
+    ... def double(x):
+    ...     return 2 * x
+    >>> unbind(double)(21)
+    42
+    """
+    for func in target_functions(target, "unbind"):
+        if id(func) in _state.bound:
+            _state.note(f"unbind {_location(func)}")
+        _state.forget_bound(id(func))
+        core.unbind_function(func)
+    return target
+
+
+def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
+    """Return a compiled copy of a function or bound method; the original stays plain.
+
+    The copy is a function of its own with the same name, signature, defaults, closure and
+    attributes. It pickles as functions do, by name: assign it to the name it carries.
+
+    >>> def double(x):
+    ...     return 2 * x
+    >>> fast = proxy(double)
+    >>> fast(21), fast is double, fast.__name__
+    (42, False, 'double')
+    """
+    rec = _check_rec(rec)
+    func = single_function(target, "proxy")
+    if id(func.__code__) in _state.refused:
+        raise CannotCompile(f"{_location(func)}: cannotcompile() was called for it")
+    # A code object of its own: counters and specialisation belong to the code, and the original
+    # must notice nothing.
+    copy = FunctionType(
+        func.__code__.replace(), func.__globals__, func.__name__, func.__defaults__,
+        func.__closure__,
+    )
+    copy.__kwdefaults__ = dict(func.__kwdefaults__) if func.__kwdefaults__ else None
+    copy.__annotations__ = dict(func.__annotations__)
+    copy.__qualname__ = func.__qualname__
+    copy.__module__ = func.__module__
+    copy.__doc__ = func.__doc__
+    copy.__type_params__ = func.__type_params__
+    copy.__dict__.update(func.__dict__)
+    identity = id(copy)
+    _state.proxies[identity] = (ref(copy, lambda _: _state.proxies.pop(identity, None)), func)
+    _bind_one(copy, rec)
+    if isinstance(target, MethodType):
+        return MethodType(copy, target.__self__)
+    if isinstance(target, (staticmethod, classmethod)):
+        return type(target)(copy)
+    return copy
+
+
+def unproxy(target: Any) -> Any:
+    """Return the original function or method behind a proxy.
+
+    Raises:
+        psyco.error: *target* was not made by proxy().
+
+    >>> def double(x):
+    ...     return 2 * x
+    >>> unproxy(proxy(double)) is double
+    True
+
+    """
+    func = single_function(target, "unproxy")
+    entry = _state.proxies.get(id(func))
+    if entry is None or entry[0]() is not func:
+        raise _error(f"{describe(target)} is not a proxy")
+    if isinstance(target, MethodType):
+        return MethodType(entry[1], target.__self__)
+    if isinstance(target, (staticmethod, classmethod)):
+        return type(target)(entry[1])
+    return entry[1]
+
+
+def cannotcompile(target: Any) -> None:
+    """Never compile *target*, nor inline it; code it already has is dropped.
+
+    >>> def plain(x):
+    ...     return x
+    >>> cannotcompile(plain)
+    """
+    for func in target_functions(target, "cannotcompile"):
+        _state.refused[id(func.__code__)] = func.__code__
+        _state.forget_bound(id(func))
+        core.unbind_function(func)
+        core.forget(func)
+    _install_filter()
+
+
+def setfilter(func: Filter | None) -> Filter | None:
+    """Ask *func* before a code object is compiled; what it refuses stays plain.
+
+    *func* gets the code object and returns true to allow it. Functions named by bind() are not
+    asked about, their callees are. None allows everything. Returns the filter set before.
+
+    >>> setfilter(lambda code: code.co_filename.endswith("spam.py"))
+    >>> setfilter(None)  # doctest: +ELLIPSIS
+    <function <lambda> at ...>
+    """
+    if func is not None and not callable(func):
+        raise TypeError(f"setfilter() takes a callable or None, not {describe(func)}")
+    before, _state.filter = _state.filter, func
+    _install_filter()
+    return before
+
+
+def _install_filter() -> None:
+    """Tell the compiled part whom to ask; nobody as long as nobody objects."""
+    core.set_filter(_allows if _state.filter is not None or _state.refused else None)
+
+
+def _allows(code: CodeType) -> bool:
+    if id(code) in _state.refused:
+        return False
+    return _state.filter is None or bool(_state.filter(code))
+
+
+# --- Modules and processes -----------------------------------------------------------------------
+
+
+def _caller(depth: int) -> FrameType:
+    return sys._getframe(depth + 1)
+
+
+def jit() -> None:
+    """Compile what proves hot in the calling module.
+
+    Acts on the functions and methods defined in that module, before or after this call, and on
+    its own top-level loops. Other modules are not touched.
+
+    >>> jit()
+    """
+    _set_compiling(True)
+    frame = _caller(1)
+    if frame.f_code.co_flags & 0x2 == 0:  # no CO_NEWLOCALS: the module's own code is running
+        _state.watch(frame.f_code, ("jit", id(frame.f_globals)))
+    _jit_namespace(frame.f_globals, BOTH)
+
+
+def _jit_namespace(namespace: dict[str, Any], scope: int) -> None:
+    identity = id(namespace)
+    before = _state.jit.get(identity, (namespace, 0))[1]
+    scope |= before
+    _state.jit[identity] = (namespace, scope)
+    owner = ("jit", identity)
+    for func in namespace_functions(namespace, scope):
+        code = func.__code__
+        _state.watch(code, owner)
+        for inner in nested_code(code):
+            if in_scope(inner.co_qualname, scope):
+                _state.watch(inner, owner)
+    core.jit_globals(namespace, scope)
+    if scope != before:
+        _state.note(f"jit {namespace.get('__name__')}")
+
+
+def _jit_methods(namespace: dict[str, Any]) -> None:
+    """What `from psyco.classes import *` does to the importing module."""
+    _jit_namespace(namespace, METHODS)
+
+
+def full() -> None:
+    """Compile what proves hot anywhere in the process, the standard library included.
+
+    >>> full()
+    >>> stop()
+    """
+    _state.everything = True
+    _set_compiling(True)
+    core.watch_all(True)
+    _state.note("full")
+
+
+def profile() -> None:
+    """Compile what a profile shows to be hot: the same as full().
+
+    Both names exist because old programs use both. Here full() too is guided by counts, since
+    compiling what runs once never pays.
+    """
+    full()
+
+
+def background() -> None:
+    """Compile what a profile shows to be hot, unobtrusively: the same as full()."""
+    full()
+
+
+class _RunOnly:
+    """Ends runonly() at the end of a with block."""
+
+    def __init__(self, before: bool) -> None:
+        self._before = before
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _set_compiling(self._before)
+
+    def __repr__(self) -> str:
+        return "<psyco runs what is compiled and compiles nothing more>"
+
+
+def runonly() -> _RunOnly:
+    """Go on running what is compiled, but compile nothing more.
+
+    Useful after a warm-up phase, where the time of compiling would disturb. jit(), full() or
+    profile() end it; so does the end of the block when it is used in a with statement.
+
+    >>> with runonly():
+    ...     sum(range(10))
+    45
+    """
+    mode = _RunOnly(_state.compiling)
+    _set_compiling(False)
+    return mode
+
+
+def _set_compiling(on: bool) -> None:
+    if on != _state.compiling:
+        _state.compiling = on
+        core.set_options({"compile": on})
+        _state.note("compiling on" if on else "compiling off")
+
+
+def stop() -> None:
+    """End all automatic compilation: jit(), psyco.classes, full(), profile().
+
+    bind() and proxy() remain in effect.
+
+    >>> stop()
+    """
+    _state.everything = False
+    core.watch_all(False)
+    for namespace, _ in list(_state.jit.values()):
+        core.jit_globals(namespace, 0)
+    _state.jit.clear()
+    _state.unwatch("jit")
+    _state.note("stop")
+
+
+# --- Looking inside ------------------------------------------------------------------------------
+
+
+def stats() -> dict[str, Any]:
+    """Figures of the compiler so far.
+
+    Keys: `code_bytes`, `compile_ms`, and `functions`, a list of dictionaries with `name`, `file`,
+    `line`, `entries`, `exits` and `code_bytes`; more may be there.
+
+    >>> sorted(stats())[:2]
+    ['code_bytes', 'compile_ms']
+    """
+    return core.stats()
+
+
+def explain(target: Any, *, asm: bool = False) -> Explanation:
+    """What became of a function: the level of each value, the guards, the exits and their reasons.
+
+    print() the result to read it; it also has `.compiled`, `.exits` and `.report`.
+
+    >>> def untouched():
+    ...     pass
+    >>> explain(untouched).compiled
+    False
+    """
+    from psyco.report import Explanation
+
+    func = single_function(target, "explain")
+    return Explanation(func, core.report(func), asm=asm)
+
+
+def log(logfile: str = "", mode: str = "w", top: int = 10) -> None:
+    """Write to a file what psyco is told, and at the end of the process what came of it.
+
+    Without a name the file is the main program's with `.log-psyco` appended. *mode* "a" appends.
+    *top* is how many functions the closing table lists.
+    """
+    if mode not in ("w", "a"):
+        raise ValueError(f'mode must be "w" or "a", not {mode!r}')
+    if isinstance(top, bool) or not isinstance(top, int):
+        raise TypeError(f"top must be an int, not {type(top).__name__}")
+    if not isinstance(logfile, str):
+        raise TypeError(f"logfile must be a str, not {type(logfile).__name__}")
+    import atexit
+    import time
+
+    from psyco.report import format_stats
+
+    if not logfile:
+        main = getattr(sys.modules.get("__main__"), "__file__", None) or "psyco"
+        logfile = main.removesuffix(".py") + ".log-psyco"
+    if _state.log is not None:
+        _state.log.close()
+    # Open until the process ends, on purpose.
+    opened = open(logfile, mode, encoding="utf-8")  # noqa: SIM115
+    _state.log = opened
+    reason = core.status()
+    _state.note(f"psyco log of {time.strftime('%Y-%m-%d %H:%M:%S')}: {' '.join(sys.argv)}")
+    _state.note("psyco is on" if reason is None else f"psyco is off: {reason}")
+
+    def finish() -> None:
+        if _state.log is opened:
+            _state.note(format_stats(core.stats(), top))
+            _state.log = None
+        opened.close()
+
+    atexit.register(finish)

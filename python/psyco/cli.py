@@ -1,0 +1,260 @@
+"""Runs a program under psyco so that it notices nothing.
+
+The program gets the same argv, sys.path, `__main__`, exit code and traceback as under plain
+Python. What plain Python's own start-up code does in C (pymain_run_file, pymain_run_module and
+PyErr_PrintEx) is done here in the same order; the frames of this file are cut from tracebacks.
+Arguments are read by hand: argparse would cost more than the rest of the start-up, and would leave
+modules behind in sys.modules that the program did not import.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+import psyco
+from psyco._engine import core
+
+# The type checker's word for "only for me"; importing it from typing would cost 6 ms.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, TracebackType
+    from typing import NoReturn
+
+USAGE = """\
+usage: python -m psyco [options] program.py [arguments]
+       python -m psyco [options] -m module [arguments]
+
+Runs a Python program with everything that proves hot compiled to machine code.
+
+options:
+  --eager      compile every function at its first call
+  --stats      at the end, print what was compiled to stderr
+  --log FILE   write what psyco does to FILE
+  --version    print the version
+  -h, --help   print this text
+"""
+
+
+class Request:
+    """A command line, understood."""
+
+    def __init__(self) -> None:
+        self.program = ""
+        self.is_module = False
+        self.arguments: list[str] = []
+        self.eager = False
+        self.stats = False
+        self.log: str | None = None
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"python -m psyco: {message}\n{USAGE}", end="", file=sys.stderr)
+    sys.exit(2)
+
+
+def parse(arguments: list[str]) -> Request:
+    """Split the command line into psyco's options and the program's; exits on a mistake."""
+    request = Request()
+    rest = list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if option in ("-h", "--help"):
+            print(USAGE, end="")
+            sys.exit(0)
+        if option == "--version":
+            print(f"psyco {psyco.__version__}")
+            sys.exit(0)
+        if option == "--eager":
+            request.eager = True
+        elif option == "--stats":
+            request.stats = True
+        elif option == "--log" or option.startswith("--log="):
+            request.log = option[6:] if "=" in option else (rest.pop(0) if rest else "")
+            if not request.log:
+                _fail("--log needs the name of a file")
+        elif option.startswith("-m"):
+            request.is_module = True
+            request.program = option[2:] or (rest.pop(0) if rest else "")
+            if not request.program:
+                _fail("-m needs the name of a module")
+            break
+        elif option == "--" and rest:
+            request.program = rest.pop(0)
+            break
+        elif option.startswith("-"):
+            _fail(f"unknown option {option}")
+        else:
+            request.program = option
+            break
+    if not request.program:
+        _fail("which program?")
+    request.arguments = rest
+    return request
+
+
+# --- Starting a program as the interpreter does --------------------------------------------------
+
+
+def _fresh_main() -> ModuleType:
+    """A new `__main__`, with what the interpreter puts into it before a program starts."""
+    main = ModuleType("__main__")
+    namespace = vars(main)
+    namespace["__annotations__"] = {}
+    namespace["__builtins__"] = sys.modules["builtins"]
+    sys.modules["__main__"] = main
+    return main
+
+
+def _script_folder(path: str) -> str:
+    """What a script's sys.path[0] is: its folder, one symbolic link followed."""
+    if os.path.islink(path):
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return os.path.realpath(os.path.dirname(path))
+
+
+def _importable(path: str) -> bool:
+    """Whether the path is a folder or archive, whose `__main__` module is the program."""
+    if os.path.isdir(path):
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(2)
+    except OSError:
+        return False
+    if start not in (b"PK", b"#!"):  # what zipapp makes begins with a line for the shell
+        return False
+    import zipfile
+
+    return zipfile.is_zipfile(path)
+
+
+def _script_action(path: str) -> Callable[[], object]:
+    """How to run a script, source or compiled, a folder or an archive."""
+    if not os.path.exists(path):
+        shown = os.path.abspath(path)
+        sys.stderr.write(
+            f"{sys.executable}: can't open file {shown!r}: [Errno 2] No such file or directory\n"
+        )
+        sys.exit(2)
+    if _importable(path):
+        # The program cannot be found without this entry, so even -P leaves it in.
+        if not sys.flags.safe_path:
+            del sys.path[0]
+        sys.path.insert(0, os.path.abspath(path))
+        return _module_action("__main__", alter_argv=False)
+
+    from importlib.machinery import SourceFileLoader, SourcelessFileLoader
+
+    path_seen = os.path.abspath(path)
+    if not sys.flags.safe_path:
+        sys.path[0] = _script_folder(path)  # in place of the current folder, which -m put there
+    main = _fresh_main()
+    compiled = path.endswith(".pyc")
+    loader_type = SourcelessFileLoader if compiled else SourceFileLoader
+    loader = loader_type("__main__", path_seen)
+    main.__loader__ = loader
+    main.__file__ = path_seen
+    vars(main)["__cached__"] = None
+
+    def action() -> None:
+        code: CodeType | None
+        if compiled:
+            code = loader.get_code("__main__")
+        else:
+            with open(path, "rb") as file:
+                code = compile(file.read(), path_seen, "exec", dont_inherit=True)
+        assert code is not None
+        exec(code, vars(main))
+
+    return action
+
+
+def _module_action(name: str, *, alter_argv: bool = True) -> Callable[[], object]:
+    """How to run a module: as `python -m` does, by the same function of the library."""
+    import runpy
+
+    _fresh_main()
+    return lambda: runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+
+
+def _outside(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback without the frames of this file at its start."""
+    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+        traceback = traceback.tb_next
+    return traceback
+
+
+def _report(exception: BaseException) -> None:
+    """Print an exception nobody caught, through sys.excepthook as the interpreter does."""
+    kind, traceback = type(exception), exception.__traceback__
+    sys.last_exc = exception
+    sys.last_type, sys.last_value, sys.last_traceback = kind, exception, traceback
+    sys.audit("sys.excepthook", sys.excepthook, kind, exception, traceback)
+    try:
+        sys.excepthook(kind, exception, traceback)
+    except SystemExit:
+        raise
+    except BaseException as failure:
+        failure.__traceback__ = _outside(failure.__traceback__)
+        failure.__context__ = None
+        print("Error in sys.excepthook:", file=sys.stderr)
+        sys.__excepthook__(type(failure), failure, failure.__traceback__)
+        print("\nOriginal exception was:", file=sys.stderr)
+        sys.__excepthook__(kind, exception, traceback)
+
+
+def _depth() -> int:
+    """How many frames lie under the caller, itself included."""
+    frame, count = sys._getframe(1), 0
+    while frame is not None:
+        frame, count = frame.f_back, count + 1  # type: ignore[assignment]
+    return count
+
+
+def _run(action: Callable[[], object]) -> None:
+    # The program's recursion limit is not for our frames: runpy's, this file's, and action's.
+    core.uncount_frames(_depth() + 1)
+    try:
+        action()
+    except SystemExit:
+        raise
+    except KeyboardInterrupt as interrupt:
+        interrupt.__traceback__ = _outside(interrupt.__traceback__)
+        _report(interrupt)
+        # Raised again so that the process ends by the signal, as its parent expects; it has
+        # been reported already.
+        sys.excepthook = lambda *_: None
+        raise
+    except BaseException as exception:
+        exception.__traceback__ = _outside(exception.__traceback__)
+        _report(exception)
+        sys.exit(1)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what the command line names."""
+    request = parse(sys.argv[1:] if arguments is None else arguments)
+    # The module `-m` starts has "-m" here until it is found; run_module puts its file's name.
+    sys.argv[:] = ["-m" if request.is_module else request.program, *request.arguments]
+    action = (
+        _module_action(request.program) if request.is_module else _script_action(request.program)
+    )
+    if request.log:
+        psyco.log(request.log)
+    if request.stats:
+        _stats_at_exit()
+    if request.eager:
+        core.set_options({"eager": True})
+    psyco.full()
+    _run(action)
+
+
+def _stats_at_exit() -> None:
+    import atexit
+
+    from psyco.report import format_stats
+
+    atexit.register(lambda: print(format_stats(psyco.stats(), 20), file=sys.stderr))

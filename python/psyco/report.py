@@ -1,0 +1,118 @@
+"""Turns what the compiled part knows into text for people.
+
+A report is data from another layer that grows with it: every key may be missing, and what is
+there is shown.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+
+class Explanation:
+    """What explain() returns; print it."""
+
+    def __init__(
+        self, func: FunctionType, report: dict[str, Any] | None, *, asm: bool = False
+    ) -> None:
+        self._func = func
+        self._asm = asm
+        self.report: dict[str, Any] = report or {}
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there is machine code for the function."""
+        return bool(self.report.get("versions"))
+
+    @property
+    def exits(self) -> list[dict[str, Any]]:
+        """The places where compiled code gave up, with reasons and counts."""
+        return list(self.report.get("exits") or ())
+
+    def __str__(self) -> str:
+        return format_report(self._func, self.report, asm=self._asm)
+
+    def __repr__(self) -> str:
+        state = "compiled" if self.compiled else "not compiled"
+        return f"<psyco explanation of {self._func.__qualname__}: {state}>"
+
+
+def _describe(item: object) -> str:
+    if isinstance(item, dict):
+        return ", ".join(f"{key} {_describe(value)}" for key, value in item.items())
+    if isinstance(item, (list, tuple)):
+        return "; ".join(map(_describe, item))
+    if isinstance(item, float):
+        return f"{item:,.2f}"
+    if isinstance(item, int) and not isinstance(item, bool):
+        return f"{item:,}"
+    return str(item)
+
+
+def _source(func: FunctionType) -> dict[int, str]:
+    """The function's source lines by number, empty when there is no file."""
+    import linecache
+
+    code = func.__code__
+    numbers = [line for *_, line in code.co_lines() if line]
+    if not numbers:
+        return {}
+    lines = linecache.getlines(code.co_filename, func.__globals__)
+    first, last = code.co_firstlineno, max(numbers)
+    return {n: lines[n - 1].rstrip() for n in range(first, last + 1) if n <= len(lines)}
+
+
+def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = False) -> str:
+    """The text of explain()."""
+    code = func.__code__
+    name = report.get("name") or func.__qualname__
+    file = report.get("file") or code.co_filename
+    out = [f"{name} ({file}:{report.get('line') or code.co_firstlineno})"]
+    versions = report.get("versions") or []
+    if not versions:
+        reason = report.get("reason")
+        out.append("  not compiled" + (f": {reason}" if reason else ""))
+    for number, version in enumerate(versions, 1):
+        out.append(f"  version {number}: {_describe(version)}")
+
+    notes: dict[int, list[str]] = {}
+    sources = _source(func)
+    for entry in report.get("lines") or ():
+        line = entry.get("line") or 0
+        notes.setdefault(line, []).extend(map(_describe, entry.get("notes") or ()))
+        if entry.get("source") and line not in sources:
+            sources[line] = entry["source"].rstrip()
+    exits: dict[int, list[str]] = {}
+    for entry in report.get("exits") or ():
+        text = f"exit, {_describe(entry.get('count', 0))} times: {entry.get('reason', 'unknown')}"
+        exits.setdefault(entry.get("line") or 0, []).append(text)
+
+    if notes or exits:
+        out.append("")
+        for line in sorted({*sources, *notes, *exits}):
+            out.append(f"{line or '':>5}  {sources.get(line, '')}".rstrip())
+            for text in notes.get(line, []) + exits.get(line, []):
+                out.extend(f"         | {part}" for part in text.splitlines())
+    if asm:
+        listing = report.get("asm")
+        out += ["", *(str(listing).rstrip().splitlines() if listing else ["no machine code"])]
+    return "\n".join(out)
+
+
+def format_stats(stats: dict[str, Any], top: int) -> str:
+    """The closing table of log() and --stats: totals, then the functions entered most."""
+    functions = sorted(
+        stats.get("functions") or (), key=lambda f: f.get("entries", 0), reverse=True
+    )
+    totals = [f"{key} {_describe(v)}" for key, v in stats.items() if key != "functions"]
+    out = [f"psyco: {len(functions)} functions compiled, " + ", ".join(totals)]
+    if functions and top > 0:
+        out.append(f"{'entries':>12} {'exits':>10} {'bytes':>8}  function")
+    for entry in functions[: max(0, top)]:
+        out.append(
+            f"{entry.get('entries', 0):>12,} {entry.get('exits', 0):>10,} "
+            f"{entry.get('code_bytes', 0):>8,}  {entry.get('name', '?')} "
+            f"({entry.get('file', '?')}:{entry.get('line', '?')})"
+        )
+    return "\n".join(out)

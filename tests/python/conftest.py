@@ -1,0 +1,18 @@
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+if threshold := os.environ.get("PSYCO_TEST_GC_THRESHOLD"):
+    gc.set_threshold(int(threshold))
+
+
+@pytest.fixture
+def root():
+    """The project's folder."""
+    return ROOT

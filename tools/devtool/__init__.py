@@ -1,0 +1,1 @@
+"""What stands behind ./dev. Standard library only, any Python from 3.9 on."""

@@ -1,0 +1,66 @@
+"""./dev ci: everything that must hold before a change lands, and nothing that CI alone can do.
+
+Every step runs even if an earlier one failed, except that nothing runs on a failed build: one
+visit should show all there is to mend. The last line is `N passed, N failed`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+from devtool.build import build
+from devtool.console import Failure, say
+from devtool.environment import Environment
+from devtool.lint import lint
+from devtool.testing import Count, ir_tests, python_tests, unit_tests
+from devtool.variants import VARIANTS
+
+
+class Tally:
+    """Adds up the steps and remembers the failed ones."""
+
+    def __init__(self) -> None:
+        self.total = Count(0, 0)
+        self.failed_steps: list[str] = []
+
+    def step(self, name: str, action: Callable[[], Count | None]) -> bool:
+        """Run one step; whether it passed. A step without counts is one passed test."""
+        print(f"\n== {name}", flush=True)
+        start = time.monotonic()
+        try:
+            count = action() or Count(1, 0)
+        except Failure as failure:
+            print(failure, flush=True)
+            count = Count(0, 1)
+        self.total = self.total + count
+        if count.failed:
+            self.failed_steps.append(name)
+        say(f"{name}: {count.passed} passed, {count.failed} failed, "
+            f"{time.monotonic() - start:.0f} s")
+        return not count.failed
+
+
+def _lint(env: Environment) -> None:
+    if failed := lint(env):
+        raise Failure(f"lint failed: {', '.join(failed)}")
+
+
+def ci(env: Environment) -> int:
+    """Run all steps; the exit status for ./dev."""
+    tally = Tally()
+    tally.step("lint", lambda: _lint(env))
+    if tally.step("build", lambda: build(env, werror=True)):
+        tally.step("C++ unit tests", lambda: unit_tests(env))
+        tally.step("IR tests", lambda: ir_tests(env))
+        tally.step("Python tests", lambda: python_tests(env, []))
+        for variant in VARIANTS:
+            tally.step(
+                f"Python tests, {variant.name}: {variant.provokes}",
+                lambda variant=variant: python_tests(env, ["-q"], variant),
+            )
+    print()
+    for name in tally.failed_steps:
+        print(f"failed: {name}")
+    print(f"{tally.total.passed} passed, {tally.total.failed} failed", flush=True)
+    return 1 if tally.failed_steps else 0

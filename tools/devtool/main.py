@@ -1,0 +1,157 @@
+"""Command line of ./dev."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from devtool.console import ROOT, Failure, call
+from devtool.environment import Environment, prepare
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; exits by itself on a mistake."""
+    parser = argparse.ArgumentParser(prog="./dev", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, does: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False
+        )
+        sub.add_argument("--python", metavar="PATH", help="the CPython 3.13 to use")
+        return sub
+
+    sub = command("run", "run a program plain and under psyco, compare outputs and times")
+    sub.add_argument("--pairs", type=int, default=1, help="how often to run both (best counts)")
+    sub.add_argument("program")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    sub = command("test", "run the tests: C++, IR, Python; with arguments, pytest alone gets them")
+    sub.add_argument("--only", choices=["cpp", "ir", "python"], help="just this kind")
+    sub.add_argument("--variant", help="run the Python tests under this stress variant")
+    sub.add_argument("--accept", action="store_true", help="rewrite what the IR tests expect")
+
+    command("build", "build, and make .venv/bin/python able to import psyco")
+
+    sub = command("bench", "measure plain against psyco; exit status 1 when a bar is missed")
+    sub.add_argument("names", nargs="*", help="programs of bench/programs, or 'examples'")
+    sub.add_argument("--pairs", type=int, default=7, help="process pairs to begin with")
+    sub.add_argument("--max-pairs", type=int, default=15, help="limit for undecided programs")
+    sub.add_argument("--calls", type=int, default=5, help="calls of run() in one process")
+    sub.add_argument("--no-cold", action="store_true", help="leave whole-process times out")
+    sub.add_argument("--core", type=int, help="the core to use (the last one)")
+    sub.add_argument("--json", metavar="FILE", help="store the results")
+
+    command("fmt", "lay out the C++ files, and mend what ruff can mend")
+    command("lint", "check formatting, ruff's rules and our own")
+
+    sub = command("dump", "run a program and show what the compiler made of it")
+    sub.add_argument("--phase", default="all", help="after which pass (all)")
+    sub.add_argument("--function", help="only of functions with this name")
+    sub.add_argument("program")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    sub = command("bisect", "find the function, pass and rewrite that make a program go wrong")
+    sub.add_argument("program")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    sub = command("fuzz", "compare plain with psyco on generated programs")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER, help="for tests/fuzz")
+
+    command("ci", "all that must hold before a change lands")
+
+    # What `test` does not know belongs to pytest; elsewhere it is a mistake.
+    known, rest = parser.parse_known_args(arguments)
+    if known.command == "test":
+        known.arguments = rest
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return known
+
+
+def _test(env: Environment, options: argparse.Namespace) -> int:
+    from devtool.testing import Count, ir_tests, python_tests, unit_tests
+    from devtool.variants import VARIANTS, find_variant
+
+    variant = find_variant(options.variant) if options.variant else None
+    if options.variant and not variant:
+        names = ", ".join(each.name for each in VARIANTS)
+        raise Failure(f"no variant {options.variant}; there are: {names}")
+    only = options.only or ("python" if options.arguments or variant else None)
+    total = Count(0, 0)
+    if only in (None, "cpp"):
+        total = total + unit_tests(env)
+    if only in (None, "ir"):
+        total = total + (ir_tests(env, accept=options.accept) or Count(0, 0))
+    if only in (None, "python"):
+        total = total + python_tests(env, options.arguments, variant)
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+def _fuzz(env: Environment, options: argparse.Namespace) -> int:
+    if not (ROOT / "tests" / "fuzz" / "__main__.py").exists():
+        raise Failure("tests/fuzz has no fuzzer")
+    return call([env.python, ROOT / "tests" / "fuzz", *options.arguments])
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    # Modules are imported where they are used: `./dev run` should not wait for the others.
+    from devtool.build import build
+
+    name = options.command
+    if name in ("run", "dump") and not os.path.exists(options.program):
+        raise Failure(f"{options.program}: no such file")
+    env = prepare(options.python)
+    if name == "ci":
+        from devtool.ci import ci
+
+        return ci(env)
+    if name == "lint":
+        from devtool.lint import lint
+
+        if failed := lint(env):
+            raise Failure(f"lint failed: {', '.join(failed)}")
+        return 0
+    if name == "fmt":
+        from devtool.lint import format_all
+
+        return format_all(env)
+    build(env)
+    if name == "run":
+        from devtool.compare import compare
+
+        return compare(env, options.program, options.arguments, max(1, options.pairs))
+    if name == "test":
+        return _test(env, options)
+    if name == "bench":
+        from devtool.bench import bench
+
+        return bench(env, options)
+    if name == "dump":
+        from devtool.inspection import dump
+
+        return dump(env, options)
+    if name == "bisect":
+        from devtool.inspection import bisect
+
+        return bisect(env, options)
+    if name == "fuzz":
+        return _fuzz(env, options)
+    return 0  # build
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the exit status."""
+    options = parse(arguments)
+    try:
+        return _dispatch(options)
+    except Failure as failure:
+        print(f"./dev: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
