@@ -93,5 +93,7 @@ DecodedCode decode(PyCodeObject* code);
 
 // Where the interpreter may be entered to execute the opcode at `bci`: its first EXTENDED_ARG.
 int entry_unit(PyCodeObject* code, int bci);
+// The instruction behind the opcode at `bci` and its caches.
+int following_unit(PyCodeObject* code, int bci);
 
 }  // namespace psyco

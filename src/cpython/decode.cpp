@@ -261,6 +261,16 @@ DecodedCode decode(PyCodeObject* code) {
   return out;
 }
 
+int following_unit(PyCodeObject* code, int bci) {
+  // decode() has been here before, so the clean bytes are cached and this allocates nothing.
+  PyObject* clean_bytes = PyCode_GetCode(code);
+  if (!clean_bytes) Py_FatalError("psyco: no memory for the bytecode of a running function");
+  const auto* clean = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(clean_bytes));
+  const int result = bci + 1 + raw_info(clean[2 * bci]).caches;
+  Py_DECREF(clean_bytes);
+  return result;
+}
+
 int entry_unit(PyCodeObject* code, int bci) {
   // The unit before can look like EXTENDED_ARG only if it is one, or a cache unit: then walk from the start.
   // EXTENDED_ARG is never specialised, but a tool may have replaced its byte.
@@ -269,10 +279,7 @@ int entry_unit(PyCodeObject* code, int bci) {
   const uint8_t before = units[2 * (bci - 1)];
   if (before != EXTENDED_ARG && before < MIN_INSTRUMENTED_OPCODE) return bci;
   PyObject* clean_bytes = PyCode_GetCode(code);
-  if (!clean_bytes) {
-    PyErr_Clear();
-    return bci;
-  }
+  if (!clean_bytes) Py_FatalError("psyco: no memory for the bytecode of a running function");
   const auto* clean = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(clean_bytes));
   int result = bci;
   for (int unit = 0; unit <= bci;) {

@@ -42,6 +42,8 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts, Py
   { P::push_words(ts, words) } -> std::same_as<void*>;
   { P::pop_to(ts, memory) };
   { P::reserve_words(ts, words) } -> std::same_as<bool>;
+  { P::unwind(ts, frame) } -> std::same_as<bool>;
+  { P::unwind_running(ts, frame, i) } -> std::same_as<bool>;
 };
 static_assert(CPythonPort<Port>);
 

@@ -102,6 +102,7 @@ struct CompiledCode {
   std::vector<uint32_t> exit_counts;    // by record id; machine code does not touch them
   void* owner = nullptr;                // the driver's bookkeeping
   void* arena = nullptr;                // the code memory's bookkeeping
+  void* runtime = nullptr;              // the runtime's bookkeeping: see runtime/code.h
 };
 ExitRecord decode_record(const CompiledCode& code, uint32_t id);
 

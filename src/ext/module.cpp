@@ -1,6 +1,7 @@
 // psyco._core: module initialisation and argument checks.
 #include "cpython/port.h"
 #include "ext/testing.h"
+#include "runtime/runtime.h"
 
 namespace psyco {
 namespace {
@@ -11,7 +12,10 @@ int module_exec(PyObject* module) {
                  Port::kVersionHex >> 16 & 255);
     return -1;
   }
-  return PyModule_AddFunctions(module, g_test_methods);
+  if (add_helper_tests(module) < 0) return -1;
+  if (!start_runtime()) return -1;
+  if (PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
+  return PyModule_AddFunctions(module, g_fake_body_methods);
 }
 
 PyModuleDef_Slot g_slots[] = {

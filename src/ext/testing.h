@@ -4,4 +4,6 @@
 
 namespace psyco {
 extern PyMethodDef g_test_methods[];
+int add_helper_tests(PyObject* module);   // test_helpers.cpp
+extern PyMethodDef g_fake_body_methods[];
 }

@@ -178,7 +178,7 @@ Value* Builder::load_owned(Value* base, int64_t offset, Heap heap, Value* index)
 
 // Inputs in the order of the helper's letters; `number` fills the letter i, `cache` the letter p.
 Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs, int64_t number,
-                            bool has_number, const void* cache) {
+                            bool has_number, const void* cache, int out_words) {
   const ir::HelperInfo& info = ir::helper_info(helper);
   Rep rep = Rep::None;
   uint8_t flags = 0;
@@ -201,6 +201,7 @@ Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs
   Value* value = graph_.new_value(Op::CallHelper, rep);
   size_t next = 0;
   for (const char* letter = info.params; *letter; letter++) {
+    if (*letter == 'O') continue;
     if (*letter == 'A') {
       while (next < inputs.size()) value->inputs.push_back(graph_.arena, inputs[next++]);
     } else if (*letter == 'i' && number_value) {
@@ -216,6 +217,7 @@ Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs
   }
   PSYCO_CHECK(next == inputs.size());
   value->helper = helper;
+  value->imm = out_words;
   value->flags = flags;
   value->state = state;
   value->bci = raw_bci_;
@@ -229,6 +231,43 @@ Value* Builder::guard(Op op, Value* input, Reason reason, const void* ptr) {
   v->reason = reason;
   v->ptr = ptr;
   return v;
+}
+
+Value* Builder::take_out(Value* call, int word, bool nullable) {
+  Value* v = emit(Op::TakeOut, {call});
+  v->imm = word;
+  v->flags |= ir::kOwned | (nullable ? ir::kNullable : 0);
+  return v;
+}
+
+const void* Builder::site_cache(size_t size) {
+  result_.caches.push_back(std::make_unique<char[]>(size));
+  memset(result_.caches.back().get(), 0, size);
+  return result_.caches.back().get();
+}
+
+Value* Builder::frame_locals() {
+  return context().globals_are_locals ? const_object(context().globals) : const_null();
+}
+
+void Builder::suggest_type(AVId id, PyTypeObject* type) {
+  AV& a = st_.avs[id];
+  if (!a.likely && !a.example && a.kind == SlotKind::Object) a.likely = type;
+}
+
+void Builder::choose(Value* condition, AVId if_true, AVId if_false) {
+  std::vector<Edge> edges(2);
+  split(condition, &edges[0], &edges[1]);
+  std::vector<AVId> drops = drops_;
+  for (int k = 0; k < 2; k++) {
+    enter(edges[k]);
+    drops_ = drops;
+    push(k == 0 ? if_true : if_false);
+    drop(if_true), drop(if_false);
+    flush_drops(raw_next_);
+    edges[k] = {cur_, st_};
+  }
+  merge_here(edges, raw_next_);
 }
 
 void Builder::deopt(Reason reason) {
@@ -309,7 +348,18 @@ ir::FrameState* Builder::after() { return capture(raw_next_); }
 
 // ---------------------------------------------------------------- levels
 
-static bool is_constant_box(Value* box) { return box && box->op == Op::ConstObject; }
+// A local that may be unbound is read: leave if it is.
+void Builder::check_bound(AVId id) {
+  AV& a = st_.avs[id];
+  if (a.not_null) return;
+  if (a.kind == SlotKind::Object) {
+    guard(Op::GuardNotNull, a.value, Reason::Unbound);
+  } else {
+    Value* unbound = emit(Op::IsSame, {a.box, const_unbound()});
+    guard(Op::GuardFalse, unbound, Reason::Unbound);
+  }
+  st_.avs[id].not_null = true;
+}
 
 Value* Builder::force(AVId id) {
   AV& a = st_.avs[id];
@@ -324,13 +374,14 @@ Value* Builder::force(AVId id) {
     case SlotKind::Int:
     case SlotKind::Float: {
       if (a.box && !a.box->nullable()) return a.box;
+      check_bound(id);
       ir::FrameState* state = before();
       Value* old = a.box;
       Value* box = old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
                        : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
       box->flags |= ir::kOwned;
       st_.avs[id].box = box;
-      if (old && old->owned()) emit(Op::ReleasePlainNullable, {old}, capture(edge_bci_ >= 0 ? edge_bci_ : raw_bci_));
+      if (old && old->owned()) emit(Op::ReleasePlainNullable, {old});
       return box;
     }
     case SlotKind::Virtual:
@@ -420,10 +471,7 @@ bool Builder::guard_type(AVId id, PyTypeObject* type) {
   if (known) return known == type;
   AV& a = st_.avs[id];
   if (a.kind != SlotKind::Object) return false;
-  if (!a.not_null) {
-    guard(Op::GuardNotNull, a.value, Reason::Unbound);
-    st_.avs[id].not_null = true;
-  }
+  check_bound(id);
   keep(reinterpret_cast<PyObject*>(type));
   Value* g = guard(Op::GuardType, st_.avs[id].value, Reason::TypeSeen, type);
   g->imm = 1;
@@ -527,12 +575,6 @@ Value* Builder::truth(AVId id) {
     return const_bool(false);
   }
   return nullptr;
-}
-
-static void mark(const State& st, AVId id, std::vector<uint8_t>& seen) {
-  if (id < 0 || seen[id]) return;
-  seen[id] = 1;
-  for (AVId field : st.avs[id].fields) mark(st, field, seen);
 }
 
 static bool reaches(const State& st, AVId from, AVId id) {

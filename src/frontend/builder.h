@@ -48,7 +48,10 @@ struct CompileRequest {
   int osr_index = 0;                        // Osr: index of the loop head
   PyObject* const* examples = nullptr;      // one per entry value, null = unbound
   int example_count = 0;                    // Call: parameters; Osr: locals and stack
+  PyObject* locals = nullptr;               // Osr of module code: f_locals
   class FeedbackSource* feedback = nullptr;
+  PyObject* exhausted = nullptr;            // what iter_next answers at the end
+  size_t attr_cache_size = 0, global_cache_size = 0;
 };
 
 class FeedbackSource {
@@ -71,6 +74,7 @@ struct BuildResult {
   std::vector<PyObject*> objects;            // every object the graph embeds (borrowed here)
   std::vector<std::unique_ptr<DecodedCode>> codes;
   std::vector<InlineNote> inlined;
+  std::vector<std::unique_ptr<char[]>> caches;   // site caches the code points to
   int walked = 0, rebuilds = 0;
 };
 
@@ -88,6 +92,7 @@ struct Context {
   ir::FrameInfo* info;
   Context* caller;
   Feedback* feedback;
+  bool globals_are_locals = false;   // module code
   uint64_t path;                  // identifies the chain of call sites
   int depth;
   std::vector<std::vector<Edge>> pending;    // by bytecode index
@@ -108,6 +113,7 @@ class Builder {
 
   // ---- current position
   ir::Graph& graph() { return graph_; }
+  const CompileRequest& request() const { return request_; }
   bool dead() const { return cur_ == nullptr; }
   State& state() { return st_; }
   Context& context() { return *st_.top().context; }
@@ -132,6 +138,7 @@ class Builder {
   AVId virtual_av(ir::VirtualKind kind, std::vector<AVId> fields);
   ir::Value* const_object(const void* object);
   ir::Value* const_null();
+  ir::Value* const_unbound();                          // ir::kUnbound
   ir::Value* const_int(int64_t value);
   ir::Value* const_float(double value);
   ir::Value* const_bool(bool value);
@@ -144,7 +151,13 @@ class Builder {
   ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
   ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
   ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs, int64_t number = 0,
-                         bool has_number = false, const void* cache = nullptr);
+                         bool has_number = false, const void* cache = nullptr,
+                         int out_words = 0);
+  ir::Value* take_out(ir::Value* call, int word, bool nullable = false);   // result in the out area
+  const void* site_cache(size_t size);                 // zeroed, lives as long as the code
+  ir::Value* frame_locals();                           // f_locals of module code, or the null object
+  bool store_number_in_place(AVId value, PyObject* example, ir::Heap heap, ir::Value* base,
+                             int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
   ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
   void deopt(ir::Reason reason);                       // leaves for good at this bytecode
@@ -158,8 +171,10 @@ class Builder {
   ir::Value* force(AVId id);                           // run-time object; the AV keeps its reference
   bool known_int(AVId id);                             // Int, Bool or proved int object
   bool known_float(AVId id);
+  void check_bound(AVId id);
   PyTypeObject* type_of(AVId id);                      // proved type or null
   PyTypeObject* likely_type(AVId id);                  // proved, predicted or by example
+  void suggest_type(AVId id, PyTypeObject* type);      // a prediction, if there is none yet
   bool guard_type(AVId id, PyTypeObject* type);        // proves it; false if it cannot be
   ir::Value* to_int(AVId id);                          // int64 of an int or bool; guards
   ir::Value* to_float(AVId id);                        // double of a float (guards) or int
@@ -177,7 +192,11 @@ class Builder {
   void jump_to(int index);
   void branch(ir::Value* condition, int true_index, int false_index);
   void return_value(AVId id);
+  void back_edge(int index);
   bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
+  void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
+  void choose(ir::Value* condition, AVId if_true, AVId if_false);   // pushes one of two popped values, drops both
+  PyObject* small_int(int value) { return PyLong_FromLong(value); }   // immortal
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);   // continue after edges meet again
 
@@ -194,9 +213,8 @@ class Builder {
   void lower(const Bytecode& bc);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
-  void back_edge(int index);
-  void entry_call();
-  std::vector<Edge> entry_osr();
+  static int cursor_field(ir::VirtualKind kind);
+  void unpack_cursors(const std::vector<AVId>& stack);
   void type_entry_value(AVId id, PyObject* example);
   ir::Slot slot_of(AVId id);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
@@ -233,9 +251,9 @@ class Builder {
   std::map<uint64_t, ir::Value*> const_floats_;
   std::map<const void*, ir::Value*> const_ptrs_;
   ir::Value* const_null_ = nullptr;
+  ir::Value* const_unbound_ = nullptr;
   ir::Value* const_bools_[2] = {};
-  std::map<std::pair<Context*, int>, ir::Value*> unused_;
-  int budget_ = 0;
+  std::vector<int> caller_next_bci_;   // of the calls being inlined
 };
 
 // lower/<family>.cpp: one function for each neutral instruction.

@@ -146,6 +146,8 @@ struct Block {
   bool loop_head;
   bool cold;                    // laid out last, weighs nothing
   int32_t bci;
+  FrameState* entry_state;      // state at the start of this block, nothing of it done: the way out of
+                                // guards hoisted into it. For loop preheaders; null if not known
   ArenaVec<Value*> phis;
   ArenaVec<Value*> values;      // the last one is the terminator (effects Control)
   ArenaVec<Block*> preds;

@@ -1,7 +1,21 @@
-// Chunks of the data stack: the part of it that is not inline in frame.h.
+// Chunks of the data stack and unwinding: what is not inline in frame.h.
+#include <sys/mman.h>
+
 #include "cpython/port.h"
 
 namespace psyco::v313 {
+
+namespace {
+constexpr size_t kSpareSize = 256 * 1024;
+_PyStackChunk* g_spare_chunk = nullptr;
+}  // namespace
+
+void Port::restock_spare_chunk() {
+  if (g_spare_chunk) return;
+  PyObjectArenaAllocator arena;
+  PyObject_GetArenaAllocator(&arena);
+  g_spare_chunk = static_cast<_PyStackChunk*>(arena.alloc(arena.ctx, kSpareSize));
+}
 
 // Mirrors Python/pystate.c: push_chunk, allocate_chunk (3.13), which are not exported. The chunk must come
 // from the arena allocator, because the exported _PyThreadState_PopFrame gives it back there.
@@ -13,6 +27,11 @@ void* Port::push_chunk(PyThreadState* ts, size_t words) {
   PyObjectArenaAllocator arena;
   PyObject_GetArenaAllocator(&arena);
   auto* chunk = static_cast<_PyStackChunk*>(arena.alloc(arena.ctx, size));
+  if (!chunk && g_spare_chunk && size <= kSpareSize) {
+    chunk = g_spare_chunk;
+    size = kSpareSize;
+    g_spare_chunk = nullptr;
+  }
   if (!chunk) {
     PyErr_NoMemory();
     return nullptr;
@@ -32,6 +51,138 @@ void* Port::push_chunk(PyThreadState* ts, size_t words) {
 
 void Port::pop_chunk(PyThreadState* ts, void* base) {
   _PyThreadState_PopFrame(ts, static_cast<_PyInterpreterFrame*>(base));
+}
+
+// Mirrors Python/ceval.c: get_exception_handler (3.13), which is static.
+bool Port::find_handler(PyCodeObject* code, int unit, Handler* out) {
+  auto* p = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(code->co_exceptiontable));
+  auto* end = p + PyBytes_GET_SIZE(code->co_exceptiontable);
+  auto varint = [&p] {
+    int value = *p & 63;
+    while (*p++ & 64) value = value << 6 | (*p & 63);
+    return value;
+  };
+  while (p < end) {
+    const int start = varint(), size = varint(), target = varint(), depth_lasti = varint();
+    if (start > unit) break;
+    if (unit < start + size) {
+      *out = {target, depth_lasti >> 1, bool(depth_lasti & 1)};
+      return true;
+    }
+  }
+  return false;
+}
+
+namespace {
+
+void add_traceback(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  if (!Port::is_complete(frame)) return;
+  PyObject* error = PyErr_GetRaisedException();
+  PyFrameObject* object = PyThreadState_GetFrame(ts);   // makes the frame object of the current frame
+  if (!object) PyErr_Clear();
+  PyErr_SetRaisedException(error);
+  if (object) {
+    PyTraceBack_Here(object);
+    Py_DECREF(object);
+  }
+}
+
+// Operands go top first. The exception is held aside: finalisers must neither see nor lose it.
+void cut_stack(_PyInterpreterFrame* frame, int depth) {
+  const int goal = Port::code_of(frame)->co_nlocalsplus + depth;
+  for (int top = frame->stacktop; top > goal;) {
+    PyObject* operand = frame->localsplus[--top];
+    frame->stacktop = top;
+    Py_XDECREF(operand);
+  }
+}
+
+// Takes over both references.
+void push_exception(_PyInterpreterFrame* frame, PyObject* lasti, PyObject* error) {
+  int top = frame->stacktop;
+  if (lasti) frame->localsplus[top++] = lasti;
+  frame->localsplus[top++] = error;
+  frame->stacktop = top;
+}
+
+// The offset object; if it cannot be made that MemoryError takes the place of the error, as in the
+// interpreter, and the search is done again there.
+PyObject* make_lasti(int unit, PyObject** error) {
+  for (;;) {
+    if (PyObject* lasti = PyLong_FromLong(unit)) return lasti;
+    Py_DECREF(*error);
+    *error = PyErr_GetRaisedException();
+  }
+}
+
+// Pages full of RERAISE 1. Two, because the interpreter takes its distance from the code for an offset,
+// truncated to int, and looks that up in the table: one of the two is never found there.
+_Py_CODEUNIT* g_reraise[2];
+constexpr size_t kPage = 4096;
+
+_Py_CODEUNIT* reraise_for(PyCodeObject* code) {
+  for (_Py_CODEUNIT* page : g_reraise) {
+    _Py_CODEUNIT* at = page + 16;
+    Port::Handler handler;
+    if (!Port::find_handler(code, static_cast<int>(at - _PyCode_CODE(code)), &handler)) return at;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool Port::prepare_unwind_running() {
+  for (_Py_CODEUNIT*& page : g_reraise) {
+    if (page) continue;
+    void* memory = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return false;
+    page = static_cast<_Py_CODEUNIT*>(memory);
+    for (size_t i = 0; i < kPage / sizeof(_Py_CODEUNIT); i++) {
+      page[i].op.code = RERAISE;
+      page[i].op.arg = 1;
+    }
+  }
+  return true;
+}
+
+// Mirrors Python/ceval.c: the labels error and exception_unwind (3.13).
+bool Port::unwind(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  add_traceback(ts, frame);
+  _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  const int unit = unit_of(frame);
+  Handler handler;
+  const bool found = find_handler(code_of(frame), unit, &handler);
+  PyObject* error = PyErr_GetRaisedException();
+  cut_stack(frame, found ? handler.depth : 0);
+  if (!found) {
+    PyErr_SetRaisedException(error);
+    return false;
+  }
+  push_exception(frame, handler.lasti ? make_lasti(unit, &error) : nullptr, error);
+  set_unit(frame, handler.unit);
+  return true;
+}
+
+// After an error return the 3.13 interpreter adds the traceback entry from instr_ptr, but searches the handler at
+// the jump's target (3.13.0: at an offset that is never found). So that way out serves only if neither
+// place has a handler; else we go to the handler ourselves, or, with a handler at the target only, leave
+// through a RERAISE outside the code, where no handler is found.
+bool Port::unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target) {
+  PyCodeObject* code = code_of(frame);
+  const int unit = unit_of(frame);
+  Handler handler, other;
+  const bool found = find_handler(code, unit, &handler);
+  if (!found && !find_handler(code, target, &other)) return false;
+  add_traceback(ts, frame);
+  if (found) _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  PyObject* error = PyErr_GetRaisedException();
+  cut_stack(frame, found ? handler.depth : 0);
+  push_exception(frame, !found || handler.lasti ? make_lasti(unit, &error) : nullptr, error);
+  if (found)
+    set_unit(frame, handler.unit);
+  else
+    frame->instr_ptr = reraise_for(code);
+  return true;
 }
 
 }  // namespace psyco::v313

@@ -107,8 +107,44 @@ struct Port {
     ts->datastack_top = static_cast<PyObject**>(memory);
     return true;
   }
+  // Takes the spare chunk if there is no memory: an exit under way must not fail. Restock at calm moments.
   static void* push_chunk(PyThreadState* ts, size_t words);
+  static void restock_spare_chunk();
   static void pop_chunk(PyThreadState* ts, void* base);
+
+  // ---- code objects
+  // Mirrors Objects/codeobject.c: _PyCodeObjectExtra (3.13), which is private to that file.
+  static void* code_extra(PyCodeObject* code, Py_ssize_t index) {
+    struct Extra {
+      Py_ssize_t size;
+      void* items[1];
+    };
+    auto* extra = static_cast<Extra*>(code->co_extra);
+    return extra && index < extra->size ? extra->items[index] : nullptr;
+  }
+  // Whether a tool other than `own` watches this code by local events (own: bit mask of tool ids).
+  static bool foreign_local_events(PyCodeObject* code, uint8_t own) {
+    const _PyCoMonitoringData* data = code->_co_monitoring;
+    if (!data) return false;
+    uint8_t tools = 0;
+    for (uint8_t each : data->local_monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+
+  // ---- exceptions
+  struct Handler {
+    int unit, depth;
+    bool lasti;
+  };
+  static bool find_handler(PyCodeObject* code, int unit, Handler* out);
+  // An exception is set and was raised by the instruction at instr_ptr of `frame`, which is linked and
+  // current. Adds the traceback entry and tells the tools. True: the frame stands at its handler and the exception is
+  // on its stack. False: no handler; the stack is empty and the exception still set.
+  static bool unwind(PyThreadState* ts, _PyInterpreterFrame* frame);
+  // The same for a frame the interpreter is running, from inside a JUMP callback whose target is
+  // `target`. True: redirected. False: the callback must return the error; the interpreter does the rest.
+  static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
+  static bool prepare_unwind_running();   // once; false: no memory
 
   // ---- threads
   static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }
@@ -117,6 +153,13 @@ struct Port {
     return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
   }
   static constexpr uintptr_t kEventsMask = _PY_EVAL_EVENTS_MASK;
+  // Tools with global events, settrace and setprofile among them, other than those in `own`.
+  static bool foreign_global_events(PyThreadState* ts, uint8_t own) {
+    uint8_t tools = 0;
+    for (uint8_t each : ts->interp->monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+  static bool traced(PyThreadState* ts) { return ts->c_tracefunc || ts->c_profilefunc; }
 };
 
 }  // namespace psyco::v313

@@ -1,0 +1,25 @@
+// Functions of the standard library that the compiler has its own code for, recognised by identity.
+#pragma once
+#include "cpython/port.h"
+
+namespace psyco::known {
+
+enum class Builtin : uint8_t { None, Len, Abs, Min, Max, IsInstance };
+Builtin builtin(PyObject* function);
+
+struct MathFunction {
+  enum Kind : uint8_t {
+    Sqrt,      // own instruction
+    Fabs,      // own instruction
+    Total,     // the C function's answer is Python's for every double
+    Finite,    // the same if the answer is finite; else the module may raise
+  } kind;
+  const char* name;
+  int arity;
+  const void* address;   // double (*)(double) or double (*)(double, double)
+};
+const MathFunction* math_function(PyObject* function);
+
+bool is_list_append(PyObject* descriptor);
+
+}  // namespace psyco::known

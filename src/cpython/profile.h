@@ -1,0 +1,13 @@
+// What the interpreter's specialised opcodes say about operands.
+#pragma once
+#include "cpython/bytecode.h"
+
+namespace psyco {
+
+struct SpecialisedTypes {
+  PyTypeObject* left = nullptr;    // the only operand, the container, the iterable
+  PyTypeObject* right = nullptr;
+};
+SpecialisedTypes specialised_types(const Bytecode& bc);
+
+}  // namespace psyco

@@ -1,0 +1,84 @@
+// The parts of objects.h that CPython 3.13 does not export, written again, and its error messages.
+#include "objects.h"
+
+namespace psyco::objects {
+
+namespace {
+template <class Entry>
+Py_ssize_t find_in(const Entry* entries, Py_ssize_t count, PyObject* key) {
+  for (Py_ssize_t i = 0; i < count; i++)
+    if (entries[i].me_key == key) return i;
+  return -1;
+}
+}  // namespace
+
+Py_ssize_t find_entry(PyDictObject* dict, PyObject* key) {
+  PyDictKeysObject* keys = dict->ma_keys;
+  if (dict->ma_values) return -1;
+  return DK_IS_UNICODE(keys) ? find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, key)
+                             : find_in(DK_ENTRIES(keys), keys->dk_nentries, key);
+}
+
+Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* key) {
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (!keys) return -1;
+  return find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, key);
+}
+
+// As Objects/dictobject.c:_PyDictKeys_GetVersionForCurrentState.
+uint32_t assign_keys_version(PyDictKeysObject* keys) {
+  if (keys->dk_version) return keys->dk_version;
+  uint32_t& next = interpreter()->dict_state.next_keys_version;
+  if (next == 0) return 0;
+  keys->dk_version = next++;
+  return keys->dk_version;
+}
+
+uint32_t assign_shared_keys_version(PyTypeObject* type) {
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  return keys ? assign_keys_version(keys) : 0;
+}
+
+bool uses_generic_getattr(PyTypeObject* type, bool* has_hook) {
+  *has_hook = false;
+  if (type->tp_getattro == PyObject_GenericGetAttr) return true;
+  // A class with __getattr__ has a slot function that is not exported. It does the generic lookup
+  // first unless __getattribute__ is overridden too; a static type with a lookup of its own has its
+  // own __getattribute__ wrapper.
+  if (_PyType_Lookup(type, &_Py_ID(__getattribute__)) !=
+      interpreter()->callable_cache.object__getattribute__)
+    return false;
+  *has_hook = _PyType_Lookup(type, &_Py_ID(__getattr__)) != nullptr;
+  return *has_hook;
+}
+
+PyObject* plain_init(PyTypeObject* type) {
+  if (Py_TYPE(type) != &PyType_Type || type->tp_new != PyBaseObject_Type.tp_new ||
+      !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT))
+    return nullptr;
+  PyObject* init = _PyType_Lookup(type, &_Py_ID(__init__));
+  return init && PyFunction_Check(init) ? init : nullptr;
+}
+
+void set_name_error(PyObject* name) {
+  _PyEval_FormatExcCheckArg(current_thread(), PyExc_NameError, "name '%.200s' is not defined",
+                            name);
+}
+
+void set_unbound_error(PyObject* code, int index) {
+  _PyEval_FormatExcUnbound(current_thread(), reinterpret_cast<PyCodeObject*>(code), index);
+}
+
+void set_function_attribute(PyObject* function, PyObject* value, int flag) {
+  PyFunctionObject* f = reinterpret_cast<PyFunctionObject*>(function);
+  Py_INCREF(value);
+  // The fields are still empty: the function has just been made. Setters would reset its version.
+  switch (flag) {
+    case 1: f->func_defaults = value; break;
+    case 2: f->func_kwdefaults = value; break;
+    case 4: f->func_annotations = value; break;
+    default: f->func_closure = value; break;
+  }
+}
+
+}  // namespace psyco::objects

@@ -1,0 +1,209 @@
+// Layouts and look-ups of CPython 3.13 objects for the front end.
+#include "cpython/shapes.h"
+
+#include <cstddef>
+#include <internal/pycore_dict.h>
+#include <internal/pycore_list.h>
+#include <internal/pycore_object.h>
+#include <internal/pycore_range.h>
+#include <internal/pycore_tuple.h>
+
+namespace psyco::shapes {
+
+#define OFFSET static_cast<int32_t>
+const int32_t kObRefcnt = OFFSET(offsetof(PyObject, ob_refcnt));
+const int32_t kObType = OFFSET(offsetof(PyObject, ob_type));
+const int32_t kObSize = OFFSET(offsetof(PyVarObject, ob_size));
+const int32_t kLongTag = OFFSET(offsetof(PyLongObject, long_value.lv_tag));
+const int32_t kFloatValue = OFFSET(offsetof(PyFloatObject, ob_fval));
+const int32_t kListItems = OFFSET(offsetof(PyListObject, ob_item));
+const int32_t kTupleItems = OFFSET(offsetof(PyTupleObject, ob_item));
+const int32_t kDictUsed = OFFSET(offsetof(PyDictObject, ma_used));
+const int32_t kStrLength = OFFSET(offsetof(PyASCIIObject, length));
+const int32_t kRangeIterStart = OFFSET(offsetof(_PyRangeIterObject, start));
+const int32_t kRangeIterStep = OFFSET(offsetof(_PyRangeIterObject, step));
+const int32_t kRangeIterLength = OFFSET(offsetof(_PyRangeIterObject, len));
+const int32_t kListIterIndex = OFFSET(offsetof(_PyListIterObject, it_index));
+const int32_t kListIterList = OFFSET(offsetof(_PyListIterObject, it_seq));
+const int32_t kCellValue = OFFSET(offsetof(PyCellObject, ob_ref));
+const int32_t kFunctionClosure = OFFSET(offsetof(PyFunctionObject, func_closure));
+const int32_t kFunctionGlobals = OFFSET(offsetof(PyFunctionObject, func_globals));
+const int32_t kBytesData = OFFSET(offsetof(PyBytesObject, ob_sval));
+const int32_t kByteArrayStart = OFFSET(offsetof(PyByteArrayObject, ob_start));
+// Inline values follow the object head (pycore_object.h:_PyObject_InlineValues).
+const int32_t kInlineValid = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, valid));
+const int32_t kManagedDict = OFFSET(MANAGED_DICT_OFFSET);
+const int32_t kKeysEntries = OFFSET(offsetof(PyDictKeysObject, dk_nentries));
+const int32_t kMethodFunction = OFFSET(offsetof(PyMethodObject, im_func));
+const int32_t kMethodSelf = OFFSET(offsetof(PyMethodObject, im_self));
+#undef OFFSET
+static_assert(offsetof(_PyListIterObject, it_index) == offsetof(_PyTupleIterObject, it_index));
+static_assert(offsetof(_PyListIterObject, it_seq) == offsetof(_PyTupleIterObject, it_seq));
+
+PyObject* empty_tuple() {
+  static PyObject* empty = PyTuple_New(0);
+  return empty;
+}
+
+bool int_value(PyObject* object, int64_t* value) {
+  int overflow = 0;
+  long long v = PyLong_AsLongLongAndOverflow(object, &overflow);
+  *value = v;
+  return overflow == 0;
+}
+
+bool dies_quietly(PyTypeObject* type) {
+  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type ||
+         type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type ||
+         type == Py_TYPE(Py_None) || type == &PyRange_Type || type == &PyRangeIter_Type;
+}
+
+bool is_immortal(PyObject* object) { return _Py_IsImmortal(object); }
+PyTypeObject* range_iter_type() { return &PyRangeIter_Type; }
+PyTypeObject* list_iter_type() { return &PyListIter_Type; }
+PyTypeObject* tuple_iter_type() { return &PyTupleIter_Type; }
+
+namespace {
+
+// Position of a name in the shared keys of a class, -1 if absent. The table is scanned: shared keys hold at
+// most 30 names (SHARED_KEYS_MAX_SIZE).
+int shared_index(PyTypeObject* type, PyObject* name) {
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (!keys || keys->dk_kind != DICT_KEYS_SPLIT) return -1;
+  PyDictUnicodeEntry* entries = DK_UNICODE_ENTRIES(keys);
+  for (Py_ssize_t i = 0; i < keys->dk_nentries; i++) {
+    PyObject* key = entries[i].me_key;
+    if (key == name || (key && PyUnicode_Compare(key, name) == 0)) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+bool has_inline_values(PyTypeObject* type) {
+  return (type->tp_flags & Py_TPFLAGS_INLINE_VALUES) && (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+}
+
+int32_t inline_offset(int index) {
+  return static_cast<int32_t>(sizeof(PyObject) + offsetof(PyDictValues, values) +
+                              sizeof(PyObject*) * index);
+}
+
+bool is_object_member(PyObject* descriptor, PyTypeObject* type, bool store) {
+  if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return false;
+  auto* member = reinterpret_cast<PyMemberDescrObject*>(descriptor);
+  if (member->d_member->type != Py_T_OBJECT_EX || (member->d_member->flags & Py_AUDIT_READ)) return false;
+  if (store && (member->d_member->flags & Py_READONLY)) return false;
+  return PyType_IsSubtype(type, member->d_common.d_type);
+}
+
+}  // namespace
+
+AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
+  AttrPlan plan;
+  if (type->tp_getattro != PyObject_GenericGetAttr || !watchable_type(type)) return plan;
+  PyObject* descriptor = _PyType_Lookup(type, name);  // borrowed
+  if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
+    if (is_object_member(descriptor, type, false)) {
+      plan.kind = AttrPlan::Member;
+      plan.offset =
+          static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+    }
+    return plan;
+  }
+  bool may_shadow = false;
+  if (has_inline_values(type)) {
+    int index = shared_index(type, name);
+    if (index >= 0) {
+      plan.kind = AttrPlan::Inline;
+      plan.offset = inline_offset(index);
+      return plan;
+    }
+    may_shadow = true;
+  } else if (type->tp_dictoffset != 0 || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT)) {
+    return plan;  // a real dictionary: the helper's cache serves it
+  }
+  if (!descriptor) return plan;
+  if (may_shadow) {
+    auto* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+    plan.keys = keys;
+    plan.key_count = keys->dk_nentries;
+  }
+  plan.value = descriptor;
+  if (PyFunction_Check(descriptor))
+    plan.kind = AttrPlan::Method;
+  else if (!Py_TYPE(descriptor)->tp_descr_get)
+    plan.kind = AttrPlan::Constant;
+  else if (Py_IS_TYPE(descriptor, &PyMethodDescr_Type))
+    plan.kind = AttrPlan::Method;
+  else
+    plan.value = nullptr;
+  return plan;
+}
+
+AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
+  AttrPlan plan;
+  if (type->tp_setattro != PyObject_GenericSetAttr || !watchable_type(type)) return plan;
+  PyObject* descriptor = _PyType_Lookup(type, name);
+  if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
+    if (is_object_member(descriptor, type, true)) {
+      plan.kind = AttrPlan::Member;
+      plan.offset =
+          static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+    }
+    return plan;
+  }
+  if (!has_inline_values(type)) return plan;
+  int index = shared_index(type, name);
+  if (index < 0) return plan;
+  plan.kind = AttrPlan::Inline;
+  plan.offset = inline_offset(index);
+  return plan;
+}
+
+PyObject* peek_attr(PyObject* object, PyObject* name) {
+  PyTypeObject* type = Py_TYPE(object);
+  AttrPlan plan = plan_load(type, name);
+  switch (plan.kind) {
+    case AttrPlan::Inline:
+      if (!*(reinterpret_cast<uint8_t*>(object) + kInlineValid)) return nullptr;
+      [[fallthrough]];
+    case AttrPlan::Member:
+      return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + plan.offset);
+    case AttrPlan::Constant:
+      return plan.value;
+    default:
+      return nullptr;
+  }
+}
+
+PyObject* peek_item(PyObject* container, int64_t index) {
+  if (PyList_CheckExact(container) || PyTuple_CheckExact(container)) {
+    Py_ssize_t n = Py_SIZE(container);
+    if (n == 0) return nullptr;
+    if (index < 0) index += n;
+    if (index < 0 || index >= n) index = 0;
+    return PyList_CheckExact(container) ? PyList_GET_ITEM(container, index)
+                                        : PyTuple_GET_ITEM(container, index);
+  }
+  return nullptr;
+}
+
+PyObject* peek_dict(PyObject* dict, PyObject* key) {
+  if (!dict || !PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key)) return nullptr;
+  // Only str keys: comparing them runs no code. Other kinds of keys might.
+  auto* d = reinterpret_cast<PyDictObject*>(dict);
+  if (d->ma_keys->dk_kind == DICT_KEYS_GENERAL) return nullptr;
+  PyObject* value = PyDict_GetItemWithError(dict, key);
+  if (!value) PyErr_Clear();
+  return value;
+}
+
+bool plain_instance(PyObject* object) {
+  return has_inline_values(Py_TYPE(object)) && _PyObject_InlineValues(object)->valid &&
+         !_PyObject_GetManagedDict(object);
+}
+
+bool watchable_type(PyTypeObject* type) {
+  return PyUnstable_Type_AssignVersionTag(type) != 0;
+}
+
+}  // namespace psyco::shapes

@@ -1,0 +1,236 @@
+// Attributes and globals: promoted where a watcher can tell when they change, read by layout where the
+// type is known, by a caching helper elsewhere.
+#include "cpython/shapes.h"
+#include "frontend/builder.h"
+#include "frontend/lower/lower.h"
+
+namespace psyco {
+
+using ir::Cond;
+using ir::Heap;
+using ir::Helper;
+using ir::Op;
+using ir::Reason;
+using ir::SlotKind;
+using ir::Value;
+using shapes::AttrPlan;
+
+namespace {
+
+// Proves that the instance has its inline values and that no name was added to the class's shared keys,
+// so that nothing shadows a class attribute.
+void guard_inline(Builder& f, Value* object) {
+  Value* valid = f.load(Op::LoadU8, object, shapes::kInlineValid, Heap::AttrShape);
+  Value* yes = f.emit(Op::CmpInt, {valid, f.const_int(0)});
+  yes->cond = Cond::Ne;
+  f.guard(Op::GuardTrue, yes, Reason::Domain);
+}
+
+void guard_not_shadowed(Builder& f, Value* object, const AttrPlan& plan) {
+  if (!plan.keys) return;
+  guard_inline(f, object);
+  Value* names = f.load(Op::LoadI64, f.const_ptr(plan.keys), shapes::kKeysEntries, Heap::AttrShape);
+  Value* same = f.emit(Op::CmpInt, {names, f.const_int(plan.key_count)});
+  same->cond = Cond::Eq;
+  f.guard(Op::GuardTrue, same, Reason::Domain);
+}
+
+void assume_type(Builder& f, PyTypeObject* type) {
+  f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
+}
+
+// A module's or class's attribute that can be known now.
+PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
+  if (f.site().unstable) return nullptr;
+  if (PyModule_CheckExact(owner)) {
+    PyObject* dict = PyModule_GetDict(owner);
+    PyObject* value = shapes::peek_dict(dict, name);
+    if (!value || _PyType_Lookup(&PyModule_Type, name)) return nullptr;
+    f.assume(Assumption::DictValue, dict, name);
+    return value;
+  }
+  if (PyType_CheckExact(owner)) {
+    auto* type = reinterpret_cast<PyTypeObject*>(owner);
+    if (_PyType_Lookup(&PyType_Type, name) || !shapes::watchable_type(type)) return nullptr;
+    PyObject* value = _PyType_Lookup(type, name);
+    if (!value) return nullptr;
+    if (!PyFunction_Check(value) && Py_TYPE(value)->tp_descr_get) return nullptr;
+    assume_type(f, type);
+    return value;
+  }
+  return nullptr;
+}
+
+const void* new_cache(Builder& f) { return f.site_cache(f.request().attr_cache_size); }
+
+}  // namespace
+
+void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
+  Context& c = f.context();
+  if (!f.site().unstable && PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins)) {
+    PyObject* value = shapes::peek_dict(c.globals, bc.object);
+    if (value) {
+      f.assume(Assumption::DictValue, c.globals, bc.object);
+      return f.push(f.const_av(value));
+    }
+    value = shapes::peek_dict(c.builtins, bc.object);
+    if (value) {
+      f.assume(Assumption::DictValue, c.globals, bc.object);
+      f.assume(Assumption::DictValue, c.builtins, bc.object);
+      return f.push(f.const_av(value));
+    }
+  }
+  Value* globals = f.const_object(c.globals);
+  Value* builtins = f.const_object(c.builtins);
+  PyObject* example = shapes::peek_dict(c.globals, bc.object);
+  f.push(f.object_av(f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)}, 0,
+                                   false, f.site_cache(f.request().global_cache_size)),
+                     nullptr, nullptr, example));
+}
+
+void lower_LoadAttr(Builder& f, const Bytecode& bc) {
+  AVId id = f.pop();
+  f.drop(id);
+  if (PyObject* owner = f.av(id).constant)
+    if (PyObject* value = known_attribute(f, owner, bc.object)) return f.push(f.const_av(value));
+  PyTypeObject* type = f.likely_type(id);
+  if (type && !f.site().generic) {
+    AttrPlan plan = shapes::plan_load(type, bc.object);
+    PyObject* object_example = f.av(id).example;
+    bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member ||
+                  plan.kind == AttrPlan::Constant;
+    if (plan.kind == AttrPlan::Inline && object_example && Py_TYPE(object_example) == type &&
+        !*(reinterpret_cast<uint8_t*>(object_example) + shapes::kInlineValid))
+      usable = false;
+    if (usable && f.guard_type(id, type)) {
+      assume_type(f, type);
+      Value* object = f.force(id);
+      PyObject* example = object_example && Py_TYPE(object_example) == type
+                              ? shapes::peek_attr(object_example, bc.object)
+                              : nullptr;
+      if (plan.kind == AttrPlan::Constant) {
+        guard_not_shadowed(f, object, plan);
+        return f.push(f.const_av(plan.value));
+      }
+      Heap heap = Heap::Attributes;
+      if (plan.kind == AttrPlan::Inline) guard_inline(f, object);
+      Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
+      value->flags |= ir::kNullable;
+      f.guard(Op::GuardNotNull, value, Reason::Unbound);
+      value->flags = static_cast<uint8_t>((value->flags & ~ir::kNullable) | ir::kOwned);
+      f.emit(Op::Retain, {value});
+      return f.push(f.object_av(value, nullptr, nullptr, example));
+    }
+    if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
+      assume_type(f, type);
+      guard_not_shadowed(f, f.force(id), plan);
+      return f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
+    }
+  }
+  PyObject* example = f.av(id).example ? shapes::peek_attr(f.av(id).example, bc.object) : nullptr;
+  Value* object = f.force(id);
+  f.push(f.object_av(f.call_helper(Helper::load_attr, {object, f.const_object(bc.object)}, 0, false,
+                                   new_cache(f)),
+                     nullptr, nullptr, example));
+}
+
+void lower_LoadMethod(Builder& f, const Bytecode& bc) {
+  AVId id = f.pop();
+  if (PyObject* owner = f.av(id).constant)
+    if (PyObject* value = known_attribute(f, owner, bc.object)) {
+      f.drop(id);
+      f.push(f.const_av(value));
+      return f.push(f.null_av());
+    }
+  PyTypeObject* type = f.likely_type(id);
+  if (type && !f.site().generic) {
+    AttrPlan plan = shapes::plan_load(type, bc.object);
+    if (plan.kind == AttrPlan::Method && f.guard_type(id, type)) {
+      assume_type(f, type);
+      if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
+      f.push(f.const_av(plan.value));
+      return f.push(id);   // self stays
+    }
+  }
+  f.drop(id);
+  Value* object = f.force(id);
+  Value* call = f.call_helper(Helper::load_method, {object, f.const_object(bc.object)}, 0, false,
+                              new_cache(f), 1);
+  Value* self = f.take_out(call, 0, true);
+  f.push(f.object_av(call));
+  AVId self_id = f.object_av(self);
+  f.push(self_id);
+}
+
+void lower_StoreAttr(Builder& f, const Bytecode& bc) {
+  AVId id = f.pop(), value = f.pop();
+  PyTypeObject* type = f.likely_type(id);
+  PyObject* object_example = f.av(id).example;
+  if (type && !f.site().generic && object_example && Py_TYPE(object_example) == type) {
+    AttrPlan plan = shapes::plan_store(type, bc.object);
+    bool inline_ok = plan.kind == AttrPlan::Inline && shapes::plain_instance(object_example);
+    PyObject* example = inline_ok || plan.kind == AttrPlan::Member
+                            ? shapes::peek_attr(object_example, bc.object)
+                            : nullptr;
+    if (example && f.guard_type(id, type)) {
+      assume_type(f, type);
+      Value* object = f.force(id);
+      if (plan.kind == AttrPlan::Inline) {
+        guard_inline(f, object);
+        Value* dict = f.load(Op::LoadI64, object, shapes::kManagedDict, Heap::AttrShape);
+        Value* none = f.emit(Op::CmpInt, {dict, f.const_int(0)});
+        none->cond = Cond::Eq;
+        f.guard(Op::GuardTrue, none, Reason::Domain);
+      }
+      if (f.store_number_in_place(value, example, Heap::Attributes, object, plan.offset, nullptr)) {
+        f.drop(value), f.drop(id);
+        return;
+      }
+      // An unset attribute would have to be entered in the insertion order: the interpreter does that.
+      Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
+      old->flags |= ir::kNullable;
+      f.guard(Op::GuardNotNull, old, Reason::Unbound);
+      old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
+      Value* stored;
+      f.consume(value, stored);
+      Value* store = f.emit(Op::StoreObject, {object, stored});
+      store->imm = plan.offset;
+      store->heap = Heap::Attributes;
+      f.drop(id);
+      f.drop(f.object_av(old));
+      return;
+    }
+  }
+  Value* object = f.force(id);
+  Value* v = f.force(value);
+  f.call_helper(Helper::store_attr, {object, f.const_object(bc.object), v}, 0, false, new_cache(f));
+  f.drop(value), f.drop(id);
+}
+
+void lower_DeleteAttr(Builder& f, const Bytecode& bc) {
+  AVId id = f.pop();
+  f.drop(id);
+  f.call_helper(Helper::delete_attr, {f.force(id), f.const_object(bc.object)});
+}
+
+static void super_attr(Builder& f, const Bytecode& bc, bool method) {
+  AVId self = f.pop(), cls = f.pop(), super = f.pop();
+  f.drop(super), f.drop(cls), f.drop(self);
+  Value* s = f.force(super);
+  Value* c = f.force(cls);
+  Value* o = f.force(self);
+  Value* name = f.const_object(bc.object);
+  if (!method) {
+    f.push(f.object_av(f.call_helper(Helper::load_super_attr, {s, c, o, name}, bc.arg2, true)));
+    return;
+  }
+  Value* call = f.call_helper(Helper::load_super_method, {s, c, o, name}, bc.arg2, true, nullptr, 1);
+  Value* bound = f.take_out(call, 0, true);
+  f.push(f.object_av(call));
+  f.push(f.object_av(bound));
+}
+
+void lower_LoadSuper(Builder& f, const Bytecode& bc) { super_attr(f, bc, false); }
+void lower_LoadSuperMethod(Builder& f, const Bytecode& bc) { super_attr(f, bc, true); }
+
+}  // namespace psyco

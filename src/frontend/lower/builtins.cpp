@@ -1,0 +1,217 @@
+// Known builtin functions, classes and methods. Each returns false untouched (nothing emitted that matters,
+// operands still the caller's) if the case is not covered; otherwise pushes the result and drops the operands.
+#include <math.h>
+
+#include "cpython/known.h"
+#include "cpython/shapes.h"
+#include "frontend/builder.h"
+#include "frontend/lower/lower.h"
+
+namespace psyco {
+
+using ir::Cond;
+using ir::Heap;
+using ir::Helper;
+using ir::Op;
+using ir::Reason;
+using ir::Rep;
+using ir::SlotKind;
+using ir::Value;
+using ir::VirtualKind;
+
+namespace {
+
+bool intish(PyTypeObject* type) { return type == &PyLong_Type || type == &PyBool_Type; }
+bool floatish(PyTypeObject* type) { return type == &PyFloat_Type || intish(type); }
+
+bool finish(Builder& f, const std::vector<AVId>& args, AVId result) {
+  for (AVId arg : args) f.drop(arg);
+  f.push(result);
+  return true;
+}
+
+bool lower_len(Builder& f, const std::vector<AVId>& args) {
+  AVId id = args[0];
+  const AV& a = f.av(id);
+  if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::Tuple)
+    return finish(f, args, f.int_av(f.const_int(static_cast<int64_t>(a.fields.size())), true));
+  PyTypeObject* type = f.likely_type(id);
+  int32_t offset;
+  Heap heap;
+  if (type == &PyList_Type) offset = shapes::kObSize, heap = Heap::ListShape;
+  else if (type == &PyTuple_Type || type == &PyBytes_Type) offset = shapes::kObSize, heap = Heap::Constant;
+  else if (type == &PyUnicode_Type) offset = shapes::kStrLength, heap = Heap::Constant;
+  else if (type == &PyDict_Type) offset = shapes::kDictUsed, heap = Heap::Dict;
+  else if (type == &PyByteArray_Type) offset = shapes::kObSize, heap = Heap::BytesShape;
+  else return false;
+  if (!f.guard_type(id, type)) return false;
+  Value* object = f.force(id);
+  return finish(f, args, f.int_av(f.load(Op::LoadI64, object, offset, heap), true));
+}
+
+bool lower_math(Builder& f, const known::MathFunction& m, const std::vector<AVId>& args) {
+  if (static_cast<int>(args.size()) != m.arity) return false;
+  for (AVId id : args)
+    if (!floatish(f.likely_type(id))) return false;
+  std::vector<Value*> x;
+  for (AVId id : args) {
+    Value* v = f.to_float(id);
+    if (!v) return false;
+    x.push_back(v);
+  }
+  Value* r;
+  if (m.kind == known::MathFunction::Sqrt) {
+    r = f.emit(Op::SqrtFloat, {x[0]}, f.before());
+    r->reason = Reason::Domain;
+  } else if (m.kind == known::MathFunction::Fabs) {
+    r = f.emit(Op::AbsFloat, {x[0]});
+  } else {
+    r = f.graph().new_value(Op::CallC, Rep::F64);
+    r = x.size() == 1 ? f.emit(Op::CallC, Rep::F64, {x[0]}) : f.emit(Op::CallC, Rep::F64, {x[0], x[1]});
+    r->ptr = m.address;
+    r->imm = m.arity;
+    // The module raises for what the C function answers with inf or NaN: those cases leave, unless no
+    // finite argument gives them.
+    if (m.kind != known::MathFunction::Total) {
+      Value* finite = f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
+      finite->cond = Cond::Le;
+      f.guard(Op::GuardTrue, finite, Reason::Domain);
+    }
+  }
+  return finish(f, args, f.float_av(r));
+}
+
+bool lower_abs(Builder& f, const std::vector<AVId>& args) {
+  PyTypeObject* type = f.likely_type(args[0]);
+  if (type == &PyFloat_Type) {
+    Value* x = f.to_float(args[0]);
+    return x && finish(f, args, f.float_av(f.emit(Op::AbsFloat, {x})));
+  }
+  if (type != &PyLong_Type) return false;
+  if (f.av(args[0]).nonnegative) return finish(f, args, args[0]), true;
+  Value* x = f.to_int(args[0]);
+  if (!x) return false;
+  // |x| = (x ^ s) - s with s the sign; the smallest int overflows.
+  Value* s = f.emit(Op::ShrInt, {x, f.const_int(63)}, f.before());
+  Value* v = f.emit(Op::SubInt, {f.emit(Op::XorInt, {x, s}), s}, f.before());
+  v->reason = Reason::Overflow;
+  return finish(f, args, f.int_av(v, true));
+}
+
+bool lower_min_max(Builder& f, const std::vector<AVId>& args, bool is_max) {
+  if (args.size() != 2) return false;
+  PyTypeObject *tl = f.likely_type(args[0]), *tr = f.likely_type(args[1]);
+  Value* keep_second;
+  if (tl == &PyLong_Type && tr == &PyLong_Type) {
+    Value *a = f.to_int(args[0]), *b = f.to_int(args[1]);
+    if (!a || !b) return false;
+    keep_second = f.emit(Op::CmpInt, {b, a});
+  } else if (tl == &PyFloat_Type && tr == &PyFloat_Type) {
+    Value *a = f.to_float(args[0]), *b = f.to_float(args[1]);
+    if (!a || !b) return false;
+    keep_second = f.emit(Op::CmpFloat, {b, a});
+  } else {
+    return false;
+  }
+  // The first of equals wins, as in bltinmodule.c: replaced only if b < a (b > a).
+  keep_second->cond = is_max ? Cond::Gt : Cond::Lt;
+  f.choose(keep_second, args[1], args[0]);
+  return true;
+}
+
+bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
+  PyObject* cls = f.av(args[1]).constant;
+  if (!cls || !PyType_CheckExact(cls)) return false;
+  PyTypeObject* type = f.likely_type(args[0]);
+  if (!type || !f.guard_type(args[0], type)) return false;
+  // Exact instances of immutable classes cannot pretend another __class__.
+  if (type != reinterpret_cast<PyTypeObject*>(cls) && !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&
+      !PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls)))
+    return false;
+  bool yes = PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls));
+  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
+  return finish(f, args, f.const_av(yes ? Py_True : Py_False));
+}
+
+bool lower_range(Builder& f, const std::vector<AVId>& args) {
+  if (args.empty() || args.size() > 3) return false;
+  for (AVId id : args)
+    if (f.likely_type(id) != &PyLong_Type || f.site().big_int) return false;
+  if (args.size() == 3) {
+    const AV& step = f.av(args[2]);
+    if (step.kind != SlotKind::Int || step.value->op != Op::ConstI64 || step.value->imm == 0 ||
+        step.value->imm == INT64_MIN)
+      return false;
+  }
+  for (AVId id : args)
+    if (!f.to_int(id)) return false;
+  AVId start = args.size() == 1 ? f.const_av(f.small_int(0)) : args[0];
+  AVId stop = args.size() == 1 ? args[0] : args[1];
+  AVId step = args.size() == 3 ? args[2] : f.const_av(f.small_int(1));
+  f.push(f.virtual_av(VirtualKind::Range, {start, stop, step}));
+  for (AVId id : args) f.drop(id);
+  return true;
+}
+
+bool lower_convert(Builder& f, PyTypeObject* to, const std::vector<AVId>& args) {
+  if (args.size() != 1) return false;
+  PyTypeObject* from = f.likely_type(args[0]);
+  if (to == &PyFloat_Type) {
+    if (from == &PyFloat_Type && f.to_float(args[0])) return finish(f, args, args[0]);
+    if (!intish(from)) return false;
+    Value* v = f.to_int(args[0]);
+    return v && finish(f, args, f.float_av(f.emit(Op::IntToFloat, {v})));
+  }
+  if (to == &PyLong_Type) {
+    if (from == &PyLong_Type && f.to_int(args[0])) return finish(f, args, args[0]);
+    if (from == &PyBool_Type) {
+      Value* v = f.to_int(args[0]);
+      return v && finish(f, args, f.int_av(v, true));
+    }
+    if (from != &PyFloat_Type) return false;
+    Value* x = f.to_float(args[0]);
+    if (!x) return false;
+    Value* v = f.emit(Op::FloatToInt, {x}, f.before());
+    v->reason = Reason::Domain;
+    return finish(f, args, f.int_av(v));
+  }
+  if (to == &PyBool_Type) {
+    Value* truth = f.truth(args[0]);
+    if (!truth) return false;
+    if (truth->op == Op::ConstBool) return finish(f, args, f.const_av(truth->imm ? Py_True : Py_False));
+    return finish(f, args, f.bool_av(truth));
+  }
+  return false;
+}
+
+}  // namespace
+
+bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<AVId>& args) {
+  if (self != kNoAV) {
+    if (known::is_list_append(function) && args.size() == 1 && f.likely_type(self) == &PyList_Type &&
+        f.guard_type(self, &PyList_Type)) {
+      Value* list = f.force(self);
+      f.call_helper(Helper::list_append, {list, f.force(args[0])});
+      f.drop(self);
+      return finish(f, args, f.const_av(Py_None));
+    }
+    return false;
+  }
+  if (PyType_CheckExact(function)) {
+    auto* type = reinterpret_cast<PyTypeObject*>(function);
+    if (type == &PyRange_Type) return lower_range(f, args);
+    return lower_convert(f, type, args);
+  }
+  switch (known::builtin(function)) {
+    case known::Builtin::Len: return args.size() == 1 && lower_len(f, args);
+    case known::Builtin::Abs: return args.size() == 1 && lower_abs(f, args);
+    case known::Builtin::Min: return lower_min_max(f, args, false);
+    case known::Builtin::Max: return lower_min_max(f, args, true);
+    case known::Builtin::IsInstance: return args.size() == 2 && lower_isinstance(f, args);
+    case known::Builtin::None: break;
+  }
+  if (const known::MathFunction* m = known::math_function(function)) return lower_math(f, *m, args);
+  return false;
+}
+
+}  // namespace psyco

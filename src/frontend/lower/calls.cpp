@@ -1,0 +1,125 @@
+// Calls: known Python functions are walked in place, known builtins have their own code, the rest goes by
+// vectorcall.
+#include "cpython/shapes.h"
+#include "frontend/builder.h"
+#include "frontend/lower/lower.h"
+
+namespace psyco {
+
+using ir::Helper;
+using ir::Op;
+using ir::Reason;
+using ir::SlotKind;
+using ir::Value;
+using ir::VirtualKind;
+
+namespace {
+
+void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>& args) {
+  std::vector<Value*> inputs{f.force(callable), self == kNoAV ? f.const_null() : f.force(self)};
+  for (AVId arg : args) inputs.push_back(f.force(arg));
+  Value* result = f.call_helper(Helper::vectorcall, inputs);
+  PyTypeObject* type = nullptr;
+  PyObject* known = f.av(callable).constant;
+  // A plain class makes an instance of itself: likely, since __new__ may differ.
+  if (known && PyType_Check(known)) type = reinterpret_cast<PyTypeObject*>(known);
+  f.drop(callable);
+  if (self != kNoAV) f.drop(self);
+  for (AVId arg : args) f.drop(arg);
+  f.push(f.object_av(result, nullptr, type == &PyType_Type ? nullptr : type));
+}
+
+}  // namespace
+
+void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args) {
+  {
+    const AV a = f.av(callable);
+    if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::BoundMethod && self == kNoAV) {
+      AVId function = a.fields[0];
+      self = a.fields[1];
+      callable = function;
+    }
+  }
+  if (self != kNoAV && f.av(self).kind == SlotKind::Null) self = kNoAV;
+  if (!f.av(callable).constant && !f.site().generic) {
+    // A function object that was here before will be here again.
+    PyObject* example = f.av(callable).example;
+    if (example && f.av(callable).kind == SlotKind::Object && PyFunction_Check(example) && !f.site().unstable) {
+      f.keep(example);
+      f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
+      f.av(callable).constant = example;
+      f.av(callable).type = Py_TYPE(example);
+    }
+  }
+  PyObject* known = f.av(callable).constant;
+  if (known && PyFunction_Check(known) && !f.site().generic) {
+    std::vector<AVId> all = args;
+    if (self != kNoAV) all.insert(all.begin(), self);
+    // The function object must outlive its inlined body: a constant is kept by the code.
+    if (f.inline_call(reinterpret_cast<PyFunctionObject*>(known), all, callable)) return;
+  } else if (known && !f.site().generic) {
+    if (lower_builtin(f, known, self, args)) return;
+    if (f.dead()) return;
+  }
+  generic_call(f, callable, self, args);
+}
+
+void lower_Call(Builder& f, const Bytecode& bc) {
+  std::vector<AVId> args(bc.arg);
+  for (int i = bc.arg; i-- > 0;) args[i] = f.pop();
+  AVId self = f.pop(), callable = f.pop();
+  if (f.av(self).kind == SlotKind::Null) self = kNoAV;
+  lower_known_call(f, callable, self, std::move(args));
+}
+
+void lower_CallKw(Builder& f, const Bytecode& bc) {
+  AVId names = f.pop();
+  std::vector<AVId> args(bc.arg);
+  for (int i = bc.arg; i-- > 0;) args[i] = f.pop();
+  AVId self = f.pop(), callable = f.pop();
+  // Keywords of a known function become positions.
+  PyObject* known = f.av(callable).constant;
+  PyObject* names_object = f.av(names).constant;
+  if (known && names_object && PyFunction_Check(known) && !f.site().generic) {
+    auto* code = reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(known)->func_code);
+    int keywords = static_cast<int>(PyTuple_GET_SIZE(names_object));
+    std::vector<AVId> positional(args.begin(), args.end() - keywords);
+    bool has_self = f.av(self).kind != SlotKind::Null;
+    if (has_self) positional.insert(positional.begin(), self);
+    size_t given = positional.size();
+    positional.resize(code->co_argcount > static_cast<int>(given) ? code->co_argcount : given, kNoAV);
+    bool fits = !code->co_kwonlyargcount && !code->co_posonlyargcount &&
+                !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
+    for (int k = 0; k < keywords && fits; k++) {
+      int at = -1;
+      for (int i = 0; i < code->co_argcount; i++)
+        if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == PyTuple_GET_ITEM(names_object, k)) at = i;
+      if (at < static_cast<int>(given) || positional[at] != kNoAV) fits = false;
+      else positional[at] = args[args.size() - keywords + k];
+    }
+    size_t filled = 0;
+    while (filled < positional.size() && positional[filled] != kNoAV) filled++;
+    for (size_t i = filled; i < positional.size(); i++) fits &= positional[i] == kNoAV;
+    positional.resize(filled);
+    if (fits && f.inline_call(reinterpret_cast<PyFunctionObject*>(known), positional, callable)) return;
+  }
+  std::vector<Value*> inputs{f.force(callable), f.force(self), f.force(names)};
+  for (AVId arg : args) inputs.push_back(f.force(arg));
+  Value* result = f.call_helper(Helper::vectorcall_kw, inputs);
+  f.drop(callable), f.drop(self);
+  for (AVId arg : args) f.drop(arg);
+  f.drop(names);
+  f.push(f.object_av(result));
+}
+
+void lower_CallEx(Builder& f, const Bytecode&) {
+  AVId kwargs = f.pop(), args = f.pop(), null = f.pop(), callable = f.pop();
+  Value* c = f.force(callable);
+  Value* a = f.force(args);
+  Value* k = f.force(kwargs);
+  Value* result = f.call_helper(Helper::call_ex, {c, a, k});
+  f.drop(callable), f.drop(null), f.drop(args), f.drop(kwargs);
+  f.push(f.object_av(result));
+}
+
+}  // namespace psyco

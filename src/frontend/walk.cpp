@@ -1,0 +1,552 @@
+// The order of the walk: bytecode order, loops again from their heads, inlined callees in place.
+#include <algorithm>
+
+#include "cpython/shapes.h"
+#include "frontend/builder.h"
+
+namespace psyco {
+
+using ir::Block;
+using ir::Op;
+using ir::Reason;
+using ir::Rep;
+using ir::SlotKind;
+using ir::Value;
+
+namespace {
+constexpr int kWalkBudget = 3000;      // neutral instructions walked per build, inlined ones included
+constexpr int kMaxDepth = 4;           // inlined frames above the outermost
+constexpr int kMaxInlineSize = 200;    // neutral instructions of a callee
+constexpr int kMaxRebuilds = 40;
+}  // namespace
+
+BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph) {
+  HeadMemory heads;
+  std::vector<std::unique_ptr<DecodedCode>> codes;
+  for (int attempt = 0; attempt < kMaxRebuilds; attempt++) {
+    BuildResult result;
+    result.codes = std::move(codes);
+    graph = std::make_unique<ir::Graph>();
+    Builder builder(request, *graph, heads, result);
+    builder.build();
+    result.rebuilds = attempt;
+    if (!builder.restart()) return result;
+    codes = std::move(result.codes);
+  }
+  BuildResult failed;
+  failed.reason = Reason::Internal;
+  return failed;
+}
+
+Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, PyObject* globals,
+                              PyObject* builtins, Context* caller, int call_bci) {
+  auto context = std::make_unique<Context>();
+  DecodedCode* decoded = nullptr;
+  for (auto& known : result_.codes)
+    if (known->code == code) decoded = known.get();
+  if (!decoded) {
+    result_.codes.push_back(std::make_unique<DecodedCode>(decode(code)));
+    decoded = result_.codes.back().get();
+  }
+  if (!decoded->ok) return nullptr;
+  context->decoded = decoded;
+  context->code = code;
+  context->function = function;
+  context->function_value =
+      caller ? const_object(function) : nullptr;
+  context->globals = globals;
+  context->builtins = builtins;
+  context->caller = caller;
+  context->globals_are_locals = !caller && request_.locals && request_.locals == globals;
+  context->feedback = request_.feedback->for_code(code);
+  context->path = caller ? caller->path * 1000003u + static_cast<uint64_t>(call_bci) + 1 : 1;
+  context->depth = caller ? caller->depth + 1 : 0;
+  ir::FrameInfo* info = graph_.arena.make<ir::FrameInfo>();
+  info->code = code;
+  info->index = static_cast<uint32_t>(graph_.frames.size());
+  info->nlocals = code->co_nlocalsplus;
+  info->nstack = code->co_stacksize;
+  info->name = PyUnicode_AsUTF8(code->co_qualname);
+  graph_.frames.push_back(graph_.arena, info);
+  context->info = info;
+  keep(reinterpret_cast<PyObject*>(code));
+  analyze_code(*context);
+  contexts_.push_back(std::move(context));
+  return contexts_.back().get();
+}
+
+// Reachability without exception edges, and the extent of loops.
+void Builder::analyze_code(Context& context) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  size_t n = list.size();
+  context.reachable.assign(n, 0);
+  context.loop_end.assign(n, -1);
+  context.pending.resize(n);
+  std::vector<int> work{0};
+  if (request_.kind == ir::EntryKind::Osr && context.depth == 0) work.push_back(request_.osr_index);
+  while (!work.empty()) {
+    int i = work.back();
+    work.pop_back();
+    if (i < 0 || i >= static_cast<int>(n) || context.reachable[i]) continue;
+    context.reachable[i] = 1;
+    const Bytecode& bc = list[i];
+    if (bc.target >= 0) work.push_back(bc.target);
+    if (!(neutral_flags(bc.op) & kEndsBlock)) work.push_back(i + 1);
+  }
+  for (size_t i = 0; i < n; i++)
+    if (context.reachable[i] && list[i].op == NeutralOp::LoopBack && list[i].target >= 0)
+      context.loop_end[list[i].target] =
+          std::max(context.loop_end[list[i].target], static_cast<int>(i));
+}
+
+// Which locals may still be read, by a backward pass over the list, exception edges included.
+const std::vector<uint8_t>& Builder::live_at(Context& context, int index) {
+  if (context.live.empty()) {
+    const std::vector<Bytecode>& list = context.decoded->list;
+    size_t n = list.size(), locals = static_cast<size_t>(context.info->nlocals);
+    context.live.assign(n, std::vector<uint8_t>(locals, 0));
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t i = n; i-- > 0;) {
+        const Bytecode& bc = list[i];
+        std::vector<uint8_t> in(locals, 0);
+        auto join = [&](int j) {
+          if (j < 0 || j >= static_cast<int>(n)) return;
+          for (size_t l = 0; l < locals; l++) in[l] |= context.live[j][l];
+        };
+        if (!(neutral_flags(bc.op) & kEndsBlock)) join(static_cast<int>(i) + 1);
+        if (bc.target >= 0) join(bc.target);
+        switch (bc.op) {
+          case NeutralOp::StoreLocal:
+            in[bc.arg] = 0;
+            break;
+          case NeutralOp::LoadLocal:
+          case NeutralOp::LoadLocalCheck:
+          case NeutralOp::LoadLocalClear:
+          case NeutralOp::DeleteLocal:
+          case NeutralOp::MakeCell:
+          case NeutralOp::LoadCell:
+          case NeutralOp::StoreCell:
+          case NeutralOp::DeleteCell:
+          case NeutralOp::LoadFromOrCell:
+            in[bc.arg] = 1;
+            break;
+          default:
+            break;
+        }
+        if (const HandlerEntry* handler = context.decoded->handler_at(bc.bci)) join(handler->target);
+        if (in != context.live[i]) {
+          context.live[i] = std::move(in);
+          changed = true;
+        }
+      }
+    }
+  }
+  return context.live[index];
+}
+
+// ---------------------------------------------------------------- entry
+
+void Builder::build() {
+  result_.ok = false;
+  graph_.entry_kind = request_.kind;
+  entry_ = graph_.new_block();
+  cur_ = entry_;
+  Context* context = nullptr;
+  {
+    Context* made = new_context(request_.code, request_.function, request_.globals, request_.builtins,
+                                nullptr, 0);
+    if (!made) {
+      result_.reason = Reason::Unsupported;
+      return;
+    }
+    context = made;
+  }
+  graph_.name = context->info->name;
+  const DecodedCode& decoded = *context->decoded;
+  FrameSlots frame;
+  frame.context = context;
+  int nlocals = context->info->nlocals;
+  int start = 0;
+  if (request_.kind == ir::EntryKind::Call) {
+    graph_.arg_count = static_cast<uint32_t>(request_.example_count);
+    raw_bci_ = decoded.list[0].bci;
+  } else {
+    start = request_.osr_index;
+    graph_.arg_count = static_cast<uint32_t>(request_.example_count);
+    raw_bci_ = decoded.list[start].bci;
+  }
+  raw_next_ = raw_bci_;
+  int entry_bci = raw_bci_;
+  for (int i = 0; i < request_.example_count; i++) {
+    PyObject* example = request_.examples[i];
+    AVId id;
+    if (!example && request_.kind == ir::EntryKind::Call) {
+      id = null_av();
+    } else {
+      Value* arg = graph_.new_value(Op::Arg, Rep::Object);
+      arg->imm = i;
+      arg->bci = entry_bci;
+      if (request_.kind == ir::EntryKind::Osr) arg->flags |= ir::kOwned | ir::kNullable;
+      graph_.append(entry_, arg);
+      id = object_av(arg, nullptr, nullptr, example);
+      if (request_.kind == ir::EntryKind::Osr) av(id).not_null = false;
+      if (!example) av(id).example = nullptr;
+    }
+    (i < nlocals ? frame.locals : frame.stack).push_back(id);
+  }
+  while (static_cast<int>(frame.locals.size()) < nlocals) frame.locals.push_back(null_av());
+  st_.frames.push_back(frame);
+  before_locals_ = frame.locals;
+  before_stack_ = frame.stack;
+
+  // Functions that share the code may have other globals.
+  Value* globals = load(Op::LoadObject, emit(Op::Function, {}), shapes::kFunctionGlobals, ir::Heap::Constant);
+  guard(Op::GuardIs, globals, Reason::EntryType, request_.globals);
+  keep(request_.globals);
+  if (request_.kind == ir::EntryKind::Call) {
+    Value* poll = emit(Op::Poll, {}, before());
+    poll->reason = Reason::Poll;
+  }
+  // All guards before any conversion, so that a failed one finds every entry value as it came.
+  for (int i = 0; i < request_.example_count; i++) {
+    AVId id = i < nlocals ? frame.locals[i] : frame.stack[i - nlocals];
+    type_entry_value(id, request_.examples[i]);
+  }
+  if (request_.kind == ir::EntryKind::Osr) unpack_cursors(frame.stack);
+  drops_.clear();
+
+  std::vector<Edge> edges;
+  edges.push_back({cur_, st_});
+  walk_function(*context, start, std::move(edges));
+  result_.ok = !restart_;
+}
+
+void Builder::type_entry_value(AVId id, PyObject* example) {
+  AV& a = st_.avs[id];
+  if (a.kind != SlotKind::Object) return;
+  if (request_.kind == ir::EntryKind::Osr) {
+    if (!example) {
+      guard(Op::GuardNull, a.value, Reason::EntryType);
+      AV empty;
+      // The argument is known to be null: nothing is owned.
+      st_.avs[id] = empty;
+      return;
+    }
+    guard(Op::GuardNotNull, a.value, Reason::EntryType);
+    a.not_null = true;
+    a.value->flags &= ~ir::kNullable;
+  }
+  if (!example) return;
+  PyTypeObject* type = Py_TYPE(example);
+  if (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !shapes::watchable_type(type)) return;
+  int64_t number;
+  if (type == &PyLong_Type && !shapes::int_value(example, &number)) {
+    guard_type(id, type);
+    return;
+  }
+  if (!guard_type(id, type)) return;
+  if (type == &PyLong_Type) to_int(id);
+  if (type == &PyFloat_Type) to_float(id);
+}
+
+// OSR: iterators of the interpreter on the stack that nobody else holds become virtual.
+void Builder::unpack_cursors(const std::vector<AVId>& stack) {
+  struct Plan { AVId id; int kind; };
+  std::vector<Plan> plans;
+  for (AVId id : stack) {
+    AV& a = st_.avs[id];
+    if (a.kind != SlotKind::Object || !a.example || !a.type) continue;
+    if (Py_REFCNT(a.example) != 1) continue;
+    int kind = a.type == shapes::range_iter_type()   ? 1
+               : a.type == shapes::list_iter_type()  ? 2
+               : a.type == shapes::tuple_iter_type() ? 3
+                                                     : 0;
+    if (!kind) continue;
+    Value* count = load(Op::LoadI64, a.value, shapes::kObRefcnt, ir::Heap::Other);
+    Value* one = emit(Op::CmpInt, {count, const_int(1)});
+    one->cond = ir::Cond::Eq;
+    guard(Op::GuardTrue, one, Reason::EntryType);
+    if (kind == 1) {
+      Value* step = load(Op::LoadI64, a.value, shapes::kRangeIterStep, ir::Heap::Other);
+      int64_t now = *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(a.example) + shapes::kRangeIterStep);
+      Value* same = emit(Op::CmpInt, {step, const_int(now)});
+      same->cond = ir::Cond::Eq;
+      guard(Op::GuardTrue, same, Reason::EntryType);
+    } else {
+      Value* seq = load(Op::LoadObject, a.value, shapes::kListIterList, ir::Heap::Other);
+      seq->flags |= ir::kNullable;
+      if (!*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(a.example) + shapes::kListIterList)) continue;
+      guard(Op::GuardNotNull, seq, Reason::EntryType);
+    }
+    plans.push_back({id, kind});
+  }
+  for (const Plan& plan : plans) {
+    Value* iterator = st_.avs[plan.id].value;
+    char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
+    AV cursor;
+    cursor.kind = SlotKind::Virtual;
+    if (plan.kind == 1) {
+      int64_t step = *reinterpret_cast<int64_t*>(example + shapes::kRangeIterStep);
+      int64_t start = *reinterpret_cast<int64_t*>(example + shapes::kRangeIterStart);
+      Value* current = load(Op::LoadI64, iterator, shapes::kRangeIterStart, ir::Heap::Other);
+      Value* left = load(Op::LoadI64, iterator, shapes::kRangeIterLength, ir::Heap::Other);
+      (void)start;
+      if (step == 1) {
+        cursor.virtual_kind = ir::VirtualKind::CountIter;
+        // No wrap: a range iterator's last element fits a C long, so its stop does or is one beyond;
+        // range() gives these iterators only if stop itself fits.
+        Value* stop = emit(Op::AddIntUnchecked, {current, left});
+        cursor.fields = {int_av(current), int_av(stop)};
+      } else {
+        cursor.virtual_kind = ir::VirtualKind::RangeIter;
+        cursor.fields = {int_av(current), int_av(const_int(step)), int_av(left)};
+      }
+    } else {
+      cursor.virtual_kind = plan.kind == 2 ? ir::VirtualKind::ListIter : ir::VirtualKind::TupleIter;
+      PyObject* seq_example = *reinterpret_cast<PyObject**>(example + shapes::kListIterList);
+      Value* seq = load_owned(iterator, shapes::kListIterList, ir::Heap::Other);
+      Value* index = load(Op::LoadI64, iterator, shapes::kListIterIndex, ir::Heap::Other);
+      AVId list = object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
+      cursor.fields = {list, int_av(index, true)};
+    }
+    // The iterator dies here; its sequence lives on through our own reference.
+    emit(Op::ReleasePlain, {iterator});
+    st_.avs[plan.id] = cursor;
+  }
+}
+
+// ---------------------------------------------------------------- the walk
+
+void Builder::walk_function(Context& context, int start, std::vector<Edge> entry) {
+  int end = static_cast<int>(context.decoded->list.size());
+  if (entry.empty()) return;
+  for (Edge& edge : entry) context.pending[start].push_back(std::move(edge));
+  if (context.depth > 0 || request_.kind == ir::EntryKind::Call) {
+    walk_range(context, start, end);
+    return;
+  }
+  // Entered at a loop head: the loops around it, inner to outer. Each is first finished from here (the
+  // rest of its current iteration), then walked whole from its head.
+  std::vector<std::pair<int, int>> around;
+  for (int h = start; h >= 0; h--)
+    if (context.loop_end[h] >= start) around.push_back({h, context.loop_end[h] + 1});
+  int from = start;
+  for (size_t k = 0; k < around.size(); k++) {
+    auto [head, stop] = around[k];
+    if (head != start) {
+      walk_range(context, from, stop);
+      if (!context.pending[head].empty()) walk_range(context, head, stop);
+    } else {
+      walk_range(context, start, stop);
+    }
+    from = stop;
+    if (restart_) return;
+  }
+  walk_range(context, from, end);
+}
+
+void Builder::walk_range(Context& context, int start, int end) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  for (int i = start; i < end && !restart_; i++) {
+    if (context.pending[i].empty()) continue;
+    std::vector<Edge> edges = std::move(context.pending[i]);
+    context.pending[i].clear();
+    if (context.loop_end[i] >= 0)
+      loop_head(context, i, edges);
+    else
+      merge_here(edges, list[i].bci);
+    int j = i;
+    for (; cur_ && !restart_; j++) {
+      if (j > i && (context.decoded->leader[j] || j >= end)) {
+        context.pending[j].push_back({cur_, st_});
+        cur_ = nullptr;
+        break;
+      }
+      const Bytecode& bc = list[j];
+      bc_ = &bc;
+      if (bc.first_of_raw) {
+        raw_bci_ = bc.bci;
+        int k = j + 1;
+        while (k < static_cast<int>(list.size()) && !list[k].first_of_raw) k++;
+        raw_next_ = k < static_cast<int>(list.size()) ? list[k].bci : bc.bci;
+        before_locals_ = st_.top().locals;
+        before_stack_ = st_.top().stack;
+      }
+      result_.walked++;
+      lower(bc);
+      if (cur_ && bc.last_of_raw) flush_drops(raw_next_);
+      if (!cur_) drops_.clear(), python_ran_ = false;
+    }
+  }
+}
+
+void Builder::lower(const Bytecode& bc) {
+  switch (bc.op) {
+#define NEUTRAL(name, pops, pushes, flags, text) \
+  case NeutralOp::name:                          \
+    lower_##name(*this, bc);                     \
+    break;
+#include "cpython/neutral.def"
+#undef NEUTRAL
+  }
+}
+
+void Builder::jump_to(int index) {
+  Context& context = this->context();
+  flush_drops(context.decoded->list[index].bci);
+  context.pending[index].push_back({cur_, st_});
+  cur_ = nullptr;
+}
+
+void Builder::split(Value* condition, Edge* if_true, Edge* if_false) {
+  Value* branch = emit(Op::Branch, {condition});
+  (void)branch;
+  Block* from = cur_;
+  if_true->block = graph_.new_block();
+  if_false->block = graph_.new_block();
+  graph_.connect(from, if_true->block);
+  graph_.connect(from, if_false->block);
+  if_true->state = st_;
+  if_false->state = st_;
+  cur_ = nullptr;
+}
+
+void Builder::branch(Value* condition, int true_index, int false_index) {
+  Context& context = this->context();
+  if (condition->op == Op::ConstBool) {
+    jump_to(condition->imm ? true_index : false_index);
+    return;
+  }
+  Edge edges[2];
+  split(condition, &edges[0], &edges[1]);
+  std::vector<AVId> drops = drops_;
+  bool ran = python_ran_;
+  int targets[2] = {true_index, false_index};
+  for (int k = 0; k < 2; k++) {
+    cur_ = edges[k].block;
+    st_ = std::move(edges[k].state);
+    drops_ = drops;
+    python_ran_ = ran;
+    flush_drops(context.decoded->list[targets[k]].bci);
+    context.pending[targets[k]].push_back({cur_, st_});
+  }
+  cur_ = nullptr;
+}
+
+void Builder::return_value(AVId id) {
+  Context& context = this->context();
+  if (context.depth == 0) {
+    if (request_.kind == ir::EntryKind::Osr) {
+      // The interpreter's frame is still there: it executes the return itself.
+      push(id);
+      Value* leave = emit(Op::Deopt, {}, capture(raw_bci_));
+      leave->reason = Reason::None;
+      cur_ = nullptr;
+      return;
+    }
+    force(id);
+    // Locals die in slot order, then the value is handed over. RETURN_CONST has no operand on the stack.
+    bool operand = bc_->first_of_raw;
+    if (operand) push(id);
+    for (size_t i = 0; i < st_.top().locals.size(); i++) {
+      AVId local = st_.top().locals[i];
+      if (av(local).kind == SlotKind::Null) continue;
+      st_.top().locals[i] = null_av();
+      drop(local);
+      flush_drops(raw_bci_);
+      if (!cur_) return;
+    }
+    if (operand) pop();
+    Value* object;
+    consume(id, object);
+    emit(Op::Return, {object});
+    cur_ = nullptr;
+    return;
+  }
+  std::vector<AVId> locals = st_.top().locals;
+  st_.frames.pop_back();
+  push(id);
+  for (AVId local : locals) drop(local);
+  int bci = caller_next_bci_.back();
+  flush_drops(bci);
+  context.returns.push_back({cur_, st_});
+  cur_ = nullptr;
+}
+
+// The caller has popped everything the call takes. Walks the callee in place.
+bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable) {
+  auto refuse = [&](const char* why) {
+    result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), why});
+    return false;
+  };
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  Context& caller = context();
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE))
+    return refuse("it is a generator or coroutine");
+  if (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS) || code->co_kwonlyargcount)
+    return refuse("it takes *args, **kwargs or keyword-only arguments");
+  if (caller.depth >= kMaxDepth) return refuse("the calls are nested too deeply");
+  for (Context* c = &caller; c; c = c->caller)
+    if (c->code == code) return refuse("it is recursive");
+  if (!request_.feedback->may_inline(function)) return refuse("it is excluded");
+  int given = static_cast<int>(args.size());
+  int wanted = code->co_argcount;
+  int defaults = function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  if (given > wanted || given < wanted - defaults) return refuse("the arguments do not fit");
+  if (!PyDict_CheckExact(function->func_globals)) return refuse("its globals are not a plain dict");
+  Context* context = nullptr;
+  size_t frames_before = graph_.frames.size();
+  // Peek at the size before making a context.
+  if (Py_SIZE(code) > 4 * kMaxInlineSize) return refuse("it is too large");
+  if (result_.walked > kWalkBudget / 2) return refuse("the caller has become too large");
+  context = new_context(code, function, function->func_globals, function->func_builtins, &caller, raw_bci_);
+  if (!context || static_cast<int>(context->decoded->list.size()) > kMaxInlineSize) {
+    graph_.frames.truncate(frames_before);
+    return refuse("it is too large");
+  }
+  assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+  result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
+  (void)callable;
+
+  FrameSlots& outer = st_.top();
+  outer.call_bci = raw_bci_;
+  outer.cont = ir::Continuation::Push;
+  FrameSlots frame;
+  frame.context = context;
+  frame.locals = args;
+  for (int i = given; i < wanted; i++)
+    frame.locals.push_back(
+        const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
+  while (static_cast<int>(frame.locals.size()) < context->info->nlocals)
+    frame.locals.push_back(null_av());
+
+  const Bytecode* saved_bc = bc_;
+  int saved_bci = raw_bci_, saved_next = raw_next_;
+  caller_next_bci_.push_back(raw_next_);
+  drops_.clear();   // what is left of the call's operands is constant
+  st_.frames.push_back(frame);
+  std::vector<Edge> entry;
+  entry.push_back({cur_, st_});
+  walk_function(*context, 0, std::move(entry));
+  caller_next_bci_.pop_back();
+  bc_ = saved_bc;
+  raw_bci_ = saved_bci;
+  raw_next_ = saved_next;
+  drops_.clear();
+  python_ran_ = false;
+  if (restart_) {
+    cur_ = nullptr;
+    return true;
+  }
+  merge_here(context->returns, raw_next_);
+  if (cur_) {
+    st_.top().cont = ir::Continuation::None;
+    before_locals_ = st_.top().locals;
+    before_stack_ = st_.top().stack;
+    raw_bci_ = raw_next_;   // whatever still exits within this instruction goes on behind it
+  }
+  return true;
+}
+
+}  // namespace psyco

@@ -1,0 +1,183 @@
+#include "runtime/activation.h"
+
+#include <pthread.h>
+
+#include <cstring>
+
+#include "support/check.h"
+
+namespace psyco {
+
+Backend g_backend;
+void (*g_exit_hook)(CompiledCode*, uint32_t, const ExitRecord&, Activation*) = nullptr;
+Activation* g_newest_activation = nullptr;
+
+namespace {
+
+// Plain Python-to-Python calls use no C stack, native ones do. Below these reserves we go on in the
+// interpreter; what is left serves C code called from there.
+constexpr int kCRecursionReserve = 3000;
+constexpr uintptr_t kStackReserve = 256 * 1024;
+
+// Lowest stack address at which this thread may still start native code.
+uintptr_t stack_floor() {
+  thread_local uintptr_t floor = 0;
+  if (floor == 0) {
+    floor = 1;  // unknown: only the recursion counters protect us
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+      void* low = nullptr;
+      size_t size = 0;
+      if (pthread_attr_getstack(&attributes, &low, &size) == 0 && size) {
+        const uintptr_t reserve = size / 2 < kStackReserve ? size / 2 : kStackReserve;
+        floor = reinterpret_cast<uintptr_t>(low) + reserve;
+      }
+      pthread_attr_destroy(&attributes);
+    }
+  }
+  return floor;
+}
+
+void enlist(Activation* act) {
+  act->prev = g_newest_activation;
+  act->next = nullptr;
+  if (g_newest_activation) g_newest_activation->next = act;
+  g_newest_activation = act;
+  state_of(act->code)->running++;
+}
+
+void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::EntryKind kind) {
+  act->tstate = ts;
+  act->code = code;
+  act->site = kNoSite;
+  act->leave = 0;
+  act->entry_kind = static_cast<uint8_t>(kind);
+  act->linked = 0;
+  act->filled = 0;
+}
+
+constexpr size_t kHeaderWords = kSpillOffset / sizeof(void*);
+
+}  // namespace
+
+bool room_on_c_stack(PyThreadState* ts) {
+  if (Port::c_recursion_remaining(ts) <= kCRecursionReserve) return false;
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  return here > stack_floor();
+}
+
+bool room_for_activation(PyThreadState* ts) {
+  // An exit or a call-out charges inlined frames too: with room for the deepest nest, neither can fail.
+  return Port::py_recursion_remaining(ts) > kMaxInlineDepth + 1 && room_on_c_stack(ts);
+}
+
+Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
+  auto* code_object = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[0].code));
+  const size_t record_words = kHeaderWords + code->spill_count;
+  const size_t words = record_words + code_object->co_framesize;
+  // One request covers the frames an exit may push, so that these lie behind ours for certain.
+  if (!Port::reserve_words(ts, words + state_of(code)->reserve_words)) return nullptr;
+  auto* act = static_cast<Activation*>(Port::push_words(ts, words));
+  if (!act) return nullptr;
+  init_record(act, ts, code, ir::EntryKind::Call);
+  act->args = args;
+  act->function = function;
+  auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<void**>(act) + record_words);
+  Port::init_frame(frame, function, code_object);
+  act->frame = frame;
+  Port::link(ts, frame);
+  Port::py_recursion_remaining(ts)--;
+  Port::c_recursion_remaining(ts)--;
+  enlist(act);
+  return act;
+}
+
+void pop_call(PyThreadState* ts, Activation* act) {
+  unlist(act);
+  if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) {
+    Port::py_recursion_remaining(ts)++;
+    Port::unlink(ts, frame);
+    if (!frame->frame_obj && !act->filled) {
+      // Nobody has seen the frame: nothing in it but its two references.
+      Py_DECREF(frame->f_executable);
+      Py_DECREF(frame->f_funcobj);
+    } else {
+      PyObject* error = PyErr_GetRaisedException();
+      _PyEval_FrameClearAndPop(ts, frame);
+      PyErr_SetRaisedException(error);
+    }
+  }
+  Port::c_recursion_remaining(ts)++;
+  state_of(act->code)->running--;
+  Port::pop_to(ts, act);
+}
+
+Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame, int arg_count) {
+  const size_t words = kHeaderWords + code->spill_count + 1 + arg_count;
+  if (!Port::reserve_words(ts, words + state_of(code)->reserve_words)) return nullptr;
+  auto* act = static_cast<Activation*>(Port::push_words(ts, words));
+  if (!act) return nullptr;
+  init_record(act, ts, code, ir::EntryKind::Osr);
+  act->frame = frame;
+  act->function = Port::function_of(frame);
+  act->args = reinterpret_cast<void**>(&act->spill[code->spill_count + 1]);
+  Port::c_recursion_remaining(ts)--;
+  enlist(act);
+  return act;
+}
+
+void pop_osr(PyThreadState* ts, Activation* act) {
+  unlist(act);
+  Port::c_recursion_remaining(ts)++;
+  state_of(act->code)->running--;
+  Port::pop_to(ts, act);
+}
+
+void unlist(Activation* act) {
+  if (!is_listed(act)) return;
+  if (act->prev) act->prev->next = act->next;
+  if (act->next)
+    act->next->prev = act->prev;
+  else
+    g_newest_activation = act->prev;
+  act->tstate = nullptr;
+}
+
+void tell_to_leave(const CompiledCode* code) {
+  for_each_activation([&](Activation* act) {
+    if (!code || act->code == code) act->leave = 1;
+  });
+}
+
+void adopt_code(CompiledCode* code) {
+  PSYCO_CHECK(!code->runtime && !code->frames.empty());
+  auto* state = new CodeState;
+  for (size_t i = 1; i < code->frames.size(); i++)
+    state->reserve_words += static_cast<const PyCodeObject*>(code->frames[i].code)->co_framesize;
+  state->plans.resize(code->record_offsets.size());
+  if (code->exit_counts.size() < code->record_offsets.size())
+    code->exit_counts.resize(code->record_offsets.size());
+  code->runtime = state;
+}
+
+void retire_code(CompiledCode* code) {
+  state_of(code)->invalid = true;
+  tell_to_leave(code);
+}
+
+const LinkPlan& link_plan(CompiledCode* code, uint32_t record) {
+  std::unique_ptr<LinkPlan>& plan = state_of(code)->plans[record];
+  if (!plan) {
+    plan = std::make_unique<LinkPlan>();
+    ExitRecord exit = g_backend.decode(*code, record);
+    plan->outer_bci = exit.frames[0].bci;
+    for (size_t i = 1; i < exit.frames.size(); i++) {
+      const ExitFrame& frame = exit.frames[i];
+      auto* code_object = const_cast<void*>(code->frames[frame.frame_index].code);
+      plan->frames.push_back({static_cast<PyCodeObject*>(code_object), frame.bci, frame.function});
+    }
+  }
+  return *plan;
+}
+
+}  // namespace psyco

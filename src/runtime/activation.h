@@ -1,0 +1,46 @@
+// Activation records: where they lie, how they are found, what recursion costs.
+//
+// They live on the thread's data stack (drawn in emit/abi.h), so pushes and pops are last in, first out
+// like those of frames. All live ones of all threads are in one doubly linked list guarded by the GIL:
+// watchers, tools and readers of f_locals need to find them wherever they are, and a stack-switching
+// extension may end them in any order.
+#pragma once
+#include "cpython/port.h"
+#include "emit/abi.h"
+#include "runtime/code.h"
+
+namespace psyco {
+
+extern Activation* g_newest_activation;
+
+template <class Visit>
+void for_each_activation(Visit visit) {
+  for (Activation* act = g_newest_activation; act; act = act->prev) visit(act);
+}
+
+// A native activation must not start unless this holds. False: run the call in the interpreter, which
+// raises RecursionError itself when it comes to that, so limits and messages are CPython's own.
+bool room_for_activation(PyThreadState* ts);
+// The C part of it alone: stack and C recursion.
+bool room_on_c_stack(PyThreadState* ts);
+
+// Entry kind Call: record, spill slots and a linked frame of `function`, all locals empty. Charges one level of Python
+// recursion and one of C recursion. Null with MemoryError.
+Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args);
+// Behind a body that returned: pops the frame unless an exit has done it, then the record. Runs finalisers
+// only if somebody took the frame object. An error that is set stays set.
+void pop_call(PyThreadState* ts, Activation* act);
+
+// Entry kind Osr: record, spill slots and room for `arg_count` entry values. The frame is the interpreter's.
+Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame, int arg_count);
+void pop_osr(PyThreadState* ts, Activation* act);
+// Where the interpreter will look for a handler if the callback fails: the jump's target.
+inline int64_t& osr_target(Activation* act) { return act->spill[act->code->spill_count]; }
+
+// Takes the record out of the list: no longer visible to watchers. Idempotent.
+void unlist(Activation* act);
+inline bool is_listed(const Activation* act) { return act->tstate != nullptr; }
+
+void tell_to_leave(const CompiledCode* code);   // null: all activations
+
+}  // namespace psyco

@@ -1,0 +1,56 @@
+// What the runtime keeps for each compiled body: is it still valid, who runs it, what does it depend on.
+//
+// A CompiledCode is handed over with adopt_code() before it is entered the first time. retire_code() makes
+// it unusable; the driver frees it when code_in_use() says no and it has left every list.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cpython/port.h"
+#include "emit/abi.h"
+
+namespace psyco {
+
+// The back end and the driver, as the runtime sees them. Function pointers, so that tests can stand in.
+struct Backend {
+  uint64_t (*enter)(const uint8_t* body, Activation* activation) = nullptr;
+  ExitRecord (*decode)(const CompiledCode& code, uint32_t record) = nullptr;
+};
+extern Backend g_backend;
+
+// Called at each exit before any frame is built. Must not run Python, change objects or fail.
+extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation* act);
+
+// Inlined frames of one call-out, for linking; made from its record at the first use.
+struct LinkPlan {
+  struct Frame {
+    PyCodeObject* code;
+    int32_t bci;
+    ExitSlot function;
+  };
+  std::vector<Frame> frames;   // outer to inner, the outermost frame of the activation left out
+  int32_t outer_bci = 0;
+};
+
+struct CodeState {
+  bool invalid = false;          // an assumption broke: not to be entered again
+  uint32_t running = 0;          // activations that name it
+  uint32_t reserve_words = 0;    // data stack an exit may need for inlined frames
+  std::vector<std::unique_ptr<LinkPlan>> plans;   // by record
+};
+
+inline CodeState* state_of(const CompiledCode* code) {
+  return static_cast<CodeState*>(code->runtime);
+}
+void adopt_code(CompiledCode* code);
+// Marks the code invalid and tells its activations to leave. Frees nothing.
+void retire_code(CompiledCode* code);
+inline bool code_in_use(const CompiledCode* code) {
+  return code->runtime && state_of(code)->running != 0;
+}
+// Drops the runtime's bookkeeping and dependencies; the code must not be in use.
+void disown_code(CompiledCode* code);
+const LinkPlan& link_plan(CompiledCode* code, uint32_t record);
+
+}  // namespace psyco

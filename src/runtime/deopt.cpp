@@ -1,0 +1,180 @@
+// Rebuilds the interpreter's frames from an exit record and runs them.
+//
+// The interpreter can resume one frame per entry only (it overwrites frame->previous), so a chain of
+// inlined frames is linked whole, for everyone to see, and then evaluated frame by frame from the
+// innermost outwards; each caller's continuation takes over the result (see ir::Continuation).
+#include "runtime/deopt.h"
+
+#include "cpython/bytecode.h"
+#include "runtime/activation.h"
+#include "runtime/materialize.h"
+#include "runtime/visible.h"
+#include "support/check.h"
+
+namespace psyco {
+namespace {
+
+struct Rebuilt {
+  _PyInterpreterFrame* frame;
+  PyCodeObject* code;
+  ir::Continuation cont;
+  int bci;
+};
+
+// What a frame will hold. Everything is made before the first frame is touched.
+struct Content {
+  PyFunctionObject* function = nullptr;   // owned; null: the activation's frame has its own
+  std::vector<PyObject*> locals, stack;   // owned
+};
+
+// The callee's result (owned, or null with an error) reaches its caller, which is linked and current.
+// True: the frame stands behind the instruction. False: an error is set, raised at the instruction.
+bool apply_continuation(const Rebuilt& caller, PyObject* result) {
+  if (!result) return false;
+  _PyInterpreterFrame* frame = caller.frame;
+  switch (caller.cont) {
+    case ir::Continuation::Push: {
+      const int depth = Port::depth(frame);
+      Port::slots(frame)[depth] = Port::slot_steal(result);
+      Port::set_depth(frame, depth + 1);
+      break;
+    }
+    case ir::Continuation::Init:
+      if (result != Py_None) {
+        PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'",
+                     Py_TYPE(result)->tp_name);
+        Py_DECREF(result);
+        return false;
+      }
+      break;
+    case ir::Continuation::None: PSYCO_CHECK(!"a caller without a continuation");
+  }
+  Port::set_unit(frame, following_unit(caller.code, caller.bci));
+  return true;
+}
+
+void clear_and_pop(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  // Unlinked before it is cleared, as the interpreter does: finalisers must not see it.
+  PyObject* error = PyErr_GetRaisedException();
+  Port::unlink(ts, frame);
+  PyErr_SetRaisedException(error);
+  _PyEval_FrameClearAndPop(ts, frame);
+}
+
+// Frames linked, outer to inner; `ready` false: an error is set, raised at the innermost instruction.
+// Call: the outermost frame's result. Osr: Py_None (not a reference) if the outermost frame, which the
+// interpreter is running, stands where to go on; null: the error is set and was raised at its instr_ptr.
+PyObject* run_linked(PyThreadState* ts, const std::vector<Rebuilt>& frames, bool ready, bool osr) {
+  PyObject* result = nullptr;
+  for (int i = static_cast<int>(frames.size()) - 1; i >= 0; i--) {
+    const Rebuilt& at = frames[i];
+    if (i + 1 < static_cast<int>(frames.size())) ready = apply_continuation(at, result);
+    if (osr && i == 0) return ready ? Py_None : nullptr;
+    if (!ready) ready = Port::unwind(ts, at.frame);
+    Port::py_recursion_remaining(ts)++;   // the evaluator charges it again
+    if (!ready) {
+      clear_and_pop(ts, at.frame);
+      result = nullptr;
+      continue;
+    }
+    Port::unlink(ts, at.frame);
+    at.frame->return_offset = 0;
+    result = _PyEval_EvalFrameDefault(ts, at.frame, 0);
+  }
+  return result;
+}
+
+// The linked frames serve again if they are those of the record: their frame objects may be known.
+bool linked_frames_fit(const Activation* act, const ExitRecord& exit) {
+  if (act->linked != exit.frames.size() - 1) return false;
+  for (size_t i = 1; i < exit.frames.size(); i++) {
+    auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[i - 1]);
+    if (Port::code_of(frame) != act->code->frames[exit.frames[i].frame_index].code) return false;
+  }
+  return true;
+}
+
+void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, Content& content, bool keep_locals) {
+  Port::Slot* slots = Port::slots(frame);
+  if (!keep_locals)
+    for (size_t i = 0; i < content.locals.size(); i++)
+      slots[i] = content.locals[i] ? Port::slot_steal(content.locals[i]) : Port::slot_null();
+  for (size_t i = 0; i < content.stack.size(); i++)
+    slots[code->co_nlocalsplus + i] =
+        content.stack[i] ? Port::slot_steal(content.stack[i]) : Port::slot_null();
+  Port::set_depth(frame, code->co_nlocalsplus + static_cast<int>(content.stack.size()));
+}
+
+}  // namespace
+
+extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) {
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  CompiledCode* code = act->code;
+  const bool osr = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Osr);
+  PyObject* error = exception ? PyErr_GetRaisedException() : nullptr;
+  act->site = kNoSite;   // its stack map no longer holds
+
+  const ExitRecord exit = g_backend.decode(*code, record);
+  code->exit_counts[record]++;
+  if (g_exit_hook) g_exit_hook(code, record, exit, act);
+  const size_t count = exit.frames.size();
+
+  if (act->linked && !linked_frames_fit(act, exit)) drop_linked_frames(act);
+  const size_t standing = 1 + act->linked;   // frames that exist already, outermost first
+  Materializer values(act, exit);
+  std::vector<Content> contents(count);
+  for (size_t i = 0; i < count; i++) {
+    const ExitFrame& from = exit.frames[i];
+    Content& to = contents[i];
+    if (i >= standing)
+      to.function = reinterpret_cast<PyFunctionObject*>(values.object(from.function));
+    if (!(act->filled && i < standing))
+      for (const ExitSlot& slot : from.locals) to.locals.push_back(values.object(slot));
+    for (const ExitSlot& slot : from.stack) to.stack.push_back(values.object(slot));
+  }
+
+  // No failure is possible from here on: the data stack was reserved at entry.
+  std::vector<Rebuilt> frames(count);
+  for (size_t i = 0; i < count; i++) {
+    const ExitFrame& from = exit.frames[i];
+    const FrameMeta& meta = code->frames[from.frame_index];
+    Rebuilt& at = frames[i];
+    at.code = static_cast<PyCodeObject*>(const_cast<void*>(meta.code));
+    at.cont = from.cont;
+    at.bci = from.bci;
+    const bool exists = i < standing;
+    if (exists) {
+      at.frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);
+    } else {
+      at.frame = static_cast<_PyInterpreterFrame*>(Port::push_words(ts, at.code->co_framesize));
+      if (!at.frame) Py_FatalError("psyco: no memory left to leave compiled code");
+      Port::init_frame(at.frame, contents[i].function, at.code, false);
+      Py_DECREF(contents[i].function);   // the frame has its own
+    }
+    fill_frame(at.frame, at.code, contents[i], exists && act->filled);
+    const bool innermost = i + 1 == count;
+    Port::set_unit(at.frame, innermost && !error && !values.failed() ? entry_unit(at.code, at.bci)
+                                                                     : at.bci);
+    if (!exists) {
+      Port::link(ts, at.frame);
+      Port::py_recursion_remaining(ts)--;
+    }
+  }
+  act->linked = 0;
+  if (!osr) act->frame = nullptr;   // the record no longer stands for it: see pop_call
+  unlist(act);
+
+  values.release_owned();
+  if (error) {
+    PyErr_SetRaisedException(error);
+  } else if (values.failed()) {
+    PyErr_NoMemory();
+  }
+  const bool ready = !error && !values.failed();
+  PyObject* result = run_linked(ts, frames, ready, osr);
+  if (!osr) return reinterpret_cast<uint64_t>(result);
+  if (result) return 1;
+  return Port::unwind_running(ts, frames[0].frame, static_cast<int>(osr_target(act)));
+}
+
+}  // namespace psyco

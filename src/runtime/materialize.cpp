@@ -1,0 +1,186 @@
+#include "runtime/materialize.h"
+
+#include <cstring>
+
+#include <internal/pycore_list.h>
+#include <internal/pycore_tuple.h>
+
+#include "support/check.h"
+
+namespace psyco {
+namespace {
+
+bool same(const Location& a, const Location& b) {
+  return a.kind == b.kind && a.reg == b.reg && a.spill == b.spill && a.imm == b.imm;
+}
+
+PyObject* as_object(uint64_t bits) { return reinterpret_cast<PyObject*>(bits); }
+
+PyObject* new_range_iterator(int64_t current, int64_t step, int64_t remaining) {
+  auto* iterator = PyObject_New(_PyRangeIterObject, &PyRangeIter_Type);
+  if (!iterator) return nullptr;
+  iterator->start = current;
+  iterator->step = step;
+  iterator->len = remaining > 0 ? remaining : 0;
+  return reinterpret_cast<PyObject*>(iterator);
+}
+
+}  // namespace
+
+uint64_t read_location(const Activation* act, const Location& location) {
+  switch (location.kind) {
+    case Location::None: return 0;
+    case Location::Gpr: return act->save_gpr[location.reg];
+    case Location::Xmm: {
+      uint64_t bits;
+      std::memcpy(&bits, &act->save_xmm[location.reg], sizeof bits);
+      return bits;
+    }
+    case Location::Spill: return static_cast<uint64_t>(act->spill[location.spill]);
+    case Location::Imm:
+    case Location::Object: return static_cast<uint64_t>(location.imm);
+  }
+  return 0;
+}
+
+Materializer::Materializer(const Activation* act, const ExitRecord& record)
+    : act_(act), record_(record), virtuals_(record.virtuals.size(), nullptr) {}
+
+Materializer::~Materializer() { drop_own(); }
+
+void Materializer::drop_own() {
+  for (const Box& box : boxes_) Py_DECREF(box.object);
+  boxes_.clear();
+  for (PyObject*& object : virtuals_) Py_CLEAR(object);
+}
+
+PyObject* Materializer::out_of_memory() {
+  PyErr_Clear();
+  failed_ = true;
+  return Py_NewRef(Py_None);   // never null: LOAD_FAST does not test
+}
+
+PyObject* Materializer::object(const ExitSlot& slot) {
+  switch (slot.kind) {
+    case ir::SlotKind::Null: return nullptr;
+    case ir::SlotKind::Object: return Py_XNewRef(as_object(read_location(act_, slot.value)));
+    case ir::SlotKind::Int:
+    case ir::SlotKind::Float: return number(slot);
+    case ir::SlotKind::Bool:
+      return Py_NewRef(read_location(act_, slot.value) & 0xff ? Py_True : Py_False);
+    case ir::SlotKind::Virtual: return Py_NewRef(virtual_object(slot.virt));
+  }
+  return nullptr;
+}
+
+PyObject* Materializer::number(const ExitSlot& slot) {
+  const uint64_t box = read_location(act_, slot.box);
+  if (box == ir::kUnbound) return nullptr;
+  if (box) return Py_NewRef(as_object(box));
+  for (const Box& known : boxes_)
+    if (known.kind == slot.kind && same(known.location, slot.value)) return Py_NewRef(known.object);
+  const uint64_t bits = read_location(act_, slot.value);
+  PyObject* made;
+  if (slot.kind == ir::SlotKind::Int) {
+    made = PyLong_FromLongLong(static_cast<int64_t>(bits));
+  } else {
+    double value;
+    std::memcpy(&value, &bits, sizeof value);
+    made = PyFloat_FromDouble(value);
+  }
+  if (!made) return out_of_memory();
+  boxes_.push_back({slot.kind, slot.value, made});
+  return Py_NewRef(made);
+}
+
+PyObject* Materializer::virtual_object(int index) {
+  PyObject*& object = virtuals_[index];
+  if (!object) {
+    PyObject* made = build(record_.virtuals[index]);   // may build others on the way
+    virtuals_[index] = made ? made : out_of_memory();
+  }
+  return virtuals_[index];
+}
+
+int64_t Materializer::integer(const ExitSlot& slot) {
+  PSYCO_DCHECK(slot.kind == ir::SlotKind::Int);
+  return static_cast<int64_t>(read_location(act_, slot.value));
+}
+
+PyObject* Materializer::build(const ExitVirtual& virt) {
+  const std::vector<ExitSlot>& fields = virt.fields;
+  switch (virt.kind) {
+    case ir::VirtualKind::Tuple: {
+      PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(fields.size()));
+      for (size_t i = 0; tuple && i < fields.size(); i++)
+        PyTuple_SET_ITEM(tuple, i, object(fields[i]));
+      return tuple;
+    }
+    case ir::VirtualKind::RangeIter:
+      return new_range_iterator(integer(fields[0]), integer(fields[1]), integer(fields[2]));
+    case ir::VirtualKind::CountIter: {
+      const int64_t current = integer(fields[0]), stop = integer(fields[1]);
+      return new_range_iterator(current, 1, current < stop ? stop - current : 0);
+    }
+    default: break;
+  }
+  PyObject* part[3] = {};
+  for (size_t i = 0; i < fields.size() && i < 3; i++) part[i] = object(fields[i]);
+  PyObject* made = nullptr;
+  switch (virt.kind) {
+    case ir::VirtualKind::Range: {
+      PyObject* const args[] = {part[0], part[1], part[2]};
+      if (!failed_)   // exact ints and a step that is not 0: cannot fail for another reason
+        made = PyObject_Vectorcall(reinterpret_cast<PyObject*>(&PyRange_Type), args, 3, nullptr);
+      break;
+    }
+    case ir::VirtualKind::ListIter:
+      if (!failed_ && (made = PyObject_GetIter(part[0])))
+        reinterpret_cast<_PyListIterObject*>(made)->it_index = integer(fields[1]);
+      break;
+    case ir::VirtualKind::TupleIter:
+      if (!failed_ && (made = PyObject_GetIter(part[0])))
+        reinterpret_cast<_PyTupleIterObject*>(made)->it_index = integer(fields[1]);
+      break;
+    case ir::VirtualKind::BoundMethod: made = PyMethod_New(part[0], part[1]); break;
+    case ir::VirtualKind::Slice: made = PySlice_New(part[0], part[1], part[2]); break;
+    default: break;
+  }
+  for (PyObject* object : part) Py_XDECREF(object);
+  return made;
+}
+
+void Materializer::own(std::vector<Location>& seen, const Location& location) {
+  for (const Location& known : seen)
+    if (same(known, location)) return;
+  seen.push_back(location);
+}
+
+void Materializer::release_owned() {
+  std::vector<Location> seen;
+  auto visit = [&](const ExitSlot& slot) {
+    if (slot.kind == ir::SlotKind::Null || slot.kind == ir::SlotKind::Virtual) return;
+    if (slot.owned) own(seen, slot.value);
+    if (slot.box_owned) own(seen, slot.box);
+  };
+  for (const ExitFrame& frame : record_.frames) {
+    visit(frame.function);
+    for (const ExitSlot& slot : frame.locals) visit(slot);
+    for (const ExitSlot& slot : frame.stack) visit(slot);
+  }
+  for (const ExitVirtual& virt : record_.virtuals)
+    for (const ExitSlot& slot : virt.fields) visit(slot);
+  for (const ExitSlot& slot : record_.drops) visit(slot);
+  // All are read before the first is released: a finaliser may call native code, which must find nothing
+  // of ours in use, but cannot touch this record.
+  std::vector<PyObject*> objects;
+  objects.reserve(seen.size());
+  for (const Location& location : seen) {
+    const uint64_t bits = read_location(act_, location);
+    if (bits && bits != ir::kUnbound) objects.push_back(as_object(bits));
+  }
+  drop_own();
+  for (PyObject* object : objects) Py_DECREF(object);
+}
+
+}  // namespace psyco

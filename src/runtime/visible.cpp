@@ -1,0 +1,119 @@
+// Exact f_locals costs nothing until somebody asks: every reader (locals(), vars(), eval, frame.f_locals,
+// the C functions) makes a frame locals proxy, and its type's tp_alloc, an ordinary writable slot, is ours.
+// (PyFrame_GetVar alone reads the frame without a proxy.)
+#include "runtime/visible.h"
+
+#include "runtime/activation.h"
+#include "runtime/materialize.h"
+#include "support/check.h"
+
+namespace psyco {
+namespace {
+
+allocfunc g_original_alloc = nullptr;
+
+PyObject* proxy_alloc(PyTypeObject* type, Py_ssize_t items) {
+  fill_visible_frames();
+  return g_original_alloc(type, items);
+}
+
+bool somebody_has(const _PyInterpreterFrame* frame) { return frame->frame_obj != nullptr; }
+
+bool kept(const _PyInterpreterFrame* frame) {
+  return frame->frame_obj && Py_REFCNT(frame->frame_obj) > 1;
+}
+
+}  // namespace
+
+extern "C" void psyco_link_frames(Activation* act) {
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  if (act->linked) drop_linked_frames(act);
+  const LinkPlan& plan = link_plan(act->code, act->site);
+  Port::set_unit(static_cast<_PyInterpreterFrame*>(act->frame), plan.outer_bci);
+  for (const LinkPlan::Frame& inlined : plan.frames) {
+    // Reserved at entry; the frames of this activation are the newest on the data stack.
+    auto* frame = static_cast<_PyInterpreterFrame*>(Port::push_words(ts, inlined.code->co_framesize));
+    if (!frame) Py_FatalError("psyco: no memory left for a frame");
+    auto* function = reinterpret_cast<PyFunctionObject*>(read_location(act, inlined.function.value));
+    Port::init_frame(frame, function, inlined.code);
+    Port::set_unit(frame, inlined.bci);
+    Port::link(ts, frame);
+    Port::py_recursion_remaining(ts)--;
+    act->linked_frames[act->linked++] = frame;
+  }
+}
+
+extern "C" void psyco_unlink_frames(Activation* act) {
+  for (int i = 0; i < act->linked; i++) {
+    if (!kept(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]))) continue;
+    // Its owner may read it later: it must end as the real frame of this call.
+    act->leave = 1;
+    return;
+  }
+  if (act->filled) return;   // told to leave already
+  drop_linked_frames(act);
+}
+
+void drop_linked_frames(Activation* act) {
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  while (act->linked) {
+    auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[--act->linked]);
+    Port::py_recursion_remaining(ts)++;
+    Port::unlink(ts, frame);
+    if (!frame->frame_obj && !act->filled) {
+      Py_DECREF(frame->f_funcobj);
+      Py_DECREF(frame->f_executable);
+      Port::pop_to(ts, frame);
+    } else {
+      PyObject* error = PyErr_GetRaisedException();
+      _PyEval_FrameClearAndPop(ts, frame);
+      PyErr_SetRaisedException(error);
+    }
+  }
+}
+
+void fill_frames(Activation* act) {
+  if (act->filled || act->site == kNoSite) return;
+  PyObject* error = PyErr_GetRaisedException();
+  const ExitRecord map = g_backend.decode(*act->code, act->site);
+  {
+    Materializer values(act, map);
+    for (size_t i = 0; i < map.frames.size() && i <= act->linked; i++) {
+      auto* frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);
+      const std::vector<ExitSlot>& locals = map.frames[i].locals;
+      for (size_t k = 0; k < locals.size(); k++) {
+        PyObject* object = values.object(locals[k]);
+        Port::slots(frame)[k] = object ? Port::slot_steal(object) : Port::slot_null();
+      }
+    }
+  }
+  act->filled = 1;
+  act->leave = 1;
+  PyErr_SetRaisedException(error);
+}
+
+void fill_visible_frames() {
+  for_each_activation([](Activation* act) {
+    if (act->filled || act->site == kNoSite) return;
+    bool seen = somebody_has(static_cast<_PyInterpreterFrame*>(act->frame));
+    for (int i = 0; i < act->linked; i++)
+      seen |= somebody_has(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]));
+    if (seen) fill_frames(act);
+  });
+}
+
+bool install_locals_hook() {
+  if (g_original_alloc) return true;
+  if (!PyFrameLocalsProxy_Type.tp_alloc) return false;
+  g_original_alloc = PyFrameLocalsProxy_Type.tp_alloc;
+  PyFrameLocalsProxy_Type.tp_alloc = proxy_alloc;
+  return true;
+}
+
+void remove_locals_hook() {
+  if (!g_original_alloc) return;
+  PyFrameLocalsProxy_Type.tp_alloc = g_original_alloc;
+  g_original_alloc = nullptr;
+}
+
+}  // namespace psyco

@@ -1,0 +1,24 @@
+// What the program can see of an activation: its frames, their line numbers and their variables.
+#pragma once
+#include "cpython/port.h"
+#include "emit/abi.h"
+
+namespace psyco {
+
+// RuntimeTable::link_frames, unlink_frames: around a call-out from inlined code, whose stack map is
+// act->site. A frame whose object somebody keeps stays linked, and the activation is told to leave.
+extern "C" void psyco_link_frames(Activation* act);
+extern "C" void psyco_unlink_frames(Activation* act);
+
+// Unlinks and clears them whoever keeps their objects.
+void drop_linked_frames(Activation* act);
+
+// Writes the variables of every live activation somebody holds a frame object of into its frames, as new
+// references, and tells the activation to leave: from then on the frames are the truth.
+void fill_visible_frames();
+void fill_frames(Activation* act);
+
+bool install_locals_hook();
+void remove_locals_hook();
+
+}  // namespace psyco
