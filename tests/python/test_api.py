@@ -737,9 +737,9 @@ def test_results_stay_the_same_when_bound_for_real():
 def test_import_is_quick():
     code = """
         import time
-        start = time.perf_counter()
+        start = time.process_time()
         import psyco
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
     """
     times = [
         float(run_python(code, PYTHONDONTWRITEBYTECODE="").stdout) for _ in range(7)
