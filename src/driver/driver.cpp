@@ -397,6 +397,32 @@ bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t c
 
 size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
 
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
+                       std::vector<std::string>* problems) {
+  CompileRequest request;
+  request.code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  request.function = function;
+  request.globals = function->func_globals;
+  request.builtins = function->func_builtins;
+  request.examples = args;
+  request.example_count = static_cast<int>(count);
+  DriverFeedback feedback;
+  request.feedback = &feedback;
+  request.exhausted = psyco_exhausted_object();
+  request.attr_cache_size = sizeof(AttrCache);
+  request.global_cache_size = sizeof(GlobalCache);
+  std::unique_ptr<ir::Graph> graph;
+  BuildResult built = build_graph(request, graph);
+  if (!built.ok) return std::string("not built: ") + ir::reason_message(built.reason);
+  *problems = ir::verify(*graph, ir::VerifyLevel::Ownership, &g_pass_options.types);
+  if (optimised) {
+    passes::run_passes(*graph, g_pass_options);
+    for (std::string& p : ir::verify(*graph, ir::VerifyLevel::Ownership, &g_pass_options.types))
+      problems->push_back("after passes: " + p);
+  }
+  return ir::print(*graph);
+}
+
 void forget_code(PyCodeObject* code) {
   CodeEntry* entry = code_entry(code, false);
   if (!entry || !entry->driver) return;

@@ -51,6 +51,9 @@ void exclude_code(PyCodeObject* code);
 size_t code_bytes_in_use();
 PyObject* driver_stats();                       // new dict
 PyObject* driver_report(PyCodeObject* code);    // new dict, or None if nothing is known
+// The graph for these arguments as text, optimised or not, and what the verifier says; for dumps and tests.
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
+                       std::vector<std::string>* problems);
 PyObject* get_options();
 bool set_option(const char* name, PyObject* value);   // false: a Python error is set
 // PSYCO_DEBUG: items separated by commas; see docs/adding.md.

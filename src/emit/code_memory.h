@@ -83,7 +83,8 @@ class CodeMemory {
   std::vector<Arena> arenas_;
   std::vector<FreeRange> free_;  // sorted by offset, coalesced
   Enter enter_ = nullptr;
-  std::unique_ptr<Stubs> stubs_;
+  std::unique_ptr<Stubs> stubs_;  // replaced ones are kept in old_stubs_
+  std::vector<std::unique_ptr<Stubs>> old_stubs_;
 };
 
 }  // namespace psyco

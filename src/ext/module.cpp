@@ -1,5 +1,6 @@
 // psyco._core: module initialisation and argument checks.
 #include "cpython/port.h"
+#include "driver/driver.h"
 #include "ext/testing.h"
 #include "runtime/runtime.h"
 
@@ -12,9 +13,10 @@ int module_exec(PyObject* module) {
                  Port::kVersionHex >> 16 & 255);
     return -1;
   }
-  if (add_helper_tests(module) < 0) return -1;
-  if (!start_runtime()) return -1;
-  if (PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
+  if (!start_runtime() || !start_driver()) return -1;
+  if (add_helper_tests(module) < 0 || PyModule_AddFunctions(module, g_test_methods) < 0 ||
+      PyModule_AddFunctions(module, g_dump_methods) < 0)
+    return -1;
   return PyModule_AddFunctions(module, g_fake_body_methods);
 }
 

@@ -78,7 +78,7 @@ extern void (*g_entry_dies)(CodeEntry* entry);
 
 // ---- functions
 extern vectorcallfunc g_plain_vectorcall;      // _PyFunction_Vectorcall, which is not exported
-extern "C" PyObject* psyco_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf,
+extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                       PyObject* kwnames);
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
