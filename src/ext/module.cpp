@@ -1,6 +1,8 @@
 // psyco._core: module initialisation and argument checks.
 #include "cpython/port.h"
+#include "driver/driver.h"
 #include "ext/testing.h"
+#include "runtime/runtime.h"
 
 namespace psyco {
 namespace {
@@ -11,8 +13,11 @@ int module_exec(PyObject* module) {
                  Port::kVersionHex >> 16 & 255);
     return -1;
   }
-  if (add_helper_tests(module) < 0) return -1;
-  return PyModule_AddFunctions(module, g_test_methods);
+  if (!start_runtime() || !start_driver()) return -1;
+  if (add_helper_tests(module) < 0 || PyModule_AddFunctions(module, g_test_methods) < 0 ||
+      PyModule_AddFunctions(module, g_dump_methods) < 0)
+    return -1;
+  return PyModule_AddFunctions(module, g_fake_body_methods);
 }
 
 PyModuleDef_Slot g_slots[] = {

@@ -408,7 +408,8 @@ class Verifier {
   static constexpr int8_t kGone = -1, kUnknown = -2;
   static bool counts(const Value* value) {
     if (value->rep != Rep::Object || value->op == Op::ConstNull) return false;
-    return !(value->op == Op::ConstObject && reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound);
+    return !(value->op == Op::ConstObject &&
+             ((value->flags & kImmortal) || reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound));
   }
   void take(std::vector<int8_t>& held, const Value* value, const Value* by, const char* how) {
     if (!counts(value)) return;

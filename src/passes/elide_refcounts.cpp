@@ -226,7 +226,9 @@ class Elider {
     Value* input = phi->input(edge);
     Block* pred = phi->block->preds[edge];
     if (input->op == Op::ConstNull) return true;
-    if (input->op == Op::ConstObject && reinterpret_cast<uintptr_t>(input->ptr) <= ir::kUnbound) return true;
+    if (input->op == Op::ConstObject &&
+        ((input->flags & ir::kImmortal) || reinterpret_cast<uintptr_t>(input->ptr) <= ir::kUnbound))
+      return true;
     if (input->op != Op::ConstObject && input->op != Op::Arg && input->op != Op::BoxBool &&
         input->op != Op::Function)
       return false;

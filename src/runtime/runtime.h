@@ -1,0 +1,16 @@
+// Start and stop of the whole runtime.
+#pragma once
+#include "cpython/port.h"
+#include "emit/abi.h"
+
+namespace psyco {
+
+// Hooks, watchers, tool id. False with a Python error set, and everything undone.
+bool start_runtime();
+void stop_runtime();
+// All of RuntimeTable but the helpers.
+void fill_runtime_table(RuntimeTable* table);
+// Fills what this Python version says about objects. In the port: layout.cpp.
+TargetLayout make_layout();
+
+}  // namespace psyco
