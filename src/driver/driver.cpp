@@ -24,6 +24,7 @@ namespace psyco {
 
 Options g_options;
 CompileTotals g_totals;
+bool (*g_filter_hook)(PyCodeObject*) = nullptr;
 
 namespace {
 
@@ -241,6 +242,10 @@ std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
 
 bool compilable(CodeEntry* entry) {
   PyCodeObject* code = entry->code;
+  if (g_filter_hook && !entry->driver && !g_filter_hook(code)) {
+    refuse(entry, ir::Reason::Excluded, 0);
+    return false;
+  }
   if (Py_SIZE(code) > 2 * g_options.max_bytecodes) {
     refuse(entry, ir::Reason::TooLarge, 0);
     return false;
@@ -444,6 +449,14 @@ void exclude_code(PyCodeObject* code) {
   entry->reason = ir::Reason::Excluded;
 }
 
+void apply_options() {
+  if (g_options.eager) {
+    g_hot.loop_threshold = 1;
+    g_hot.call_threshold = 1;
+    g_hot.slow_ns = 0;
+  }
+}
+
 bool parse_debug(const char* text, std::string& error) {
   std::string all(text);
   size_t from = 0;
@@ -471,6 +484,7 @@ bool parse_debug(const char* text, std::string& error) {
     }
   }
   if (g_options.verify) g_pass_options.verify = true;
+  apply_options();
   return true;
 }
 

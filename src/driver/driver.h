@@ -56,8 +56,12 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
                        std::vector<std::string>* problems);
 PyObject* get_options();
 bool set_option(const char* name, PyObject* value);   // false: a Python error is set
+void apply_options();
 // PSYCO_DEBUG: items separated by commas; see docs/adding.md.
 bool parse_debug(const char* text, std::string& error);
+
+// May this code be compiled at all? Set by ext/api: it asks the user's filter.
+extern bool (*g_filter_hook)(PyCodeObject* code);
 
 struct CompileTotals {
   uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0;

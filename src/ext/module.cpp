@@ -1,6 +1,7 @@
 // psyco._core: module initialisation and argument checks.
 #include "cpython/port.h"
 #include "driver/driver.h"
+#include "ext/api.h"
 #include "ext/testing.h"
 #include "runtime/runtime.h"
 
@@ -14,6 +15,8 @@ int module_exec(PyObject* module) {
     return -1;
   }
   if (!start_runtime() || !start_driver()) return -1;
+  start_api();
+  if (PyModule_AddFunctions(module, g_api_methods) < 0) return -1;
   if (add_helper_tests(module) < 0 || PyModule_AddFunctions(module, g_test_methods) < 0 ||
       PyModule_AddFunctions(module, g_dump_methods) < 0)
     return -1;

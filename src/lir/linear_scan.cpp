@@ -386,7 +386,11 @@ class LinearScan {
         int at = (cur->start & ~3) + 4;
         if (at < cur->stop) {
           Interval* rest = split(cur, at);
-          spill(rest, at);
+          const UsePos* must = next_use(rest, rest->start, kMust);
+          if (must && must->pos < (rest->start & ~3) + 4)
+            enqueue(rest);  // used at once: another register
+          else
+            spill(rest, at);
         }
       }
     }

@@ -73,6 +73,7 @@ enum class Lop : uint8_t {
   Add, Sub, Mul, And, Or, Xor, Neg, Not, AddExit, SubExit, MulExit, NegExit,
   ShlImm, SarImm, ShlExit, ShlImmExit, ShrExit, FloorDivExit, ModExit, WrapIndex,
   Lea, Load, Store,             // memory operand; width, is_signed
+  LoadOut,                      // word imm of the out area
   LoadFloat, StoreFloat,
   FloatAdd, FloatSub, FloatMul, FloatDiv, FloatNeg, FloatAbs, FloatSqrt,
   FloatNotZeroGuard, FloatNotNegativeGuard,
@@ -99,6 +100,7 @@ struct CallInfo {
   ArenaVec<Operand> args;    // in the order of the IR; Any or Imm or Lit
   ArenaVec<Bank> banks;      // of args
   uint32_t array_from = 0xffffffffu;  // args from here on go into the array
+  uint32_t out_words = 0;             // of the out area, for an 'O' parameter
 };
 
 struct Block;

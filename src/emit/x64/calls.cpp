@@ -16,34 +16,43 @@ void Emitter::emit_call(Inst& inst) {
 
   // The array first: array[-1] is scratch.
   size_t count = call_info.args.size() - fixed;
-  int32_t array_at = static_cast<int32_t>(fn_.spill_count) + 1;
-  if (has_array) {
-    array_slots_ = std::max(array_slots_, static_cast<uint32_t>(count) + 1);
-    for (size_t i = 0; i < count; i++) {
-      const lir::Operand& o = call_info.args[fixed + i];
-      Loc to;
-      to.kind = Loc::Slot;
-      to.slot = array_at + static_cast<int32_t>(i);
-      if (o.is_vreg())
-        move_loc(to, o.loc);
-      else
-        move_imm(to, o.imm, Bank::Gpr);
-    }
+  for (size_t i = 0; has_array && i < count; i++) {
+    const lir::Operand& o = call_info.args[fixed + i];
+    Loc to;
+    to.kind = Loc::Slot;
+    to.slot = array_at() + static_cast<int32_t>(i);
+    if (o.is_vreg())
+      move_loc(to, o.loc);
+    else
+      move_imm(to, o.imm, Bank::Gpr);
   }
+  // Then the arguments in C order; addresses are made last, when nothing is read from registers any more.
+  const char* params = inst.op == Lop::CallC ? nullptr : ir::helper_info(call_info.helper).params;
   std::vector<Move> moves;
-  size_t ints = 0, floats = 0;
-  for (size_t i = 0; i < fixed; i++) {
-    const lir::Operand& o = call_info.args[i];
+  size_t ints = 0, floats = 0, next_arg = 0;
+  int array_reg = -1, out_reg = -1;
+  for (size_t p = 0; params ? params[p] != 0 : p < fixed; p++) {
+    char letter = params ? params[p] : 'd';
+    if (ints + (letter == 'A' ? 1 : 0) >= 6 && letter != 'd') {
+      error_ = "a helper with more than six arguments";
+      return;
+    }
+    if (letter == 'A') {
+      array_reg = static_cast<int>(ints);
+      ints += 2;
+      continue;
+    }
+    if (letter == 'O') {
+      out_reg = kIntArgs[ints++];
+      continue;
+    }
+    const lir::Operand& o = call_info.args[next_arg];
     Move m;
-    m.bank = call_info.banks[i];
+    m.bank = call_info.banks[next_arg++];
     if (m.bank == Bank::Xmm) {
       m.to.kind = Loc::Xmm;
       m.to.reg = static_cast<uint8_t>(floats++);
     } else {
-      if (ints >= 6) {
-        error_ = "a helper with more than six arguments";
-        return;
-      }
       m.to.kind = Loc::Gpr;
       m.to.reg = kIntArgs[ints++];
     }
@@ -54,14 +63,11 @@ void Emitter::emit_call(Inst& inst) {
     moves.push_back(m);
   }
   parallel_move(std::move(moves));
-  if (has_array) {
-    if (ints + 2 > 6) {
-      error_ = "a helper with more than six arguments";
-      return;
-    }
-    lea(Reg64(kIntArgs[ints]), slot(array_at));
-    load_imm(Reg64(kIntArgs[ints + 1]), static_cast<int64_t>(count));
+  if (array_reg >= 0) {
+    lea(Reg64(kIntArgs[array_reg]), slot(array_at()));
+    load_imm(Reg64(kIntArgs[array_reg + 1]), static_cast<int64_t>(count));
   }
+  if (out_reg >= 0) lea(Reg64(out_reg), slot(out_at()));
 
   if (inst.op == Lop::CallC) {
     call_absolute(reinterpret_cast<const void*>(inst.imm));

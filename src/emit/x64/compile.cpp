@@ -1,10 +1,11 @@
 // compile_graph: select, allocate, check, encode, install.
+#include "emit/x64/emitter.h"
+
 #include <xbyak/xbyak_util.h>
 
 #include <cstdlib>
 #include <cstring>
 
-#include "emit/x64/emitter.h"
 #include "lir/linear_scan.h"
 #include "lir/select/select.h"
 

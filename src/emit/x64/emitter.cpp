@@ -37,6 +37,14 @@ void Emitter::run() {
   // An endless loop of empty blocks must keep one.
   for (const lir::Block* b : fn_.blocks) empty_[target_[b->id]->id] = 0;
 
+  for (const Inst& inst : fn_.insts) {
+    if (!inst.call) continue;
+    out_slots_ = std::max(out_slots_, inst.call->out_words);
+    if (inst.call->array_from != 0xffffffffu)
+      array_slots_ = std::max(array_slots_, static_cast<uint32_t>(inst.call->args.size()) -
+                                                inst.call->array_from + 1);
+  }
+
   std::vector<const lir::Block*> order;
   for (const lir::Block* b : fn_.blocks)
     if (!empty_[b->id]) order.push_back(b);
@@ -120,6 +128,9 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
     case Lop::ShlImmExit:
     case Lop::ShrExit:
       return emit_shift(inst);
+    case Lop::LoadOut:
+      mov(gpr(inst.def), slot(out_at() + static_cast<int32_t>(inst.imm)));
+      return;
     case Lop::Lea:
     case Lop::Load:
     case Lop::Store:

@@ -28,7 +28,8 @@ class Emitter : public Assembler {
 
   void run();
   RecordWriter& records() { return records_; }
-  uint32_t slots_used() const { return fn_.spill_count + array_slots_; }
+  // Spill slots, then the arrays of calls (with their scratch word), then the out area.
+  uint32_t slots_used() const { return fn_.spill_count + array_slots_ + out_slots_; }
   std::string& listing() { return listing_; }
   const char* error() const { return error_; }
 
@@ -42,7 +43,9 @@ class Emitter : public Assembler {
   const char* error_ = nullptr;
   RecordWriter records_;
   std::string listing_;
-  uint32_t array_slots_ = 0;
+  uint32_t array_slots_ = 0, out_slots_ = 0;
+  int32_t array_at() const { return static_cast<int32_t>(fn_.spill_count) + 1; }
+  int32_t out_at() const { return static_cast<int32_t>(fn_.spill_count + array_slots_); }
   uint32_t guard_number_ = 0;
 
   std::vector<Label> block_labels_;

@@ -13,6 +13,14 @@ using ir::Value;
 
 void Selector::select_call(Value& v) {
   if (v.op == Op::CallNative) return fail("unsupported: CallNative");
+  if (v.op == Op::TakeOut) {
+    Inst load{Lop::LoadOut};
+    load.value = &v;
+    load.imm = v.imm;
+    load.def = define(v);
+    fn.insts.push_back(load);
+    return;
+  }
   Inst i{v.op == Op::CallC ? Lop::CallC : Lop::CallHelper};
   i.value = &v;
   i.clobber_gpr = kAllGpr;
@@ -26,14 +34,20 @@ void Selector::select_call(Value& v) {
   if (v.op == Op::CallHelper) {
     const ir::HelperInfo& info = ir::helper_info(v.helper);
     i.call->helper = v.helper;
-    size_t fixed = std::strlen(info.params);
-    if (fixed && info.params[fixed - 1] == 'A') i.call->array_from = static_cast<uint32_t>(--fixed);
+    size_t fixed = 0;  // inputs before those of the array
+    bool kinds_match = true;
+    for (const char* p = info.params; *p; p++) {
+      if (*p == 'A')
+        i.call->array_from = static_cast<uint32_t>(fixed);
+      else if (*p == 'O')
+        i.call->out_words = static_cast<uint32_t>(v.imm > 0 ? v.imm : 1);
+      else if (++fixed <= v.inputs.size())
+        kinds_match &= (*p == 'd') == (i.call->banks[fixed - 1] == Bank::Xmm);
+    }
     if (v.inputs.size() < fixed ||
         (v.inputs.size() > fixed && i.call->array_from == 0xffffffffu))
       return fail("a helper call with a wrong number of arguments");
-    for (size_t k = 0; k < fixed; k++)
-      if ((info.params[k] == 'd') != (i.call->banks[k] == Bank::Xmm))
-        return fail("a helper call with an argument of the wrong kind");
+    if (!kinds_match) return fail("a helper call with an argument of the wrong kind");
     bool fails = info.result == HelperResult::Owned || info.result == HelperResult::Status;
     if (fails || info.effects == HelperEffects::Python) set_exit(i, v, Reason::Exception);
   } else {

@@ -189,7 +189,9 @@ void Selector::select_int(Value& v) {
       swap = is_constant(a);
     } else if (!is_constant(a)) {
       bool a_dies = uses[a->id] == 1, b_dies = uses[b->id] == 1;
-      if (a_dies != b_dies)
+      if (wants[v.id] && (wants[v.id] == a || wants[v.id] == b))
+        swap = wants[v.id] == b;  // a loop's accumulator stays in its register
+      else if (a_dies != b_dies)
         swap = b_dies;
       else
         swap = b->op == Op::Phi && a->op != Op::Phi;

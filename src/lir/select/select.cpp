@@ -197,7 +197,7 @@ void Selector::plan() {
       if (needed[v->id])
         for (Value* in : v->inputs) uses[in->id]++, user[in->id] = v;
     for (Value* v : b->values) {
-      if (!needed[v->id]) continue;
+      if (!needed[v->id] || v->op == Op::TakeOut) continue;  // its input only orders it
       for (Value* in : v->inputs) uses[in->id]++, user[in->id] = v;
       int form = address_form(v);
       if (!form) continue;
@@ -289,7 +289,7 @@ void Selector::run() {
       lir_of[b->id]->params.push_back(fn.arena, r);
     }
   // A definition that flows into a phi over a back edge wants its register.
-  std::vector<Value*> wants(graph.value_count);
+  wants.assign(graph.value_count, nullptr);
   for (ir::Block* b : layout.order)
     for (Value* phi : b->phis)
       if (needed[phi->id])
@@ -598,6 +598,7 @@ void Selector::select_value(Value& v) {
     case Op::StoreF64At:
       return select_memory(v);
     case Op::CallHelper:
+    case Op::TakeOut:
     case Op::CallC:
     case Op::CallNative:
       return select_call(v);

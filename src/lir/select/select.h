@@ -25,6 +25,7 @@ struct Selector {
   std::vector<uint32_t> uses;            // by value id: inputs of needed values
   std::vector<uint8_t> needed;           // by value id
   std::vector<uint8_t> in_state;         // by value id: named by a state
+  std::vector<ir::Value*> wants;         // by value id: the phi that it flows into
   std::vector<uint8_t> folded;           // by value id: emitted by its user
   std::vector<std::vector<ir::Value*>> state_values;  // by state id, each once
   std::vector<uint8_t> state_ready;
