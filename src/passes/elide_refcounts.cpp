@@ -6,8 +6,9 @@
 //     v3 = UnboxFloat v2
 //     ReleasePlain v2
 //
-// Needs explicit references (front end) and dominators. Last: afterwards a value may be borrowed, and no pass
-// may lengthen its life. Keeps edges. O(values held x rounds), bounded.
+// Needs explicit references (front end) and dominators. Afterwards a value may be borrowed: later passes may
+// lengthen its life only while nothing writes the cell it came from. Keeps edges. O(values held x rounds),
+// bounded.
 //
 // Works on *webs*: owned loads, and the owned phis they flow into. A web can be borrowed if every way a
 // member gets its reference is known (a Retain behind the load, an edge from a member, a Retain of a constant

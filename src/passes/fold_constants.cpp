@@ -178,6 +178,8 @@ class Folder {
     return true;
   }
   bool to_value(Value* value, Value* other) {
+    other = replaced_.resolve(other);
+    if (other == value) return false;  // a loop that has just been cut off feeds itself
     if (!spend()) return false;
     replaced_.replace(value, other);
     return true;
