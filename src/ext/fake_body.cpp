@@ -31,6 +31,7 @@
 #include "runtime/materialize.h"
 #include "runtime/osr.h"
 #include "runtime/visible.h"
+#include "runtime/watch.h"
 
 namespace psyco {
 namespace {
@@ -368,6 +369,21 @@ PyObject* test_retire(PyObject*, PyObject* arg) {
   Py_RETURN_NONE;
 }
 
+// _test_depend(body, "key" | "type" | "function", object, key)
+PyObject* test_depend(PyObject*, PyObject* args) {
+  PyObject *number, *object, *key = nullptr;
+  const char* kind;
+  if (!PyArg_ParseTuple(args, "OsO|O", &number, &kind, &object, &key)) return nullptr;
+  auto it = g_bodies.find(PyLong_AsVoidPtr(number));
+  if (it == g_bodies.end()) return PyErr_Format(PyExc_ValueError, "no such body");
+  CompiledCode* code = &it->second->code;
+  bool ok = false;
+  if (kind[0] == 'k') ok = key && depend_on_key(code, object, key);
+  if (kind[0] == 't') ok = depend_on_type(code, reinterpret_cast<PyTypeObject*>(object));
+  if (kind[0] == 'f') ok = depend_on_function(code, reinterpret_cast<PyFunctionObject*>(object));
+  return PyBool_FromLong(ok);
+}
+
 // (exit counts, running, invalid)
 PyObject* test_body_state(PyObject*, PyObject* arg) {
   auto it = g_bodies.find(PyLong_AsVoidPtr(arg));
@@ -434,6 +450,7 @@ PyMethodDef g_fake_body_methods[] = {
     {"_test_uninstall", test_uninstall, METH_O, nullptr},
     {"_test_null", test_null, METH_NOARGS, nullptr},
     {"_test_retire", test_retire, METH_O, nullptr},
+    {"_test_depend", test_depend, METH_VARARGS, nullptr},
     {"_test_body_state", test_body_state, METH_O, nullptr},
     {"_test_free_body", test_free_body, METH_O, nullptr},
     {"_test_thread_state", test_thread_state, METH_NOARGS, nullptr},
