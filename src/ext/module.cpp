@@ -2,6 +2,7 @@
 #include <string>
 
 #include "cpython/port.h"
+#include "driver/driver.h"
 #include "driver/hooks.h"
 #include "ext/testing.h"
 #include "runtime/activation.h"
@@ -12,8 +13,6 @@
 #include "runtime/watch.h"
 
 namespace psyco {
-
-DriverHooks g_driver;
 
 namespace {
 
@@ -44,6 +43,7 @@ PyObject* core_bind_function(PyObject*, PyObject* arg) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
   if (!entry) return PyErr_NoMemory();
   entry->bound = true;
+  if (!watch_code(entry->code)) return nullptr;   // its loops are entered through events
   install_function(function);   // one with a foreign vectorcall stays as it is
   Py_RETURN_NONE;
 }
@@ -269,6 +269,7 @@ int module_exec(PyObject* module) {
   }
   if (!g_started) {
     g_started = true;
+    install_driver();
     if (!start_runtime()) {
       turn_off_by_error();
     } else if (const char* wrong = self_test()) {
@@ -278,6 +279,7 @@ int module_exec(PyObject* module) {
     }
   }
   if (PyModule_AddFunctions(module, g_methods) < 0) return -1;
+  if (PyModule_AddFunctions(module, g_dump_methods) < 0) return -1;
   if (add_helper_tests(module) < 0 || PyModule_AddFunctions(module, g_test_methods) < 0) return -1;
   return PyModule_AddFunctions(module, g_fake_body_methods);
 }

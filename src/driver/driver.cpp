@@ -1,0 +1,488 @@
+// The way of one function through the compiler, and its life afterwards.
+#include "driver/driver.h"
+
+#include "driver/hooks.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cpython/shapes.h"
+#include "emit/backend.h"
+#include "ir/printer.h"
+#include "ir/verifier.h"
+#include "passes/pass.h"
+#include "runtime/caches.h"
+#include "runtime/code.h"
+#include "runtime/entry.h"
+#include "runtime/helpers.h"
+#include "runtime/osr.h"
+#include "runtime/runtime.h"
+#include "runtime/table.h"
+#include "runtime/watch.h"
+
+namespace psyco {
+
+Options g_options;
+CompileTotals g_totals;
+
+DriverHooks g_driver;
+
+namespace {
+
+CodeMemory* g_memory;
+TargetLayout g_layout;
+RuntimeTable g_table;
+passes::PassOptions g_pass_options;
+std::vector<Unit*> g_graveyard;     // retired, perhaps still running
+
+double now_ms() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
+
+CodeHistory* history_of(CodeEntry* entry) {
+  if (!entry->driver) entry->driver = new CodeHistory;
+  return static_cast<CodeHistory*>(entry->driver);
+}
+
+class DriverFeedback : public FeedbackSource {
+ public:
+  Feedback* for_code(PyCodeObject* code) override {
+    CodeEntry* entry = code_entry(code, true);
+    return entry ? &history_of(entry)->feedback : &empty_;
+  }
+  bool may_inline(PyFunctionObject* function) override {
+    if (!g_options.inlining) return false;
+    CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+    return entry && !history_of(entry)->excluded;
+  }
+
+ private:
+  Feedback empty_;
+};
+
+void free_unit(Unit* unit) {
+  disown_code(unit->code);
+  g_memory->free(unit->code);
+  delete unit->code;
+  std::vector<PyObject*> objects = std::move(unit->objects);
+  delete unit;
+  for (PyObject* object : objects) Py_DECREF(object);
+}
+
+// Retired bodies are freed when no activation names them any more. Called where Python code may run.
+void bury_the_dead() {
+  for (size_t i = 0; i < g_graveyard.size();) {
+    Unit* unit = g_graveyard[i];
+    if (code_in_use(unit->code)) {
+      i++;
+      continue;
+    }
+    g_graveyard.erase(g_graveyard.begin() + static_cast<long>(i));
+    free_unit(unit);
+    i = 0;   // freeing may have run a finaliser that changed the list
+  }
+}
+
+// Takes a body out of use; frees nothing, runs nothing.
+void retire_unit(CodeEntry* entry, Unit* unit) {
+  if (unit->retired) return;
+  unit->retired = true;
+  retire_code(unit->code);
+  remove_version(entry, unit->code);
+  auto& units = history_of(entry)->units;
+  units.erase(std::remove(units.begin(), units.end(), unit), units.end());
+  g_graveyard.push_back(unit);
+}
+
+void refuse(CodeEntry* entry, ir::Reason reason, int line) {
+  entry->refused = true;
+  entry->reason = reason;
+  g_totals.refused++;
+  g_totals.refused_by[static_cast<int>(reason)]++;
+  PyCodeObject* code = entry->code;
+  const char* file = PyUnicode_AsUTF8(code->co_filename);
+  if (!file) PyErr_Clear();
+  char text[512];
+  snprintf(text, sizeof text, "%s:%d: %s", file ? file : "?", line ? line : code->co_firstlineno,
+           ir::reason_message(reason));
+  entry->reason_text = text;
+}
+
+struct Attempt {
+  CodeEntry* entry;
+  CompileRequest request;
+  std::vector<EntryGuard> guards;
+  int target;
+};
+
+CompiledCode* compile(Attempt& attempt) {
+  CodeEntry* entry = attempt.entry;
+  CodeHistory* history = history_of(entry);
+  if (entry->compiling || history->excluded) return nullptr;
+  bury_the_dead();
+  if (history->compiles >= g_options.max_compiles) {
+    if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
+    return nullptr;
+  }
+  if (static_cast<int64_t>(g_memory->bytes_used()) > g_options.code_limit) return nullptr;
+  // Keep the number of versions bounded: the oldest makes room.
+  int same_target = 0;
+  Unit* oldest = nullptr;
+  for (Unit* unit : history->units)
+    if (unit->target == attempt.target && same_target++ == 0) oldest = unit;
+  if (same_target >= g_options.max_versions) retire_unit(entry, oldest);
+
+  entry->compiling = true;
+  double start = now_ms();
+  DriverFeedback feedback;
+  CompileRequest& request = attempt.request;
+  request.feedback = &feedback;
+  request.exhausted = psyco_exhausted_object();
+  request.attr_cache_size = sizeof(AttrCache);
+  request.global_cache_size = sizeof(GlobalCache);
+  std::unique_ptr<ir::Graph> graph;
+  PyObject* pending = PyErr_GetRaisedException();
+  BuildResult built = build_graph(request, graph);
+  PyErr_SetRaisedException(pending);
+  history->compiles++;
+  if (history->compiles > 1) g_totals.recompiled++;
+  if (!built.ok) {
+    entry->compiling = false;
+    refuse(entry, built.reason, 0);
+    return nullptr;
+  }
+  auto unit = std::make_unique<Unit>();
+  auto check_graph = [&](const char* when, ir::VerifyLevel level) {
+    std::vector<std::string> problems = ir::verify(*graph, level, &g_pass_options.types);
+    if (problems.empty()) return true;
+    fprintf(stderr, "psyco: %s: %s: %s\n%s\n", graph->name, when, problems[0].c_str(),
+            ir::print(*graph).c_str());
+    return false;
+  };
+  if (g_options.verify && !check_graph("front end", ir::VerifyLevel::Ownership)) std::abort();
+  passes::run_passes(*graph, g_pass_options);
+  if (g_options.listings) unit->ir_text = ir::print(*graph);
+  BackendOptions options;
+  options.exit_every = static_cast<uint32_t>(g_options.exit_every);
+  options.spill_everything = g_options.spill;
+  options.verify = g_options.verify;
+  options.want_listing = g_options.listings;
+  BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
+  if (!made.code) {
+    entry->compiling = false;
+    if (g_options.verify) {
+      fprintf(stderr, "psyco: %s: back end: %s\n%s\n", graph->name, made.error,
+              ir::print(*graph).c_str());
+      std::abort();
+    }
+    refuse(entry, ir::Reason::Internal, 0);
+    return nullptr;
+  }
+  CompiledCode* code = made.code;
+  code->entry_kind = request.kind;
+  code->owner = unit.get();
+  unit->code = code;
+  unit->python_code = entry->code;
+  unit->target = attempt.target;
+  unit->caches = std::move(built.caches);
+  unit->inlined = std::move(built.inlined);
+  unit->lir_text = std::move(made.lir_listing);
+  unit->assembly_text = std::move(made.assembly_listing);
+  unit->walked = built.walked;
+  for (PyObject* object : built.objects)
+    if (object != reinterpret_cast<PyObject*>(entry->code)) unit->objects.push_back(Py_NewRef(object));
+  adopt_code(code);
+  bool watched = true;
+  for (const Assumption& a : built.assumptions) {
+    switch (a.kind) {
+      case Assumption::DictValue: watched &= depend_on_key(code, a.object, a.key); break;
+      case Assumption::Type: {
+        auto* type = reinterpret_cast<PyTypeObject*>(a.object);
+        if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) watched &= depend_on_type(code, type);
+        break;
+      }
+      case Assumption::Function:
+        watched &= depend_on_function(code, reinterpret_cast<PyFunctionObject*>(a.object));
+        break;
+      case Assumption::NoClassAssignment: break;
+    }
+  }
+  unit->compile_ms = now_ms() - start;
+  g_totals.total_ms += unit->compile_ms;
+  g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
+  g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));
+  entry->compiling = false;
+  if (!watched) {
+    free_unit(unit.release());
+    refuse(entry, ir::Reason::Internal, 0);
+    return nullptr;
+  }
+  g_totals.compiled++;
+  add_version(entry, code, attempt.target, std::move(attempt.guards));
+  history->units.push_back(unit.release());
+  return code;
+}
+
+// Entry types are proved by the runtime before it enters a version, and once more by the code's own guards.
+std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
+  std::vector<EntryGuard> guards(static_cast<size_t>(count));
+  for (Py_ssize_t i = 0; i < count; i++) {
+    EntryGuard& guard = guards[static_cast<size_t>(i)];
+    if (!values[i]) {
+      guard.kind = EntryGuard::Null;
+      continue;
+    }
+    PyTypeObject* type = Py_TYPE(values[i]);
+    guard.kind = EntryGuard::Type;
+    guard.ptr = type;
+  }
+  return guards;
+}
+
+bool compilable(CodeEntry* entry) {
+  PyCodeObject* code = entry->code;
+  if (Py_SIZE(code) > 2 * g_options.max_bytecodes) {
+    refuse(entry, ir::Reason::TooLarge, 0);
+    return false;
+  }
+  return true;
+}
+
+CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
+                            Py_ssize_t count) {
+  PyCodeObject* code = entry->code;
+  if (entry->refused || !compilable(entry)) return nullptr;
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) {
+    refuse(entry, ir::Reason::Generator, 0);
+    return nullptr;
+  }
+  if (!PyDict_CheckExact(function->func_globals)) {
+    refuse(entry, ir::Reason::Unsupported, 0);
+    return nullptr;
+  }
+  Attempt attempt;
+  attempt.entry = entry;
+  attempt.target = kEntryCall;
+  attempt.request.code = code;
+  attempt.request.function = function;
+  attempt.request.globals = function->func_globals;
+  attempt.request.builtins = function->func_builtins;
+  attempt.request.kind = ir::EntryKind::Call;
+  attempt.request.examples = args;
+  attempt.request.example_count = static_cast<int>(count);
+  attempt.guards = guards_for(args, count);
+  return compile(attempt);
+}
+
+CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
+                          int target_bci, _PyInterpreterFrame* frame) {
+  if (!compilable(entry) || !function || !PyDict_CheckExact(frame->f_globals)) {
+    refuse_loop(entry, target_bci);
+    return nullptr;
+  }
+  if (frame->f_locals && frame->f_locals != frame->f_globals) {
+    refuse_loop(entry, target_bci);   // class bodies and exec with separate locals
+    return nullptr;
+  }
+  Attempt attempt;
+  attempt.entry = entry;
+  attempt.target = target_bci;
+  CompileRequest& request = attempt.request;
+  request.code = code;
+  request.function = function;
+  request.globals = frame->f_globals;
+  request.builtins = frame->f_builtins;
+  request.locals = frame->f_locals;
+  request.kind = ir::EntryKind::Osr;
+  std::vector<PyObject*> values;
+  for (int i = 0; i < Port::depth(frame); i++)
+    values.push_back(Port::slot_object(Port::slots(frame)[i]));
+  request.examples = values.data();
+  request.example_count = static_cast<int>(values.size());
+  DecodedCode decoded = decode(code);
+  if (!decoded.ok || decoded.index_at(target_bci) < 0) {
+    refuse_loop(entry, target_bci);
+    return nullptr;
+  }
+  request.osr_index = decoded.index_at(target_bci);
+  attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()));
+  CompiledCode* made = compile(attempt);
+  if (!made && entry->refused) refuse_loop(entry, target_bci);
+  return made;
+}
+
+// Every exit comes here first. A guard that fails often is dropped at the next compilation.
+void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
+  g_totals.exits_by[static_cast<int>(exit.reason)]++;
+  if (code->exit_counts.size() <= record) return;
+  uint32_t count = code->exit_counts[record];
+  if (count < static_cast<uint32_t>(g_options.exit_limit)) return;
+  bool speculation = false;
+  switch (exit.reason) {
+    case ir::Reason::TypeSeen:
+    case ir::Reason::ValueSeen:
+    case ir::Reason::Overflow:
+    case ir::Reason::BigInt:
+    case ir::Reason::ZeroDivision:
+    case ir::Reason::Domain:
+    case ir::Reason::Bounds:
+    case ir::Reason::Unbound:
+      speculation = true;
+      break;
+    default:
+      break;
+  }
+  Unit* unit = static_cast<Unit*>(code->owner);
+  if (!speculation || !unit || unit->retired || exit.frames.empty()) return;
+  const ExitFrame& inner = exit.frames.back();
+  auto* python_code = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[inner.frame_index].code));
+  CodeEntry* entry = code_entry(python_code, false);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (!entry || !own) return;
+  Feedback::Site& site = history_of(entry)->feedback.sites[inner.bci];
+  if (exit.reason == ir::Reason::Overflow || exit.reason == ir::Reason::BigInt)
+    site.big_int = true;
+  else
+    site.generic = true;
+  retire_unit(own, unit);
+}
+
+void entry_dies(CodeEntry* entry) {
+  auto* history = static_cast<CodeHistory*>(entry->driver);
+  if (!history) return;
+  while (!history->units.empty()) retire_unit(entry, history->units.back());
+  delete history;
+  entry->driver = nullptr;
+}
+
+}  // namespace
+
+bool start_driver() {
+  g_memory = new CodeMemory();
+  if (g_memory->error()) {
+    PyErr_Format(PyExc_RuntimeError, "psyco cannot have memory for machine code: %s", g_memory->error());
+    return false;
+  }
+  g_layout = make_layout();
+  fill_runtime_table(&g_table);
+  g_backend.enter = g_memory->enter();
+  g_backend.decode = decode_record;
+  g_pass_options.types.float_type = &PyFloat_Type;
+  g_pass_options.types.int_type = &PyLong_Type;
+  g_pass_options.types.leaf_types = {&PyBool_Type, &PyUnicode_Type, &PyBytes_Type, &PyComplex_Type,
+                                     Py_TYPE(Py_None)};
+  g_compile_entry = compile_entry;
+  g_compile_osr = compile_osr;
+  g_exit_hook = on_exit;
+  g_entry_dies = entry_dies;
+  std::string error;
+  const char* debug = getenv("PSYCO_DEBUG");
+  if (debug && !parse_debug(debug, error)) {
+    PyErr_Format(PyExc_ValueError, "PSYCO_DEBUG: %s", error.c_str());
+    return false;
+  }
+  return true;
+}
+
+void install_driver() {
+  g_driver.start = start_driver;
+  g_driver.stats = driver_stats;
+  g_driver.report = [](PyFunctionObject* function) {
+    return driver_report(reinterpret_cast<PyCodeObject*>(function->func_code));
+  };
+  g_driver.compile_now = compile_now;
+  g_driver.forget = forget_entry;
+  g_driver.set_option = set_driver_option;
+  g_driver.add_options = add_options;
+}
+
+bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count) {
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  int wanted = code->co_argcount + code->co_kwonlyargcount + !!(code->co_flags & CO_VARARGS) +
+               !!(code->co_flags & CO_VARKEYWORDS);
+  if (count != wanted) {
+    PyErr_Format(PyExc_TypeError, "compile_now(): %U has %d parameters, %zd values were given",
+                 code->co_qualname, wanted, count);
+    return false;
+  }
+  CodeEntry* entry = code_entry(code, true);
+  if (entry && !find_version(entry, kEntryCall, args, count))
+    compile_entry(function, entry, const_cast<PyObject**>(args), count);
+  if (entry) install_function(function);
+  return true;
+}
+
+size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
+
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
+                       std::vector<std::string>* problems) {
+  CompileRequest request;
+  request.code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  request.function = function;
+  request.globals = function->func_globals;
+  request.builtins = function->func_builtins;
+  request.examples = args;
+  request.example_count = static_cast<int>(count);
+  DriverFeedback feedback;
+  request.feedback = &feedback;
+  request.exhausted = psyco_exhausted_object();
+  request.attr_cache_size = sizeof(AttrCache);
+  request.global_cache_size = sizeof(GlobalCache);
+  std::unique_ptr<ir::Graph> graph;
+  BuildResult built = build_graph(request, graph);
+  if (!built.ok) return std::string("not built: ") + ir::reason_message(built.reason);
+  *problems = ir::verify(*graph, ir::VerifyLevel::Ownership, &g_pass_options.types);
+  if (optimised) {
+    passes::run_passes(*graph, g_pass_options);
+    for (std::string& p : ir::verify(*graph, ir::VerifyLevel::Ownership, &g_pass_options.types))
+      problems->push_back("after passes: " + p);
+  }
+  return ir::print(*graph);
+}
+
+void forget_entry(CodeEntry* entry) {
+  if (!entry->driver) return;
+  CodeHistory* history = history_of(entry);
+  while (!history->units.empty()) retire_unit(entry, history->units.back());
+  history->compiles = 0;
+  history->feedback.sites.clear();
+  bury_the_dead();
+}
+
+bool parse_debug(const char* text, std::string& error) {
+  std::string all(text);
+  size_t from = 0;
+  while (from <= all.size()) {
+    size_t to = all.find(',', from);
+    if (to == std::string::npos) to = all.size();
+    std::string item = all.substr(from, to - from);
+    from = to + 1;
+    if (item.empty()) continue;
+    if (item == "stress=eager" || item == "stress=osr") {
+      g_hot.loop_threshold = 1;
+      g_hot.call_threshold = 1;
+      g_hot.slow_ns = 0;
+    } else if (item.rfind("stress=exit:", 0) == 0) {
+      g_options.exit_every = atoi(item.c_str() + 12);
+      if (g_options.exit_every <= 0) return error = "stress=exit:N wants a positive number", false;
+    } else if (item == "stress=spill") {
+      g_options.spill = true;
+    } else if (item == "verify=each") {
+      g_options.verify = true;
+    } else if (item == "off=inlining") {
+      g_options.inlining = false;
+    } else if (item == "listings") {
+      g_options.listings = true;
+    } else if (!passes::parse_pass_switches(item, g_pass_options, error)) {
+      return false;
+    }
+  }
+  if (g_options.verify) g_pass_options.verify = true;
+  return true;
+}
+
+}  // namespace psyco

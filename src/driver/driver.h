@@ -1,0 +1,69 @@
+// Compiles one function: from the hooks of the runtime through front end, passes and back end to a version
+// installed in the code cache; and what is told about it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cpython/port.h"
+#include "emit/abi.h"
+#include "frontend/builder.h"
+#include "passes/pass.h"
+
+namespace psyco {
+
+struct Options {
+#define OPTION(name, type, value, text) type name = value;
+#include "driver/options.def"
+#undef OPTION
+};
+extern Options g_options;
+
+// One compiled body and everything that keeps it meaningful. CompiledCode::owner.
+struct Unit {
+  CompiledCode* code = nullptr;
+  PyCodeObject* python_code = nullptr;   // borrowed: the unit dies with its entry
+  int target = -1;                       // kEntryCall or the bci of a loop head
+  std::vector<PyObject*> objects;        // owned
+  std::vector<std::unique_ptr<char[]>> caches;
+  std::vector<InlineNote> inlined;
+  std::string ir_text, lir_text, assembly_text;
+  double compile_ms = 0;
+  int walked = 0;
+  bool retired = false;
+};
+
+// What hangs on a CodeEntry for the driver.
+struct CodeHistory {
+  Feedback feedback;
+  std::vector<Unit*> units;
+  int compiles = 0;
+  bool excluded = false;         // cannotcompile
+  std::string name;
+};
+
+void install_driver();           // sets g_driver
+bool start_driver();             // false: a Python error is set
+
+// Compiles the function for these arguments now. True if code exists afterwards.
+bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
+size_t code_bytes_in_use();
+PyObject* driver_stats();                       // new dict
+PyObject* driver_report(PyCodeObject* code);    // new dict, or None if nothing is known
+// The graph for these arguments as text, optimised or not, and what the verifier says; for dumps and tests.
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
+                       std::vector<std::string>* problems);
+bool add_options(PyObject* dict);
+int set_driver_option(PyObject* name, PyObject* value);   // as DriverHooks::set_option
+// PSYCO_DEBUG: items separated by commas; see docs/adding.md.
+bool parse_debug(const char* text, std::string& error);
+
+struct CompileTotals {
+  uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0;
+  double total_ms = 0, worst_ms = 0;
+  uint64_t refused_by[ir::kReasonCount] = {};
+  uint64_t exits_by[ir::kReasonCount] = {};
+  std::vector<float> times_ms;
+};
+extern CompileTotals g_totals;
+
+}  // namespace psyco

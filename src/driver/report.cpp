@@ -1,0 +1,187 @@
+// What psyco tells about its work: totals, and per function what explain() shows.
+#include <algorithm>
+#include <cstring>
+
+#include "driver/driver.h"
+#include "runtime/code.h"
+#include "runtime/entry.h"
+#include "runtime/osr.h"
+
+namespace psyco {
+
+namespace {
+
+// Steals value; false with an error set if it is null or cannot be stored.
+bool put(PyObject* dict, const char* key, PyObject* value) {
+  if (!value) return false;
+  int failed = PyDict_SetItemString(dict, key, value);
+  Py_DECREF(value);
+  return failed == 0;
+}
+
+PyObject* text(const std::string& s) { return PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace"); }
+
+int line_of(PyCodeObject* code, int bci) { return PyCode_Addr2Line(code, bci * 2); }
+
+PyObject* exits_of(const Unit* unit) {
+  PyObject* list = PyList_New(0);
+  if (!list) return nullptr;
+  for (size_t id = 0; id < unit->code->exit_counts.size(); id++) {
+    uint32_t count = unit->code->exit_counts[id];
+    if (!count) continue;
+    ExitRecord record = g_backend.decode(*unit->code, static_cast<uint32_t>(id));
+    if (record.frames.empty()) continue;
+    const ExitFrame& frame = record.frames.back();
+    auto* code = static_cast<PyCodeObject*>(const_cast<void*>(unit->code->frames[frame.frame_index].code));
+    PyObject* item = Py_BuildValue("{s:i,s:O,s:s,s:s,s:I}", "line", line_of(code, frame.bci), "function",
+                                   code->co_qualname, "reason", ir::reason_message(record.reason), "kind",
+                                   ir::reason_name(record.reason), "count", count);
+    if (!item || PyList_Append(list, item) < 0) {
+      Py_XDECREF(item);
+      Py_DECREF(list);
+      return nullptr;
+    }
+    Py_DECREF(item);
+  }
+  return list;
+}
+
+PyObject* version_of(const Unit* unit) {
+  PyObject* dict = PyDict_New();
+  if (!dict) return nullptr;
+  PyObject* inlined = PyList_New(0);
+  for (const InlineNote& note : unit->inlined) {
+    PyObject* item = Py_BuildValue("{s:i,s:s,s:z}", "line", line_of(unit->python_code, note.bci), "name",
+                                   note.name.c_str(), "why_not", note.why);
+    if (item) PyList_Append(inlined, item);
+    Py_XDECREF(item);
+  }
+  bool ok = put(dict, "entry", unit->target < 0 ? PyUnicode_FromString("call")
+                                                : PyUnicode_FromFormat("loop at line %d", line_of(unit->python_code, unit->target))) &&
+            put(dict, "code_bytes", PyLong_FromSize_t(unit->code->size)) &&
+            put(dict, "compile_ms", PyFloat_FromDouble(unit->compile_ms)) &&
+            put(dict, "exits", exits_of(unit)) && put(dict, "inlined", Py_NewRef(inlined)) &&
+            put(dict, "ir", text(unit->ir_text)) && put(dict, "lir", text(unit->lir_text)) &&
+            put(dict, "asm", text(unit->assembly_text));
+  Py_DECREF(inlined);
+  if (ok) return dict;
+  Py_DECREF(dict);
+  return nullptr;
+}
+
+}  // namespace
+
+PyObject* driver_report(PyCodeObject* code) {
+  CodeEntry* entry = code_entry(code, false);
+  if (!entry) Py_RETURN_NONE;
+  auto* history = static_cast<CodeHistory*>(entry->driver);
+  PyObject* dict = PyDict_New();
+  PyObject* versions = PyList_New(0);
+  PyObject* exits = PyList_New(0);
+  PyObject* notes = PyList_New(0);
+  bool ok = dict && versions && exits && notes;
+  if (ok && history) {
+    for (const Unit* unit : history->units) {
+      PyObject* v = version_of(unit);
+      ok = v && PyList_Append(versions, v) == 0;
+      if (ok) {
+        PyObject* unit_exits = PyDict_GetItemString(v, "exits");
+        ok = unit_exits && PyList_SetSlice(exits, PyList_GET_SIZE(exits), PyList_GET_SIZE(exits), unit_exits) == 0;
+      }
+      Py_XDECREF(v);
+      if (!ok) break;
+    }
+    for (auto& [bci, site] : history->feedback.sites) {
+      if (!site.big_int && !site.generic && !site.unstable) continue;
+      const char* what = site.big_int   ? "integers beyond 64 bits: general arithmetic"
+                         : site.generic ? "operands vary: general operation"
+                                        : "changes often: read each time";
+      PyObject* item = Py_BuildValue("{s:i,s:s}", "line", line_of(code, bci), "note", what);
+      if (item) PyList_Append(notes, item);
+      Py_XDECREF(item);
+    }
+  }
+  if (ok) {
+    ok = put(dict, "file", Py_NewRef(code->co_filename)) && put(dict, "name", Py_NewRef(code->co_qualname)) &&
+         put(dict, "line", PyLong_FromLong(code->co_firstlineno)) && put(dict, "versions", Py_NewRef(versions)) &&
+         put(dict, "exits", Py_NewRef(exits)) && put(dict, "notes", Py_NewRef(notes)) &&
+         put(dict, "compiles", PyLong_FromLong(history ? history->compiles : 0)) &&
+         put(dict, "calls", PyLong_FromUnsignedLongLong(entry->calls)) &&
+         put(dict, "refused", entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
+  }
+  Py_XDECREF(versions);
+  Py_XDECREF(exits);
+  Py_XDECREF(notes);
+  if (ok) return dict;
+  Py_XDECREF(dict);
+  return nullptr;
+}
+
+PyObject* driver_stats() {
+  PyObject* dict = PyDict_New();
+  PyObject* reasons = PyDict_New();
+  PyObject* refused = PyDict_New();
+  if (!dict || !reasons || !refused) goto fail;
+  for (int r = 0; r < ir::kReasonCount; r++) {
+    const char* name = ir::reason_name(static_cast<ir::Reason>(r));
+    if (g_totals.exits_by[r] && !put(reasons, name, PyLong_FromUnsignedLongLong(g_totals.exits_by[r]))) goto fail;
+    if (g_totals.refused_by[r] && !put(refused, name, PyLong_FromUnsignedLongLong(g_totals.refused_by[r]))) goto fail;
+  }
+  {
+    std::vector<float> times = g_totals.times_ms;
+    std::sort(times.begin(), times.end());
+    double p99 = times.empty() ? 0 : times[std::min(times.size() - 1, times.size() * 99 / 100)];
+    if (!put(dict, "compiled", PyLong_FromUnsignedLongLong(g_totals.compiled)) ||
+        !put(dict, "recompiled", PyLong_FromUnsignedLongLong(g_totals.recompiled)) ||
+        !put(dict, "refused", PyLong_FromUnsignedLongLong(g_totals.refused)) ||
+        !put(dict, "compile_ms", PyFloat_FromDouble(g_totals.total_ms)) ||
+        !put(dict, "compile_ms_worst", PyFloat_FromDouble(g_totals.worst_ms)) ||
+        !put(dict, "compile_ms_p99", PyFloat_FromDouble(p99)) ||
+        !put(dict, "entries", PyLong_FromUnsignedLongLong(g_entry_stats.native)) ||
+        !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
+        !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
+        !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
+        !put(dict, "exits", Py_NewRef(reasons)) || !put(dict, "refused_by", Py_NewRef(refused)))
+      goto fail;
+  }
+  Py_DECREF(reasons);
+  Py_DECREF(refused);
+  return dict;
+fail:
+  Py_XDECREF(dict);
+  Py_XDECREF(reasons);
+  Py_XDECREF(refused);
+  return nullptr;
+}
+
+bool add_options(PyObject* dict) {
+  bool ok = true;
+#define OPTION(name, type, value, help)                                                    \
+  ok = ok && put(dict, #name, std::is_same_v<type, bool> ? PyBool_FromLong(g_options.name) \
+                                                         : PyLong_FromLong(g_options.name));
+#include "driver/options.def"
+#undef OPTION
+  return ok;
+}
+
+int set_driver_option(PyObject* name, PyObject* value) {
+  const char* text = PyUnicode_AsUTF8(name);
+  if (!text) return -1;
+#define OPTION(option, type, initial, help)                                              \
+  if (!std::strcmp(text, #option)) {                                                     \
+    if (std::is_same_v<type, bool> ? !PyBool_Check(value) : !PyLong_CheckExact(value)) { \
+      PyErr_Format(PyExc_TypeError, "option %s wants %s, not %.200s", text, #type,       \
+                   Py_TYPE(value)->tp_name);                                             \
+      return -1;                                                                         \
+    }                                                                                    \
+    long number = PyLong_AsLong(value);                                                  \
+    if (number == -1 && PyErr_Occurred()) return -1;                                     \
+    g_options.option = static_cast<type>(number);                                        \
+    return 1;                                                                            \
+  }
+#include "driver/options.def"
+#undef OPTION
+  return 0;
+}
+
+}  // namespace psyco
