@@ -31,6 +31,7 @@
 #include "runtime/materialize.h"
 #include "runtime/osr.h"
 #include "runtime/visible.h"
+#include "runtime/watch.h"
 
 namespace psyco {
 namespace {
@@ -356,6 +357,60 @@ PyObject* test_install_loop(PyObject*, PyObject* args) {
   return PyLong_FromVoidPtr(body);
 }
 
+PyObject* g_compilers[2];
+
+// The plan a Python stand-in for the driver gives: a body, None (not now) or False (never).
+PyObject* ask_compiler(int which, PyObject* code, PyObject* what) {
+  PyObject* plan = PyObject_CallFunctionObjArgs(g_compilers[which], code, what, nullptr);
+  if (!plan) PyErr_Print();
+  return plan;
+}
+
+CompiledCode* fake_compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
+                                 Py_ssize_t count) {
+  PyObject* values = PyTuple_New(count);
+  for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(values, i, Py_XNewRef(args[i]));
+  PyObject* plan = ask_compiler(0, function->func_code, values);
+  CompiledCode* code = nullptr;
+  if (plan && PyDict_Check(plan)) {
+    code = &parse_body(plan, ir::EntryKind::Call)->code;
+    std::vector<EntryGuard> guards(count);
+    for (Py_ssize_t i = 0; i < count; i++) guards[i] = {EntryGuard::Type, Py_TYPE(args[i])};
+    add_version(entry, code, kEntryCall, guards);
+  }
+  if (plan == Py_False) entry->refused = true;
+  Py_XDECREF(plan);
+  Py_DECREF(values);
+  return code;
+}
+
+CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, CodeEntry* entry, int target,
+                               _PyInterpreterFrame* frame) {
+  PyObject* number = PyLong_FromLong(target);
+  PyObject* plan = ask_compiler(1, reinterpret_cast<PyObject*>(code_object), number);
+  CompiledCode* code = nullptr;
+  if (plan && PyDict_Check(plan)) {
+    code = &parse_body(plan, ir::EntryKind::Osr)->code;
+    add_version(entry, code, target, any_guards(Port::depth(frame)));
+  }
+  if (plan == Py_False) refuse_loop(entry, target);
+  Py_XDECREF(plan);
+  Py_DECREF(number);
+  return code;
+}
+
+// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit) or None
+PyObject* test_set_compilers(PyObject*, PyObject* args) {
+  PyObject *calls, *loops;
+  if (!PyArg_ParseTuple(args, "OO", &calls, &loops)) return nullptr;
+  use_fake_backend();
+  Py_XSETREF(g_compilers[0], Py_NewRef(calls));
+  Py_XSETREF(g_compilers[1], Py_NewRef(loops));
+  g_compile_entry = calls == Py_None ? nullptr : fake_compile_entry;
+  g_compile_osr = loops == Py_None ? nullptr : fake_compile_osr;
+  Py_RETURN_NONE;
+}
+
 PyObject* test_null(PyObject*, PyObject*) {
   if (!g_null_marker) g_null_marker = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
   return Py_XNewRef(g_null_marker);
@@ -366,6 +421,21 @@ PyObject* test_retire(PyObject*, PyObject* arg) {
   if (it == g_bodies.end()) return PyErr_Format(PyExc_ValueError, "no such body");
   retire_code(&it->second->code);
   Py_RETURN_NONE;
+}
+
+// _test_depend(body, "key" | "type" | "function", object, key)
+PyObject* test_depend(PyObject*, PyObject* args) {
+  PyObject *number, *object, *key = nullptr;
+  const char* kind;
+  if (!PyArg_ParseTuple(args, "OsO|O", &number, &kind, &object, &key)) return nullptr;
+  auto it = g_bodies.find(PyLong_AsVoidPtr(number));
+  if (it == g_bodies.end()) return PyErr_Format(PyExc_ValueError, "no such body");
+  CompiledCode* code = &it->second->code;
+  bool ok = false;
+  if (kind[0] == 'k') ok = key && depend_on_key(code, object, key);
+  if (kind[0] == 't') ok = depend_on_type(code, reinterpret_cast<PyTypeObject*>(object));
+  if (kind[0] == 'f') ok = depend_on_function(code, reinterpret_cast<PyFunctionObject*>(object));
+  return PyBool_FromLong(ok);
 }
 
 // (exit counts, running, invalid)
@@ -432,8 +502,10 @@ PyMethodDef g_fake_body_methods[] = {
     {"_test_install", test_install, METH_VARARGS, nullptr},
     {"_test_install_loop", test_install_loop, METH_VARARGS, nullptr},
     {"_test_uninstall", test_uninstall, METH_O, nullptr},
+    {"_test_set_compilers", test_set_compilers, METH_VARARGS, nullptr},
     {"_test_null", test_null, METH_NOARGS, nullptr},
     {"_test_retire", test_retire, METH_O, nullptr},
+    {"_test_depend", test_depend, METH_VARARGS, nullptr},
     {"_test_body_state", test_body_state, METH_O, nullptr},
     {"_test_free_body", test_free_body, METH_O, nullptr},
     {"_test_thread_state", test_thread_state, METH_NOARGS, nullptr},

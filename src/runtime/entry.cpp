@@ -244,6 +244,8 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   }
   if (!body) {
     g_entry_stats.interpreted++;
+    // Nothing will ever come of it: calls need not pass by here any more.
+    if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(bound.values));
