@@ -122,7 +122,7 @@ struct Attempt {
 CompiledCode* compile(Attempt& attempt) {
   CodeEntry* entry = attempt.entry;
   CodeHistory* history = history_of(entry);
-  if (entry->compiling || history->excluded) return nullptr;
+  if (history->excluded) return nullptr;
   bury_the_dead();
   if (history->compiles >= g_options.max_compiles) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
@@ -136,7 +136,7 @@ CompiledCode* compile(Attempt& attempt) {
     if (unit->target == attempt.target && same_target++ == 0) oldest = unit;
   if (same_target >= g_options.max_versions) retire_unit(entry, oldest);
 
-  entry->compiling = true;
+
   double start = now_ms();
   DriverFeedback feedback;
   CompileRequest& request = attempt.request;
@@ -151,7 +151,7 @@ CompiledCode* compile(Attempt& attempt) {
   history->compiles++;
   if (history->compiles > 1) g_totals.recompiled++;
   if (!built.ok) {
-    entry->compiling = false;
+
     refuse(entry, built.reason, 0);
     return nullptr;
   }
@@ -173,7 +173,7 @@ CompiledCode* compile(Attempt& attempt) {
   options.want_listing = g_options.listings;
   BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
   if (!made.code) {
-    entry->compiling = false;
+
     if (g_options.verify) {
       fprintf(stderr, "psyco: %s: back end: %s\n%s\n", graph->name, made.error,
               ir::print(*graph).c_str());
@@ -215,7 +215,7 @@ CompiledCode* compile(Attempt& attempt) {
   g_totals.total_ms += unit->compile_ms;
   g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
   g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));
-  entry->compiling = false;
+
   if (!watched) {
     free_unit(unit.release());
     refuse(entry, ir::Reason::Internal, 0);
@@ -373,8 +373,6 @@ bool start_driver() {
   g_backend.decode = decode_record;
   g_pass_options.types.float_type = &PyFloat_Type;
   g_pass_options.types.int_type = &PyLong_Type;
-  g_pass_options.types.leaf_types = {&PyBool_Type, &PyUnicode_Type, &PyBytes_Type, &PyComplex_Type,
-                                     Py_TYPE(Py_None)};
   g_compile_entry = compile_entry;
   g_compile_osr = compile_osr;
   g_exit_hook = on_exit;

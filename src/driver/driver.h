@@ -8,6 +8,7 @@
 #include "emit/abi.h"
 #include "frontend/builder.h"
 #include "passes/pass.h"
+#include "runtime/entry.h"
 
 namespace psyco {
 
@@ -46,6 +47,7 @@ bool start_driver();             // false: a Python error is set
 
 // Compiles the function for these arguments now. True if code exists afterwards.
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
+void forget_entry(CodeEntry* entry);
 size_t code_bytes_in_use();
 PyObject* driver_stats();                       // new dict
 PyObject* driver_report(PyCodeObject* code);    // new dict, or None if nothing is known
