@@ -408,7 +408,8 @@ class Verifier {
   static constexpr int8_t kGone = -1, kUnknown = -2;
   static bool counts(const Value* value) {
     if (value->rep != Rep::Object || value->op == Op::ConstNull) return false;
-    return !(value->op == Op::ConstObject && reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound);
+    return !(value->op == Op::ConstObject &&
+             ((value->flags & kImmortal) || reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound));
   }
   void take(std::vector<int8_t>& held, const Value* value, const Value* by, const char* how) {
     if (!counts(value)) return;
@@ -537,6 +538,10 @@ class Verifier {
           return true;
     return false;
   }
+  static uint32_t written_classes(const Value& update) {
+    if (update.heap == Heap::None || update.heap == Heap::Numbers) return ~0u;
+    return 1u << static_cast<int>(update.heap);
+  }
   void check_in_place() {
     bool any = false;
     for (const Block* block : order_)
@@ -580,7 +585,7 @@ class Verifier {
           const Value* value = block->values[i];
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
-              if (now[id] && (source[id] >> static_cast<int>(value->heap) & 1) &&
+              if (now[id] && (source[id] & written_classes(*value)) &&
                   !proved_no_number(values_[id], value))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;

@@ -6,8 +6,9 @@
 //     v3 = UnboxFloat v2
 //     ReleasePlain v2
 //
-// Needs explicit references (front end) and dominators. Last: afterwards a value may be borrowed, and no pass
-// may lengthen its life. Keeps edges. O(values held x rounds), bounded.
+// Needs explicit references (front end) and dominators. Afterwards a value may be borrowed: later passes may
+// lengthen its life only while nothing writes the cell it came from. Keeps edges. O(values held x rounds),
+// bounded.
 //
 // Works on *webs*: owned loads, and the owned phis they flow into. A web can be borrowed if every way a
 // member gets its reference is known (a Retain behind the load, an edge from a member, a Retain of a constant
@@ -20,8 +21,8 @@
 //   - writes to the cells the web was loaded from, or to the shape of the same containers;
 //   - in-place updates of such cells (they write into the very object, or free it), unless each load is
 //     proved to be no number;
-//   - plain releases of types that may hold references (a leaf such as a float can only free itself).
-// Not a barrier: releases of web members. Sound by induction over time: as long as no barrier was met, the
+// Not a barrier: ReleasePlain, whose object holds nothing a program could have loaded from it (number, str, bytes,
+// None, range), and releases of web members. Sound by induction over time: as long as no barrier was met, the
 // container still holds its reference, so such a release never drops the last one. So all webs are assumed good,
 // the bad ones are struck out, and this repeats until nothing changes.
 // Containers stay alive by the same argument: dropping one is a Release, hence a barrier, or a member's
@@ -160,33 +161,10 @@ class Elider {
     }
     return true;
   }
-  // Can only free itself when it dies.
-  bool is_leaf(const Value* value, const Value* at, int depth = 4) const {
-    switch (value->op) {
-      case Op::BoxInt: case Op::BoxFloat: case Op::BoxOr: case Op::ConstNull: case Op::ConstObject:
-        return true;  // a constant has an owner besides us
-      case Op::Phi: {
-        if (depth == 0) return false;
-        for (size_t i = 0; i < value->inputs.size(); i++)
-          if (value->input(i) != value &&
-              !is_leaf(value->input(i), value->block->preds[i]->terminator(), depth - 1))
-            return false;
-        return true;
-      }
-      default:
-        break;
-    }
-    if (analysis::is_object_load(*value) && context_.types().is_leaf(value->ptr)) return true;
-    for (const Value* guard : guards_[value->id])
-      if (context_.types().is_leaf(guard->ptr) && positions_.available(doms_, guard, at)) return true;
-    return false;
-  }
-
   bool is_barrier(const Value& value, const Web& web) const {
     if (analysis::is_release(value)) {
       if (member(value.input(0))) return false;
-      if (value.op == Op::Release || value.op == Op::ReleaseNullable) return true;
-      return !context_.types().is_leaf(value.ptr) && !is_leaf(value.input(0), &value);
+      return value.op == Op::Release || value.op == Op::ReleaseNullable;
     }
     if (ir::runs_python(value)) return true;
     if (value.op == Op::CallHelper && value.helper == ir::Helper::list_append) return false;
@@ -248,7 +226,9 @@ class Elider {
     Value* input = phi->input(edge);
     Block* pred = phi->block->preds[edge];
     if (input->op == Op::ConstNull) return true;
-    if (input->op == Op::ConstObject && reinterpret_cast<uintptr_t>(input->ptr) <= ir::kUnbound) return true;
+    if (input->op == Op::ConstObject &&
+        ((input->flags & ir::kImmortal) || reinterpret_cast<uintptr_t>(input->ptr) <= ir::kUnbound))
+      return true;
     if (input->op != Op::ConstObject && input->op != Op::Arg && input->op != Op::BoxBool &&
         input->op != Op::Function)
       return false;

@@ -4,6 +4,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/poll.h"
+#include "runtime/wanted.h"
 #include "support/check.h"
 
 namespace psyco {
@@ -172,7 +173,7 @@ PyObject* run_without_stack(PyFunctionObject* function, PyObject* const* args, s
     it->second.suspended = false;
     if (function->vectorcall == g_plain_vectorcall) {
       it->second.version = function->func_version;
-      PyFunction_SetVectorcall(function, psyco_vectorcall);
+      PyFunction_SetVectorcall(function, psyco_call_function);
     }
   }
   Py_DECREF(function);
@@ -215,7 +216,7 @@ Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_
   return nullptr;
 }
 
-extern "C" PyObject* psyco_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf,
+extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                       PyObject* kwnames) {
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
@@ -234,7 +235,7 @@ extern "C" PyObject* psyco_vectorcall(PyObject* callable, PyObject* const* args,
       g_entry_stats.odd_arguments++;
     } else if (Version* version = find_version(entry, kEntryCall, bound.values, bound.count)) {
       body = version->code;
-    } else if (!entry->refused && !entry->compiling && g_compile_entry) {
+    } else if (!entry->refused && !entry->compiling && g_compile_entry && may_compile(entry)) {
       entry->calls++;
       entry->compiling = true;
       body = g_compile_entry(function, entry, bound.values, bound.count);
@@ -243,6 +244,8 @@ extern "C" PyObject* psyco_vectorcall(PyObject* callable, PyObject* const* args,
   }
   if (!body) {
     g_entry_stats.interpreted++;
+    // Nothing will ever come of it: calls need not pass by here any more.
+    if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(bound.values));
@@ -259,7 +262,7 @@ bool install_function(PyFunctionObject* function) {
   if (is_installed(function)) return true;
   if (function->vectorcall != g_plain_vectorcall) return false;
   installed()[function] = {function->func_version, false};
-  PyFunction_SetVectorcall(function, psyco_vectorcall);
+  PyFunction_SetVectorcall(function, psyco_call_function);
   return true;
 }
 
@@ -268,7 +271,7 @@ void uninstall_function(PyFunctionObject* function) {
   if (it == installed().end()) return;
   const Installed was = it->second;
   installed().erase(it);
-  if (!was.suspended && function->vectorcall == psyco_vectorcall) set_plain(function, was.version);
+  if (!was.suspended && function->vectorcall == psyco_call_function) set_plain(function, was.version);
 }
 
 void uninstall_all() {

@@ -57,6 +57,8 @@ struct CodeEntry {
   bool watched = false;                     // our monitoring events are on
   bool refused = false;                     // do not try to compile calls again
   bool compiling = false;
+  bool filter_allows = true;                // the user's filter said so, in this generation:
+  uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;     // why refused
   std::string reason_text;                  // with file and line, for people
   void* driver = nullptr;                   // the driver's own
@@ -78,7 +80,7 @@ extern void (*g_entry_dies)(CodeEntry* entry);
 
 // ---- functions
 extern vectorcallfunc g_plain_vectorcall;      // _PyFunction_Vectorcall, which is not exported
-extern "C" PyObject* psyco_vectorcall(PyObject* callable, PyObject* const* args, size_t nargsf,
+extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                       PyObject* kwnames);
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
