@@ -383,3 +383,82 @@ TEST_CASE("backend: virtual objects, owners and drops in records") {
   CHECK(r.reason == ir::Reason::NeverRun);
   delete code;
 }
+
+namespace {
+// for i < n: zr, zi = zr*zr - zi*zi + cr, 2*zr*zi + ci; until zr*zr + zi*zi > 4
+void mandelbrot(Builder& b) {
+  Value* cr = b.op(Op::UnboxFloat, {b.arg(0)});
+  Value* ci = b.op(Op::UnboxFloat, {b.arg(1)});
+  ir::Block *head = b.block(1), *body = b.block(1), *next = b.block(1), *done = b.block(0);
+  head->loop_head = true;
+  Value *zr = b.phi(head, Rep::F64), *zi = b.phi(head, Rep::F64), *i = b.phi(head, Rep::I64);
+  Value *zero = b.d(0), *none = b.i(0);
+  b.jump(head);
+  b.cur = head;
+  b.branch(b.cmp(Op::CmpInt, Cond::Lt, i, b.i(1000)), body, done);
+  b.cur = body;
+  Value* rr = b.op(Op::MulFloat, {zr, zr});
+  Value* ii = b.op(Op::MulFloat, {zi, zi});
+  b.branch(b.cmp(Op::CmpFloat, Cond::Gt, b.op(Op::AddFloat, {rr, ii}), b.d(4)), done, next);
+  b.cur = next;
+  Value* r2 = b.op(Op::AddFloat, {b.op(Op::SubFloat, {rr, ii}), cr});
+  Value* i2 = b.op(Op::AddFloat, {b.op(Op::MulFloat, {b.op(Op::MulFloat, {b.d(2), zr}), zi}), ci});
+  Value* n2 = b.op(Op::AddInt, {i, b.i(1)}, b.state({r2, i2, i, cr, ci}, 9));
+  b.op(Op::Poll, Rep::None, {}, b.state({r2, i2, n2, cr, ci}, 10));
+  b.jump(head);
+  for (auto [phi, v] : {std::pair{zr, r2}, std::pair{zi, i2}}) b.add_input(phi, zero), b.add_input(phi, v);
+  b.add_input(i, none);
+  b.add_input(i, n2);
+  b.cur = done;
+  b.ret(b.op(Op::BoxInt, {i}, b.state({i})));
+}
+
+size_t moves_in_loop(const std::string& lir) {
+  // Counts moves that move, in blocks of depth 1.
+  size_t count = 0, at = 0;
+  bool inside = false;
+  while (at < lir.size()) {
+    size_t end = lir.find('\n', at);
+    std::string line = lir.substr(at, end - at);
+    at = end + 1;
+    if (!line.empty() && line[0] == 'b') inside = line.find("depth 1") != std::string::npos;
+    size_t m = line.find("move ");
+    if (!inside || m == std::string::npos) continue;
+    for (size_t k = m + 5; k < line.size();) {
+      size_t space = line.find(' ', k);
+      std::string one = line.substr(k, space - k);
+      k = space == std::string::npos ? line.size() : space + 1;
+      size_t arrow = one.find("<-");
+      count += one.substr(0, arrow) != one.substr(arrow + 2);
+    }
+  }
+  return count;
+}
+}  // namespace
+
+TEST_CASE("backend: the code of simple loops") {
+  FakeRuntime rt;
+  for (bool floats : {false, true}) {
+    Builder b;
+    floats ? mandelbrot(b) : sum_of_squares(b);
+    BackendOptions options;
+    options.want_listing = true;
+    BackendResult r = compile_graph(b.g, rt.layout, rt.table, rt.memory, options);
+    REQUIRE(r.code);
+    CHECK(r.code->spill_count == 0);
+    CHECK(moves_in_loop(r.lir_listing) <= 1);
+    if (std::getenv("PSYCO_TEST_LISTING")) std::printf("%s\n%s\n", r.lir_listing.c_str(), r.assembly_listing.c_str());
+    if (floats) {
+      CHECK(rt.int_value(as_object(rt.run(r.code, {rt.make_float(-0.5), rt.make_float(0.2)}))) == 1000);
+      double zr = 0, zi = 0;
+      int n = 0;
+      for (; n < 1000 && zr * zr + zi * zi <= 4; n++) {
+        double t = zr * zr - zi * zi + 0.3;
+        zi = 2 * zr * zi + 0.6;
+        zr = t;
+      }
+      CHECK(rt.int_value(as_object(rt.run(r.code, {rt.make_float(0.3), rt.make_float(0.6)}))) == n);
+    }
+    delete r.code;
+  }
+}

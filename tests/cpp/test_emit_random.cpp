@@ -630,3 +630,32 @@ TEST_CASE("backend: random programs") {
     check_program(seed, 5 + static_cast<int>(seed % 60), static_cast<int>(seed % 4) * 8, seed % 3 != 0);
   }
 }
+
+// Not a check: PSYCO_TEST_SPEED=1 prints the time per compilation and its share per phase.
+#include <chrono>
+TEST_CASE("backend: compile speed") {
+  if (!std::getenv("PSYCO_TEST_SPEED")) return;
+  for (int size : {50, 200, 600, 1500}) {
+    FakeRuntime rt;
+    Builder b;
+    Generator(b, rt, 12345, 8, true).run(size);
+    size_t values = 0;
+    for (ir::Block* block : b.g.blocks) values += block->values.size() + block->phis.size();
+    for (bool verify : {false, true}) {
+      BackendOptions options;
+      options.verify = verify;
+      double best = 1e9;
+      size_t bytes = 0;
+      for (int i = 0; i < 30; i++) {
+        auto from = std::chrono::steady_clock::now();
+        BackendResult r = compile_graph(b.g, rt.layout, rt.table, rt.memory, options);
+        double us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - from).count();
+        best = std::min(best, us);
+        bytes = r.code->size;
+        rt.memory.free(r.code);
+        delete r.code;
+      }
+      std::printf("%zu values, %zu bytes of code, verify %d: %.0f us\n", values, bytes, verify, best);
+    }
+  }
+}
