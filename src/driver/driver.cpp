@@ -375,8 +375,6 @@ bool start_driver() {
   g_backend.decode = decode_record;
   g_pass_options.types.float_type = &PyFloat_Type;
   g_pass_options.types.int_type = &PyLong_Type;
-  g_pass_options.types.leaf_types = {&PyBool_Type, &PyUnicode_Type, &PyBytes_Type, &PyComplex_Type,
-                                     Py_TYPE(Py_None)};
   g_compile_entry = compile_entry;
   g_compile_osr = compile_osr;
   g_exit_hook = on_exit;
