@@ -33,6 +33,8 @@ options:
   --eager      compile every function at its first call
   --stats      at the end, print what was compiled to stderr
   --log FILE   write what psyco does to FILE
+  --list FILE  append to FILE what is compiled, as file:line:name, one a line
+  --only FILE  compile only what FILE lists, as file:line:name or just name
   --version    print the version
   -h, --help   print this text
 """
@@ -47,7 +49,7 @@ class Request:
         self.arguments: list[str] = []
         self.eager = False
         self.stats = False
-        self.log: str | None = None
+        self.files: dict[str, str] = {}  # by option: --log, --list, --only
 
 
 def _fail(message: str) -> NoReturn:
@@ -71,10 +73,11 @@ def parse(arguments: list[str]) -> Request:
             request.eager = True
         elif option == "--stats":
             request.stats = True
-        elif option == "--log" or option.startswith("--log="):
-            request.log = option[6:] if "=" in option else (rest.pop(0) if rest else "")
-            if not request.log:
-                _fail("--log needs the name of a file")
+        elif (name := option.partition("=")[0]) in ("--log", "--list", "--only"):
+            file = option.partition("=")[2] if "=" in option else (rest.pop(0) if rest else "")
+            if not file:
+                _fail(f"{name} needs the name of a file")
+            request.files[name] = file
         elif option.startswith("-m"):
             request.is_module = True
             request.program = option[2:] or (rest.pop(0) if rest else "")
@@ -239,17 +242,42 @@ def main(arguments: list[str] | None = None) -> None:
     request = parse(sys.argv[1:] if arguments is None else arguments)
     # The module `-m` starts has "-m" here until it is found; run_module puts its file's name.
     sys.argv[:] = ["-m" if request.is_module else request.program, *request.arguments]
+    if "--log" in request.files:
+        psyco.log(request.files["--log"])
+    if "--list" in request.files or "--only" in request.files:
+        _choose(request.files.get("--only"), request.files.get("--list"))
     action = (
         _module_action(request.program) if request.is_module else _script_action(request.program)
     )
-    if request.log:
-        psyco.log(request.log)
     if request.stats:
         _stats_at_exit()
     if request.eager:
         core.set_options({"eager": True})
     psyco.full()
     _run(action)
+
+
+def _choose(only: str | None, listing: str | None) -> None:
+    """Compile only what a file lists, and list what is compiled."""
+    names: set[str] | None = None
+    if only is not None:
+        try:
+            with open(only, encoding="utf-8") as file:
+                names = {line.strip() for line in file}
+        except OSError as error:
+            _fail(f"--only {only}: {error.strerror}")
+    # Open until the process ends, and written at once: the program may be about to crash.
+    out = open(listing, "a", encoding="utf-8", buffering=1) if listing else None  # noqa: SIM115
+
+    def chosen(code: CodeType) -> bool:
+        place = f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
+        if names is not None and not names & {place, code.co_qualname, code.co_name}:
+            return False
+        if out is not None:
+            out.write(place + "\n")
+        return True
+
+    psyco.setfilter(chosen)
 
 
 def _stats_at_exit() -> None:

@@ -38,6 +38,10 @@ class Explanation:
         return f"<psyco explanation of {self._func.__qualname__}: {state}>"
 
 
+# Parts of a version that have their own place in the text, or are too long for it.
+_APART = ("exits", "inlined", "ir", "lir", "asm")
+
+
 def _describe(item: object) -> str:
     if isinstance(item, dict):
         return ", ".join(f"{key} {_describe(value)}" for key, value in item.items())
@@ -63,6 +67,13 @@ def _source(func: FunctionType) -> dict[int, str]:
     return {n: lines[n - 1].rstrip() for n in range(first, last + 1) if n <= len(lines)}
 
 
+def _add(lines: dict[int, list[str]], line: int | None, text: str) -> None:
+    """Add a remark to a line, once: several versions say the same."""
+    remarks = lines.setdefault(line or 0, [])
+    if text not in remarks:
+        remarks.append(text)
+
+
 def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = False) -> str:
     """The text of explain()."""
     code = func.__code__
@@ -71,9 +82,11 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
     out = [f"{name} ({file}:{report.get('line') or code.co_firstlineno})"]
     versions = report.get("versions") or []
     if not versions:
-        reason = report.get("reason")
+        reason = report.get("refused")
         out.append("  not compiled" + (f": {reason}" if reason else ""))
     for number, version in enumerate(versions, 1):
+        if isinstance(version, dict):
+            version = {key: value for key, value in version.items() if key not in _APART}
         out.append(f"  version {number}: {_describe(version)}")
 
     notes: dict[int, list[str]] = {}
@@ -83,10 +96,22 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
         notes.setdefault(line, []).extend(map(_describe, entry.get("notes") or ()))
         if entry.get("source") and line not in sources:
             sources[line] = entry["source"].rstrip()
+    for entry in report.get("notes") or ():
+        _add(notes, entry.get("line"), str(entry.get("note", "")))
+    for version in versions:
+        for entry in version.get("inlined") or () if isinstance(version, dict) else ():
+            why = entry.get("why_not")
+            callee = entry.get("name", "?")
+            text = f"{callee} not inlined: {why}" if why else f"inlined {callee}"
+            _add(notes, entry.get("line"), text)
     exits: dict[int, list[str]] = {}
     for entry in report.get("exits") or ():
         text = f"exit, {_describe(entry.get('count', 0))} times: {entry.get('reason', 'unknown')}"
-        exits.setdefault(entry.get("line") or 0, []).append(text)
+        if entry.get("function") not in (None, name):
+            text += f" (in {entry['function']})"  # inlined: the line is in another function
+            _add(exits, 0, f"line {entry.get('line', '?')}: {text}")
+        else:
+            _add(exits, entry.get("line"), text)
 
     if notes or exits:
         out.append("")
@@ -95,8 +120,11 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
             for text in notes.get(line, []) + exits.get(line, []):
                 out.extend(f"         | {part}" for part in text.splitlines())
     if asm:
-        listing = report.get("asm")
-        out += ["", *(str(listing).rstrip().splitlines() if listing else ["no machine code"])]
+        listings = [v["asm"] for v in versions if isinstance(v, dict) and v.get("asm")]
+        if report.get("asm"):
+            listings.append(report["asm"])
+        for listing in listings or ["no listing of the machine code"]:
+            out += ["", *str(listing).rstrip().splitlines()]
     return "\n".join(out)
 
 
@@ -105,8 +133,11 @@ def format_stats(stats: dict[str, Any], top: int) -> str:
     functions = sorted(
         stats.get("functions") or (), key=lambda f: f.get("entries", 0), reverse=True
     )
-    totals = [f"{key} {_describe(v)}" for key, v in stats.items() if key != "functions"]
-    out = [f"psyco: {len(functions)} functions compiled, " + ", ".join(totals)]
+    totals = [
+        f"{key} {_describe(value)}" for key, value in stats.items()
+        if key != "functions" and value not in ({}, [])
+    ]
+    out = ["psyco: " + "; ".join(totals)]
     if functions and top > 0:
         out.append(f"{'entries':>12} {'exits':>10} {'bytes':>8}  function")
     for entry in functions[: max(0, top)]:

@@ -133,6 +133,8 @@ CellMask Cells::writes(const Value& value) const {
   switch (ir::op_info(value.op).effects) {
     case Effects::Writes: {
       CellMask extra = is_update(value) ? cell(Heap::Numbers) : 0;
+      if (is_update(value) && (value.heap == Heap::None || value.heap == Heap::Numbers))
+        return extra | cell(Heap::ListItems) | attributes_;  // whose slot it is was not said
       if (value.heap == Heap::None) return ~CellMask{0};
       if (value.heap != Heap::Attributes) return cell(value.heap) | extra;
       // Reads of unknown fields look at the class's own bit, so every write sets it.

@@ -109,7 +109,11 @@ static Value* cached_constant(ir::Graph& graph, ir::Block* entry, Map& map, Key 
 
 Value* Builder::const_object(const void* object) {
   Value* v = cached_constant(graph_, entry_, const_objects_, object, Op::ConstObject, Rep::Object);
-  if (!v->ptr) keep(static_cast<PyObject*>(const_cast<void*>(object)));
+  if (!v->ptr) {
+    PyObject* kept = static_cast<PyObject*>(const_cast<void*>(object));
+    keep(kept);
+    if (shapes::is_immortal(kept)) v->flags |= ir::kImmortal;
+  }
   v->ptr = object;
   return v;
 }
@@ -279,6 +283,13 @@ void Builder::deopt(Reason reason) {
 
 // ---------------------------------------------------------------- frame states
 
+static bool reaches(const State& st, AVId from, AVId id) {
+  if (from == id) return true;
+  for (AVId field : st.avs[from].fields)
+    if (reaches(st, field, id)) return true;
+  return false;
+}
+
 ir::Slot Builder::slot_of(AVId id) {
   ir::Slot slot;
   const AV& a = st_.avs[id];
@@ -341,7 +352,31 @@ ir::FrameState* Builder::before() {
   fs->caller = chain(st_.frames.size() - 1);
   fs->bci = raw_bci_;
   fill_state(fs, st_.top(), before_locals_, before_stack_);
+  add_pending_drops(fs);
   return fs;
+}
+
+// What a virtual object held was let go when it was built; until the end of the instruction its parts are
+// named by nothing but drops_.
+void Builder::add_pending_drops(ir::FrameState* fs) {
+  auto named = [&](AVId id) {
+    for (const std::vector<AVId>* list : {&before_locals_, &before_stack_})
+      for (AVId slot : *list)
+        if (reaches(st_, slot, id)) return true;
+    for (size_t f = 0; f + 1 < st_.frames.size(); f++)
+      for (const std::vector<AVId>* list : {&st_.frames[f].locals, &st_.frames[f].stack})
+        for (AVId slot : *list)
+          if (reaches(st_, slot, id)) return true;
+    return false;
+  };
+  for (size_t i = 0; i < drops_.size(); i++) {
+    const AV& a = st_.avs[drops_[i]];
+    Value* owned = a.kind == SlotKind::Object ? a.value : a.box;
+    if (!owned || !owned->owned() || named(drops_[i])) continue;
+    bool again = false;
+    for (size_t j = 0; j < i; j++) again |= drops_[j] == drops_[i];
+    if (!again) fs->drops.push_back(graph_.arena, owned);
+  }
 }
 
 ir::FrameState* Builder::after() { return capture(raw_next_); }
@@ -577,13 +612,6 @@ Value* Builder::truth(AVId id) {
   return nullptr;
 }
 
-static bool reaches(const State& st, AVId from, AVId id) {
-  if (from == id) return true;
-  for (AVId field : st.avs[from].fields)
-    if (reaches(st, field, id)) return true;
-  return false;
-}
-
 bool Builder::held(AVId id) {
   for (const FrameSlots& frame : st_.frames) {
     for (AVId slot : frame.locals)
@@ -616,13 +644,12 @@ bool Builder::held_live(AVId id) {
 // The caller has popped `id` and stores the object somewhere that takes over a reference.
 void Builder::consume(AVId id, Value*& object) {
   object = force(id);
-  const AV& a = st_.avs[id];
   bool last = !held(id);
   for (AVId pending : drops_)
     if (pending == id) last = false;
   if (object->owned() && last) return;  // ours goes with it; nothing left to drop
-  emit(object->nullable() ? Op::RetainNullable : Op::Retain, {object});
-  (void)a;
+  if (object->op != Op::ConstObject || !(object->flags & ir::kImmortal))
+    emit(object->nullable() ? Op::RetainNullable : Op::Retain, {object});
 }
 
 void Builder::release_av(AVId id, ir::FrameState* state) {

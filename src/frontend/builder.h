@@ -219,6 +219,7 @@ class Builder {
   ir::Slot slot_of(AVId id);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
                   const std::vector<AVId>& stack);
+  void add_pending_drops(ir::FrameState* fs);
   ir::FrameState* chain(size_t count);
   const std::vector<uint8_t>& live_at(Context& context, int index);
 

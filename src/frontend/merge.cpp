@@ -107,8 +107,7 @@ class Merger {
   void own(Edge& edge, Value* object, Claims& claims) {
     if (object->op == Op::ConstNull) return;
     if (object->op == Op::ConstObject &&
-        (object->ptr == reinterpret_cast<void*>(ir::kUnbound) ||
-         shapes::is_immortal(static_cast<PyObject*>(const_cast<void*>(object->ptr)))))
+        (object->ptr == reinterpret_cast<void*>(ir::kUnbound) || (object->flags & ir::kImmortal)))
       return;
     if (object->op == Op::BoxBool) return;
     if (object->owned() && claims.take(object)) return;

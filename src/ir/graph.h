@@ -105,6 +105,7 @@ enum ValueFlags : uint8_t {
   kOwned = 1,      // the activation owns one reference while a state names it
   kNullable = 2,   // an Object that may be the null pointer
   kHoisted = 4,    // a guard or load moved out of a loop
+  kImmortal = 8,   // ConstObject whose references need not be counted
 };
 
 struct Value {

@@ -267,6 +267,8 @@ class Parser {
         value.flags |= kNullable;
       } else if (accept_word("hoisted")) {
         value.flags |= kHoisted;
+      } else if (accept_word("immortal")) {
+        value.flags |= kImmortal;
       } else {
         return;
       }

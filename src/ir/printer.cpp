@@ -223,6 +223,7 @@ class Printer {
     if (value.owned()) out_ += "owned ";
     if (value.nullable()) out_ += "nullable ";
     if (value.flags & kHoisted) out_ += "hoisted ";
+    if (value.flags & kImmortal) out_ += "immortal ";
   }
 
   void print_value(const Value& value) {

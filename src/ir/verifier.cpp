@@ -105,7 +105,9 @@ class Verifier {
       if (!reached(block)) continue;
       for (const Value* phi : block->phis) check_phi(*phi);
       for (const Value* value : block->values) check_value(*value);
-      if (block->entry_state) check_state(block->entry_state, block, 0, nullptr);
+      if (block->entry_state)
+        check_state(block->entry_state, block, static_cast<uint32_t>(entry_position(*block)) + 1,
+                    block->values[entry_position(*block)]);
     }
     if (!errors_.empty() || level_ == VerifyLevel::Structure) return errors_;
     check_ownership();
@@ -229,6 +231,19 @@ class Verifier {
     if (!in_graph_[value->id]) return false;
     if (value->block == block) return position_[value->id] < position || value->op == Op::Phi;
     return dominates(value->block, block);
+  }
+
+  // Block::entry_state holds up to the first op that leaves a trace; entry values come before it.
+  static size_t entry_position(const Block& block) {
+    size_t i = 0;
+    for (; i + 1 < block.values.size(); i++) {
+      const Value& value = *block.values[i];
+      Effects effects = op_info(value.op).effects;
+      if (effects != Effects::Pure && effects != Effects::Reads && effects != Effects::Exits &&
+          effects != Effects::ReadsExits && value.op != Op::Arg)
+        break;
+    }
+    return i;
   }
 
   // ---- V2 to V8
@@ -393,7 +408,8 @@ class Verifier {
   static constexpr int8_t kGone = -1, kUnknown = -2;
   static bool counts(const Value* value) {
     if (value->rep != Rep::Object || value->op == Op::ConstNull) return false;
-    return !(value->op == Op::ConstObject && reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound);
+    return !(value->op == Op::ConstObject &&
+             ((value->flags & kImmortal) || reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound));
   }
   void take(std::vector<int8_t>& held, const Value* value, const Value* by, const char* how) {
     if (!counts(value)) return;
@@ -431,8 +447,11 @@ class Verifier {
     for (const Block* block : order_) {
       std::vector<int8_t> held = in[block->id];
       if (held.empty()) continue;
-      if (block->entry_state) check_exit(held, block->entry_state, block->values[0]);
-      for (size_t i = 0; i < block->values.size(); i++) step(held, *block->values[i], i);
+      size_t entry = block->entry_state ? entry_position(*block) : 0;
+      for (size_t i = 0; i < block->values.size(); i++) {
+        if (block->entry_state && i == entry) check_exit(held, block->entry_state, block->values[i]);
+        step(held, *block->values[i], i);
+      }
       for (size_t i = 0; i < block->succs.size(); i++) {
         const Block* succ = block->succs[i];
         size_t nth = 0;  // which of several edges between the two blocks
@@ -519,6 +538,10 @@ class Verifier {
           return true;
     return false;
   }
+  static uint32_t written_classes(const Value& update) {
+    if (update.heap == Heap::None || update.heap == Heap::Numbers) return ~0u;
+    return 1u << static_cast<int>(update.heap);
+  }
   void check_in_place() {
     bool any = false;
     for (const Block* block : order_)
@@ -562,7 +585,7 @@ class Verifier {
           const Value* value = block->values[i];
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
-              if (now[id] && (source[id] >> static_cast<int>(value->heap) & 1) &&
+              if (now[id] && (source[id] & written_classes(*value)) &&
                   !proved_no_number(values_[id], value))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;

@@ -113,6 +113,19 @@ bool is_power_of_two(double value) {
          exponent > -1000 && exponent < 1000;
 }
 
+// By how it is made. The nullable flag is no proof: it may have been cleared because of a guard behind it.
+bool never_null(const Value* value) {
+  switch (value->op) {
+    case Op::ConstObject: case Op::Function:
+    case Op::BoxInt: case Op::BoxFloat: case Op::BoxBool: case Op::BoxOr:
+      return true;
+    case Op::CallHelper:
+      return value->owned();
+    default:
+      return false;
+  }
+}
+
 class Folder {
  public:
   Folder(Graph& graph, PassContext& context)
@@ -165,6 +178,8 @@ class Folder {
     return true;
   }
   bool to_value(Value* value, Value* other) {
+    other = replaced_.resolve(other);
+    if (other == value) return false;  // a loop that has just been cut off feeds itself
     if (!spend()) return false;
     replaced_.replace(value, other);
     return true;
@@ -414,7 +429,7 @@ class Folder {
   bool fold_nullable(Value* v) {
     Value* x = v->input(0);
     if (x->op == Op::ConstNull) return drop(v);
-    if (x->nullable() || !spend()) return false;
+    if (!never_null(x) || reinterpret_cast<uintptr_t>(x->ptr) == ir::kUnbound || !spend()) return false;
     v->op = v->op == Op::RetainNullable    ? Op::Retain
             : v->op == Op::ReleaseNullable ? Op::Release
                                            : Op::ReleasePlain;
@@ -429,7 +444,7 @@ class Folder {
                v->input(0)->ptr != v->input(1)->ptr && bool_const(v, false);
       case Op::IsNull:
         if (v->input(0)->op == Op::ConstNull) return bool_const(v, true);
-        return !v->input(0)->nullable() && bool_const(v, false);
+        return never_null(v->input(0)) && bool_const(v, false);
       case Op::GuardTrue: case Op::GuardFalse: {
         Value* x = v->input(0);
         if (x->op == Op::NotBool && spend()) {
@@ -442,10 +457,10 @@ class Folder {
       }
       case Op::GuardNotNull:
         if (v->input(0)->op == Op::ConstNull) return deopt(v, block);
-        return !v->input(0)->nullable() && drop(v);
+        return never_null(v->input(0)) && drop(v);
       case Op::GuardNull:
         if (v->input(0)->op == Op::ConstNull) return drop(v);
-        return !v->input(0)->nullable() && deopt(v, block);
+        return never_null(v->input(0)) && deopt(v, block);
       case Op::GuardIs:
         if (v->input(0)->op != Op::ConstObject) return false;
         return v->input(0)->ptr == v->ptr ? drop(v) : deopt(v, block);

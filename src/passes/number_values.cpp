@@ -285,15 +285,6 @@ class Numberer {
   void number(Value* value) {
     if (value->op == Op::Branch) return number_branch(value);
     if (analysis::is_guard(*value)) return number_guard(value);
-    if (value->op == Op::ReleasePlain || value->op == Op::ReleasePlainNullable) {
-      // For elide_refcounts: what dies here.
-      if (!value->ptr && !value->input(0)->nullable())
-        if (const void* type = known_type(class_of(value->input(0)))) {
-          value->ptr = type;
-          changed_ = true;
-        }
-      return;
-    }
     if (!may_merge(*value)) return;
     if (value->op == Op::IsSame && class_of(value->input(0)) == class_of(value->input(1)))
       return to_bool(value, true);

@@ -24,8 +24,6 @@ struct PassOptions {
   bool verify = false;                               // after each pass; a violation aborts
   bool time = false;
   ir::PtrPrintMap* names = nullptr;                  // for dumps
-  // An exit gives one object to all Int/Float slots with the same value (then boxes named twice can sink).
-  bool exits_share_boxes = false;
 };
 
 // Items of the debugging switch that concern passes: off=<pass>, dump=<pass>, fuel=<pass>:<n>,

@@ -145,6 +145,52 @@ void turn_into_deopt(Value* guard) {
   guard->ptr = nullptr;
 }
 
+namespace {
+class Cloner {
+ public:
+  Cloner(Graph& graph, const std::function<Value*(Value*)>& map) : graph_(graph), map_(map) {}
+  FrameState* run(FrameState* state) {
+    if (!state) return nullptr;
+    FrameState* copy = graph_.new_state();
+    copy->frame = state->frame;
+    copy->bci = state->bci;
+    copy->cont = state->cont;
+    copy->caller = run(state->caller);
+    if (state->function) copy->function = map_(state->function);
+    slots(state->locals, copy->locals);
+    slots(state->stack, copy->stack);
+    for (Value* drop : state->drops) copy->drops.push_back(graph_.arena, map_(drop));
+    return copy;
+  }
+
+ private:
+  void slots(const ArenaVec<Slot>& from, ArenaVec<Slot>& to) {
+    for (const Slot& slot : from) {
+      Slot copy = slot;
+      if (copy.value) copy.value = map_(copy.value);
+      if (copy.box) copy.box = map_(copy.box);
+      if (copy.virt) copy.virt = virt(copy.virt);
+      to.push_back(graph_.arena, copy);
+    }
+  }
+  ir::Virtual* virt(ir::Virtual* from) {
+    for (auto& [old, copy] : virtuals_)
+      if (old == from) return copy;
+    ir::Virtual* copy = graph_.new_virtual(from->kind);
+    virtuals_.push_back({from, copy});
+    slots(from->fields, copy->fields);
+    return copy;
+  }
+  Graph& graph_;
+  const std::function<Value*(Value*)>& map_;
+  std::vector<std::pair<ir::Virtual*, ir::Virtual*>> virtuals_;
+};
+}  // namespace
+
+FrameState* clone_state(Graph& graph, FrameState* state, const std::function<Value*(Value*)>& map) {
+  return Cloner(graph, map).run(state);
+}
+
 Value* insert_at(Graph& graph, Block* block, size_t position, Value* value) {
   value->block = block;
   block->values.insert(graph.arena, position, value);

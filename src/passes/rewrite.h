@@ -1,5 +1,6 @@
 // Tools shared by passes: replacing values in bulk and cutting edges.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "ir/graph.h"
@@ -40,6 +41,10 @@ bool remove_unreachable(ir::Graph& graph);
 ir::Block* split_edge(ir::Graph& graph, ir::Block* block, size_t index);
 // Cuts the block off behind the guard, which becomes a Deopt.
 void turn_into_deopt(ir::Value* guard);
+
+// A copy of a state with its callers and virtuals; map(Value*) gives what each value becomes.
+ir::FrameState* clone_state(ir::Graph& graph, ir::FrameState* state,
+                            const std::function<ir::Value*(ir::Value*)>& map);
 
 ir::Value* insert_at(ir::Graph& graph, ir::Block* block, size_t position, ir::Value* value);
 

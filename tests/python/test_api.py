@@ -523,6 +523,26 @@ REPORT = {
     "asm": "mov rax, 1\nret",
 }
 
+# What the driver itself reports.
+FULL_REPORT = {
+    "name": "example", "file": "spam.py", "line": 1, "compiles": 2, "calls": 40, "refused": None,
+    "versions": [
+        {
+            "entry": "call", "code_bytes": 640, "compile_ms": 1.25, "ir": "fn", "lir": "lir",
+            "asm": "push rbx", "exits": [],
+            "inlined": [{"line": 3, "name": "helper", "why_not": None},
+                        {"line": 4, "name": "big", "why_not": "over the budget"}],
+        },
+        {"entry": "loop at line 2", "code_bytes": 320, "asm": "pop rbx",
+         "inlined": [{"line": 3, "name": "helper", "why_not": None}]},
+    ],
+    "exits": [
+        {"line": 2, "function": "example", "reason": "not an int", "kind": "Type", "count": 3},
+        {"line": 9, "function": "helper", "reason": "not a float", "kind": "Type", "count": 1},
+    ],
+    "notes": [{"line": 3, "note": "operands vary: general operation"}],
+}
+
 
 def test_explain_shows_the_report(core):
     core.reports[example] = REPORT
@@ -535,6 +555,23 @@ def test_explain_shows_the_report(core):
     assert "         | exit, 12 times: a is not an int" in text
     assert text.endswith("mov rax, 1\nret")
     assert "mov rax" not in str(psyco.explain(example))
+
+
+def test_explain_shows_all_the_driver_knows(core):
+    core.reports[example] = FULL_REPORT
+    text = str(psyco.explain(example, asm=True))
+    assert "version 1: entry call, code_bytes 640, compile_ms 1.25\n" in text
+    assert text.count("| inlined helper\n") == 1
+    assert "| big not inlined: over the budget\n" in text
+    assert "| operands vary: general operation\n" in text
+    assert "| exit, 3 times: not an int\n" in text
+    assert "| line 9: exit, 1 times: not a float (in helper)\n" in text
+    assert text.endswith("push rbx\n\npop rbx")
+
+
+def test_explain_says_why_not(core):
+    core.reports[example] = {"versions": [], "refused": "over the size limit"}
+    assert "  not compiled: over the size limit" in str(psyco.explain(example))
 
 
 def test_explain_of_a_plain_function(core):
@@ -562,7 +599,7 @@ def test_stats_table():
         for n in range(20)
     ]
     table = psyco.report.format_stats({"code_bytes": 4096, "functions": functions}, 3)
-    assert "20 functions compiled, code_bytes 4,096" in table
+    assert table.startswith("psyco: code_bytes 4,096\n")
     assert [line.split()[3] for line in table.splitlines()[2:]] == ["f19", "f18", "f17"]
 
 
@@ -700,9 +737,9 @@ def test_results_stay_the_same_when_bound_for_real():
 def test_import_is_quick():
     code = """
         import time
-        start = time.perf_counter()
+        start = time.process_time()
         import psyco
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
     """
     times = [
         float(run_python(code, PYTHONDONTWRITEBYTECODE="").stdout) for _ in range(7)

@@ -254,7 +254,8 @@ def test_help_and_version(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [([], "which program?"), (["--spam", "x.py"], "unknown option --spam"),
-     (["-m"], "-m needs"), (["--log"], "--log needs"), (["--log="], "--log needs")],
+     (["-m"], "-m needs"), (["--log"], "--log needs"), (["--log="], "--log needs"),
+     (["--only", "/no/such/file", "x.py"], "--only /no/such/file: No such file")],
 )
 def test_mistakes(tmp_path, arguments, told):
     done = run(["-m", "psyco", *arguments], tmp_path)
@@ -270,9 +271,31 @@ def test_options_leave_the_result_alone(write, tmp_path, options):
     done = run(["-m", "psyco", *options, "program.py", "x"], tmp_path)
     assert (done.stdout, done.returncode) == ("42 ['program.py', 'x']\n", 0)
     if "--stats" in options:
-        assert re.search(r"psyco: \d+ functions compiled", done.stderr)
+        assert re.search(r"^psyco: .*code_bytes", done.stderr, re.MULTILINE)
     if "--log" in options[0]:
         assert "psyco log of" in (tmp_path / "log").read_text()
+
+
+def test_choosing_and_listing_functions(tmp_path, monkeypatch):
+    import psyco.api
+    import psyco.cli
+    from fake_core import FakeCore
+
+    fake = FakeCore()
+    monkeypatch.setattr(psyco.api, "core", fake)
+    monkeypatch.setattr(psyco.api, "_state", psyco.api._Registry())
+    only, listing = tmp_path / "only", tmp_path / "list"
+    place = f"{__file__}:{write_nothing.__code__.co_firstlineno}:write_nothing"
+    only.write_text(f"{place}\nrun\n")
+    psyco.cli._choose(str(only), str(listing))
+    allowed = [fake.filter(f.__code__) for f in (write_nothing, run, same)]
+    assert allowed == [True, True, False]
+    assert listing.read_text().splitlines()[0] == place
+    assert len(listing.read_text().splitlines()) == 2
+
+
+def write_nothing():
+    pass
 
 
 def test_disabled_the_command_line_still_runs_programs(write, tmp_path, monkeypatch):

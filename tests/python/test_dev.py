@@ -304,6 +304,46 @@ def test_first_failing(answer):
     assert first_failing(lambda n: False, limit=64) is None
 
 
+BROKEN_COMPILER = """#!{python}
+# Plays an interpreter whose compiler goes wrong when both a and b are compiled, in the fifth
+# rewrite of the pass called guilty.
+import os, sys
+functions = ["a", "b", "c", "d"]
+arguments = sys.argv[1:]
+if arguments[:2] == ["-m", "psyco"]:
+    if "--only" in arguments:
+        functions = open(arguments[arguments.index("--only") + 1]).read().split()
+    if "--list" in arguments:
+        open(arguments[arguments.index("--list") + 1], "a").write("\\n".join(functions))
+    debug = os.environ.get("PSYCO_DEBUG", "")
+    fuel = int(debug.rpartition("fuel=guilty:")[2]) if "fuel=guilty" in debug else 99
+    if {{"a", "b"}} <= set(functions) and "off=guilty" not in debug and fuel >= 5:
+        print("wrong")
+        sys.exit()
+print("right")
+"""
+
+
+def test_bisect_narrows_down_to_the_rewrite(tmp_path, monkeypatch, capsys):
+    import argparse
+    from types import SimpleNamespace
+
+    from devtool import inspection
+
+    fake = tmp_path / "python"
+    fake.write_text(BROKEN_COMPILER.format(python=sys.executable))
+    fake.chmod(0o755)
+    pipeline = tmp_path / "pipeline.def"
+    pipeline.write_text("// PASS(comment)\nPASS(innocent, after())\n  PASS(guilty, after())\n")
+    monkeypatch.setattr(inspection, "PIPELINE", pipeline)
+    monkeypatch.delenv("PSYCO_DEBUG", raising=False)
+    options = argparse.Namespace(program="x.py", arguments=[])
+    assert inspection.bisect(SimpleNamespace(python=fake), options) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("functions: a, b\npass: guilty (")
+    assert "rewrite: number 5 of guilty\n" in told
+
+
 # --- Rules about text ----------------------------------------------------------------------------
 
 

@@ -219,7 +219,10 @@ def describe_machine(env: Environment) -> dict[str, object]:
     except OSError:
         processor = platform.processor()
     version = capture([env.python, "-VV"]).stdout.strip()
-    commit = capture(["git", "rev-parse", "HEAD"]).stdout.strip()
+    try:
+        commit = capture(["git", "rev-parse", "HEAD"]).stdout.strip()
+    except Failure:  # unpacked from an archive, on a machine without git
+        commit = ""
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "processor": processor,

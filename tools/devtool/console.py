@@ -43,6 +43,9 @@ def call(command: Sequence[object], **options: object) -> int:
 def capture(command: Sequence[object], **options: object) -> subprocess.CompletedProcess[str]:
     """Run *command* and return what it printed, stdout and stderr apart."""
     options.setdefault("cwd", ROOT)
-    return subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, **options
-    )
+    try:
+        return subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, check=False, **options
+        )
+    except OSError as error:
+        raise Failure(f"{command[0]} cannot be run: {error.strerror}") from None

@@ -49,7 +49,7 @@ def works(program: str) -> bool:
     """Whether *program* runs: a version manager's shim may exist and still not work."""
     try:
         return capture([program, "--version"]).returncode == 0
-    except OSError:
+    except Failure:
         return False
 
 
@@ -84,7 +84,10 @@ NEEDS = [
     Need("libxbyak-dev", has_header("xbyak/xbyak.h"), required=False),
     Need("ccache", lambda: works("ccache"), required=False),
 ]
-CLANG_FORMAT = Need("clang-format", lambda: works("clang-format"))
+LINT_NEEDS = [
+    Need("clang-format", lambda: works("clang-format")),
+    Need("git", lambda: works("git")),
+]
 
 
 def is_root_on_debian() -> bool:

@@ -1,8 +1,8 @@
-"""./dev dump and ./dev bisect: looking into the compiler from outside, through PSYCO_DEBUG.
+"""./dev dump and ./dev bisect: looking into the compiler from outside.
 
-Settings used: `dump=PHASE[:FUNCTION]` prints graphs to stderr; `compiled=FILE` appends one line
-per compiled function to a file; `only=FILE` compiles just the functions named in a file;
-`off=PASS` leaves a pass out; `fuel=PASS:N` allows a pass N rewrites.
+Settings of PSYCO_DEBUG used: `dump=PHASE` prints graphs to stderr; `off=PASS` leaves a pass out;
+`fuel=PASS:N` allows a pass N rewrites. Functions are chosen by `python -m psyco --only FILE` and
+listed by `--list FILE`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Callable, Sequence
@@ -31,9 +30,16 @@ def with_debug(setting: str) -> dict[str, str]:
 
 def dump(env: Environment, options: argparse.Namespace) -> int:
     """Run the program with its graphs shown."""
-    setting = f"dump={options.phase}" + (f":{options.function}" if options.function else "")
-    command = [str(env.python), "-m", "psyco", options.program, *options.arguments]
-    return subprocess.run(command, env=with_debug(setting), check=False).returncode
+    program = [options.program, *options.arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        only = []
+        if options.function:
+            listing = Path(folder) / "only"
+            listing.write_text(f"{options.function}\n")
+            only = ["--only", str(listing)]
+        command = [str(env.python), "-m", "psyco", *only, *program]
+        environ = with_debug(f"dump={options.phase}")
+        return subprocess.run(command, env=environ, check=False).returncode
 
 
 # --- Searching -----------------------------------------------------------------------------------
@@ -107,21 +113,21 @@ class Suspect:
             return None
         return done.returncode, done.stdout
 
-    def wrong(self, setting: str = "") -> bool:
-        """Whether psyco with *setting* gives anything but the plain outcome."""
-        return self._outcome(["-m", "psyco"], setting) != self.plain
+    def wrong(self, functions: Sequence[str] | None = None, setting: str = "") -> bool:
+        """Whether psyco, compiling just *functions*, gives anything but the plain outcome."""
+        options = ["-m", "psyco"]
+        if functions is not None:
+            listing = self._folder / "only"
+            listing.write_text("".join(f"{name}\n" for name in functions))
+            options += ["--only", str(listing)]
+        return self._outcome(options, setting) != self.plain
 
     def compiled(self) -> list[str]:
         """The functions compiled when nothing is restricted."""
         listing = self._folder / "compiled"
-        self._outcome(["-m", "psyco"], f"compiled={listing}")
-        return list(dict.fromkeys(listing.read_text().splitlines())) if listing.exists() else []
-
-    def only(self, functions: Sequence[str]) -> str:
-        """The setting that compiles just *functions*."""
-        listing = self._folder / "only"
-        listing.write_text("".join(f"{name}\n" for name in functions))
-        return f"only={listing}"
+        listing.touch()
+        self._outcome(["-m", "psyco", "--list", str(listing)])
+        return list(dict.fromkeys(listing.read_text().splitlines()))
 
 
 def bisect(env: Environment, options: argparse.Namespace) -> int:
@@ -138,19 +144,18 @@ def bisect(env: Environment, options: argparse.Namespace) -> int:
         if not functions:
             raise Failure("it goes wrong, but no function was compiled: not the compiler's doing")
         say(f"{len(functions)} functions compiled")
-        if not suspect.wrong(suspect.only(functions)):
+        if not suspect.wrong(functions):
             raise Failure("with the same functions compiled it goes right: it depends on timing")
-        guilty = minimise(functions, lambda some: suspect.wrong(suspect.only(some)))
+        guilty = minimise(functions, suspect.wrong)
         print("functions: " + ", ".join(guilty))
-        kept = suspect.only(guilty)
         for name in pass_names():
-            if suspect.wrong(f"{kept},off={name}"):
+            if suspect.wrong(guilty, f"off={name}"):
                 continue
             print(f"pass: {name} (without it the program goes right)")
-            count = first_failing(lambda n, name=name: suspect.wrong(f"{kept},fuel={name}:{n}"))
+            count = first_failing(lambda n, name=name: suspect.wrong(guilty, f"fuel={name}:{n}"))
             if count:
                 print(f"rewrite: number {count} of {name}")
                 print(f"look at it: ./dev dump --phase {name} " + " ".join(command))
             return 1
-        print("pass: none alone (it goes wrong with each of them off)", file=sys.stdout)
+        print("pass: none alone (it goes wrong with each of them off)")
         return 1

@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from devtool.console import ROOT, Failure, call, capture
-from devtool.environment import CLANG_FORMAT, Environment, ensure_debian
+from devtool.environment import LINT_NEEDS, Environment, ensure_debian
 
 CPP_FOLDERS = ("src", "tests/cpp", "tools")
 CPP_SUFFIXES = (".cpp", ".h")
@@ -92,7 +92,7 @@ def check_format(files: list[Path]) -> list[str]:
 
 def format_all(env: Environment) -> int:
     """Rewrite C++ and Python files in place."""
-    ensure_debian([CLANG_FORMAT])
+    ensure_debian(LINT_NEEDS)
     files = cpp_files(tracked_files())
     status = call(["clang-format", "--style=file", "-i", *files]) if files else 0
     ruff = [env.tool("ruff"), "check", "--fix", "--quiet", *existing(PYTHON_PATHS)]
@@ -147,7 +147,7 @@ def check_text(files: list[Path]) -> list[str]:
 
 def lint(env: Environment) -> list[str]:
     """Run every check; returns the names of those that failed, after printing why."""
-    ensure_debian([CLANG_FORMAT])
+    ensure_debian(LINT_NEEDS)
     files = tracked_files()
     failed = []
     for name, check in (("format", check_format), ("text", check_text)):

@@ -10,8 +10,8 @@
 //   fn ... { }
 //   ; expect
 //   fn ... { }
-// --accept writes the actual results into the file. Types named type:float, type:int, type:str, type:bool
-// and type:bytes mean what they say.
+// --accept writes the actual results into the file. The types named type:float and type:int mean what
+// they say.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -48,8 +48,6 @@ std::string transform(const std::string& text, const std::string& run, const std
   passes::PassOptions options;
   options.types.float_type = names.address_of("type:float");
   options.types.int_type = names.address_of("type:int");
-  for (const char* leaf : {"type:str", "type:bool", "type:bytes"})
-    options.types.leaf_types.push_back(names.address_of(leaf));
   if (!ir::parse(text, graph, names, error)) return "; " + error + "\n";
   if (run != "verify") {
     std::vector<std::string> errors =

@@ -112,6 +112,25 @@ struct Port {
   static void restock_spare_chunk();
   static void pop_chunk(PyThreadState* ts, void* base);
 
+  // ---- code objects
+  // Mirrors Objects/codeobject.c: _PyCodeObjectExtra (3.13), which is private to that file.
+  static void* code_extra(PyCodeObject* code, Py_ssize_t index) {
+    struct Extra {
+      Py_ssize_t size;
+      void* items[1];
+    };
+    auto* extra = static_cast<Extra*>(code->co_extra);
+    return extra && index < extra->size ? extra->items[index] : nullptr;
+  }
+  // Whether a tool other than `own` watches this code by local events (own: bit mask of tool ids).
+  static bool foreign_local_events(PyCodeObject* code, uint8_t own) {
+    const _PyCoMonitoringData* data = code->_co_monitoring;
+    if (!data) return false;
+    uint8_t tools = 0;
+    for (uint8_t each : data->local_monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+
   // ---- exceptions
   struct Handler {
     int unit, depth;
@@ -134,6 +153,13 @@ struct Port {
     return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
   }
   static constexpr uintptr_t kEventsMask = _PY_EVAL_EVENTS_MASK;
+  // Tools with global events, settrace and setprofile among them, other than those in `own`.
+  static bool foreign_global_events(PyThreadState* ts, uint8_t own) {
+    uint8_t tools = 0;
+    for (uint8_t each : ts->interp->monitors.tools) tools |= each;
+    return tools & ~own;
+  }
+  static bool traced(PyThreadState* ts) { return ts->c_tracefunc || ts->c_profilefunc; }
 };
 
 }  // namespace psyco::v313

@@ -1,0 +1,37 @@
+// What machine code has to know of CPython 3.13's objects. Checked again at load time: runtime/selftest.cpp.
+#include <cstddef>
+
+#include "runtime/runtime.h"
+
+namespace psyco {
+
+TargetLayout make_layout() {
+  TargetLayout layout;
+  layout.ob_refcnt = offsetof(PyObject, ob_refcnt);
+  layout.ob_type = offsetof(PyObject, ob_type);
+  layout.ob_size = offsetof(PyVarObject, ob_size);
+  layout.long_tag = offsetof(PyLongObject, long_value) + offsetof(_PyLongValue, lv_tag);
+  layout.long_digits = offsetof(PyLongObject, long_value) + offsetof(_PyLongValue, ob_digit);
+  layout.float_value = offsetof(PyFloatObject, ob_fval);
+  layout.float_type = &PyFloat_Type;
+  layout.long_type = &PyLong_Type;
+  layout.true_object = Py_True;
+  layout.false_object = Py_False;
+  layout.none_object = Py_None;
+  layout.small_ints = _PyLong_SMALL_INTS;
+  layout.small_int_size = sizeof(_PyLong_SMALL_INTS[0]);
+#ifdef WITH_FREELISTS
+  struct _Py_float_freelist& floats = PyInterpreterState_Get()->object_state.freelists.floats;
+  layout.float_free_list = &floats.items;
+  layout.float_free_count = &floats.numfree;
+#endif
+  layout.ts_eval_breaker = offsetof(PyThreadState, eval_breaker);
+  layout.ts_current_frame = offsetof(PyThreadState, current_frame);
+  layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
+  layout.code_units = offsetof(PyCodeObject, co_code_adaptive);
+  static_assert(PyLong_SHIFT == 30 && _PY_NSMALLNEGINTS == 5 && _PY_NSMALLPOSINTS == 257);
+  static_assert(_PyLong_SIGN_MASK == 3 && _PyLong_NON_SIZE_BITS == 3);
+  return layout;
+}
+
+}  // namespace psyco

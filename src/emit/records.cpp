@@ -1,0 +1,192 @@
+// Exit records as bytes.
+//
+//   record   = reason value_id frames{count, frame...} virtuals{count, (kind, slots)...} drops{slots}
+//   frame    = index bci cont function(slot) locals{slots} stack{slots}
+//   slots    = count slot...
+//   slot     = header byte: kind(3 bits) owned nullable box_owned has_box; then by kind
+//              value location, box location if has_box, or the virtual's number
+//   location = kind(3 bits) | small payload(5 bits, 31: a varint follows)
+// Numbers are LEB128; signed ones zigzag.
+#include "emit/records.h"
+
+#include "support/check.h"
+
+namespace psyco {
+
+namespace {
+
+using ir::SlotKind;
+
+struct Writer {
+  std::vector<uint8_t>& out;
+  void byte(uint8_t b) { out.push_back(b); }
+  void number(uint64_t x) {
+    while (x >= 0x80) {
+      out.push_back(static_cast<uint8_t>(x | 0x80));
+      x >>= 7;
+    }
+    out.push_back(static_cast<uint8_t>(x));
+  }
+  void integer(int64_t x) {
+    number(static_cast<uint64_t>(x) << 1 ^ static_cast<uint64_t>(x >> 63));
+  }
+  void packed(uint8_t kind, uint64_t payload) {
+    if (payload < 31) {
+      byte(static_cast<uint8_t>(kind | payload << 3));
+    } else {
+      byte(static_cast<uint8_t>(kind | 31 << 3));
+      number(payload);
+    }
+  }
+  void location(const Location& l) {
+    uint64_t zigzag = static_cast<uint64_t>(l.imm) << 1 ^ static_cast<uint64_t>(l.imm >> 63);
+    switch (l.kind) {
+      case Location::None:
+        return byte(0);
+      case Location::Gpr:
+      case Location::Xmm:
+        return packed(l.kind, l.reg);
+      case Location::Spill:
+        return packed(l.kind, static_cast<uint32_t>(l.spill));
+      case Location::Imm:
+        return packed(l.kind, zigzag);
+      case Location::Object:
+        return packed(l.kind, static_cast<uint64_t>(l.imm));
+    }
+  }
+  void slot(const ExitSlot& s) {
+    bool has_box = s.box.kind != Location::None;
+    byte(static_cast<uint8_t>(static_cast<uint8_t>(s.kind) | s.owned << 3 | s.nullable << 4 |
+                              s.box_owned << 5 | has_box << 6 | (s.virt >= 0) << 7));
+    if (s.kind != SlotKind::Null && s.kind != SlotKind::Virtual) location(s.value);
+    if (has_box) location(s.box);
+    if (s.virt >= 0) number(static_cast<uint64_t>(s.virt));
+  }
+  void slots(const std::vector<ExitSlot>& list) {
+    number(list.size());
+    for (const ExitSlot& s : list) slot(s);
+  }
+};
+
+struct Reader {
+  const uint8_t* p;
+  uint8_t byte() { return *p++; }
+  uint64_t number() {
+    uint64_t x = 0;
+    for (int shift = 0;; shift += 7) {
+      uint8_t b = *p++;
+      x |= static_cast<uint64_t>(b & 0x7f) << shift;
+      if (!(b & 0x80)) return x;
+    }
+  }
+  int64_t integer() {
+    uint64_t x = number();
+    return static_cast<int64_t>(x >> 1 ^ (0 - (x & 1)));
+  }
+  Location location() {
+    uint8_t b = byte();
+    Location l;
+    l.kind = static_cast<Location::Kind>(b & 7);
+    uint64_t payload = b >> 3;
+    if (payload == 31) payload = number();
+    switch (l.kind) {
+      case Location::None:
+        break;
+      case Location::Gpr:
+      case Location::Xmm:
+        l.reg = static_cast<uint8_t>(payload);
+        break;
+      case Location::Spill:
+        l.spill = static_cast<int32_t>(payload);
+        break;
+      case Location::Imm:
+        l.imm = static_cast<int64_t>(payload >> 1 ^ (0 - (payload & 1)));
+        break;
+      case Location::Object:
+        l.imm = static_cast<int64_t>(payload);
+        break;
+    }
+    return l;
+  }
+  ExitSlot slot() {
+    uint8_t b = byte();
+    ExitSlot s;
+    s.kind = static_cast<SlotKind>(b & 7);
+    s.owned = b >> 3 & 1;
+    s.nullable = b >> 4 & 1;
+    s.box_owned = b >> 5 & 1;
+    if (s.kind != SlotKind::Null && s.kind != SlotKind::Virtual) s.value = location();
+    if (b >> 6 & 1) s.box = location();
+    if (b >> 7) s.virt = static_cast<int32_t>(number());
+    return s;
+  }
+  void slots(std::vector<ExitSlot>& list) {
+    list.resize(number());
+    for (ExitSlot& s : list) s = slot();
+  }
+};
+
+}  // namespace
+
+uint32_t RecordWriter::add(const ExitRecord& record) {
+  std::vector<uint8_t> bytes;
+  bytes.reserve(64);
+  Writer w{bytes};
+  w.byte(static_cast<uint8_t>(record.reason));
+  w.number(record.value_id);
+  w.number(record.frames.size());
+  for (const ExitFrame& f : record.frames) {
+    w.number(f.frame_index);
+    w.integer(f.bci);
+    w.byte(static_cast<uint8_t>(f.cont));
+    w.slot(f.function);
+    w.slots(f.locals);
+    w.slots(f.stack);
+  }
+  w.number(record.virtuals.size());
+  for (const ExitVirtual& v : record.virtuals) {
+    w.byte(static_cast<uint8_t>(v.kind));
+    w.slots(v.fields);
+  }
+  w.slots(record.drops);
+  auto [it, added] = known_.try_emplace(std::string(bytes.begin(), bytes.end()),
+                                        static_cast<uint32_t>(offsets_.size()));
+  if (added) {
+    offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
+    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  }
+  return it->second;
+}
+
+void RecordWriter::finish(CompiledCode& code) {
+  code.records = std::move(bytes_);
+  code.records.shrink_to_fit();
+  code.record_offsets = std::move(offsets_);
+  code.exit_counts.assign(code.record_offsets.size(), 0);
+}
+
+ExitRecord decode_record(const CompiledCode& code, uint32_t id) {
+  PSYCO_CHECK(id < code.record_offsets.size());
+  Reader r{code.records.data() + code.record_offsets[id]};
+  ExitRecord record;
+  record.reason = static_cast<ir::Reason>(r.byte());
+  record.value_id = static_cast<uint32_t>(r.number());
+  record.frames.resize(r.number());
+  for (ExitFrame& f : record.frames) {
+    f.frame_index = static_cast<uint32_t>(r.number());
+    f.bci = static_cast<int32_t>(r.integer());
+    f.cont = static_cast<ir::Continuation>(r.byte());
+    f.function = r.slot();
+    r.slots(f.locals);
+    r.slots(f.stack);
+  }
+  record.virtuals.resize(r.number());
+  for (ExitVirtual& v : record.virtuals) {
+    v.kind = static_cast<ir::VirtualKind>(r.byte());
+    r.slots(v.fields);
+  }
+  r.slots(record.drops);
+  return record;
+}
+
+}  // namespace psyco

@@ -1,0 +1,120 @@
+// Calls of helpers and of C functions. Every register is lost, so the arguments are moved into place from
+// wherever they are; what lives on is in spill slots.
+#include <cstring>
+
+#include "emit/x64/emitter.h"
+
+namespace psyco::x64 {
+
+using namespace lir;
+
+void Emitter::emit_call(Inst& inst) {
+  constexpr uint8_t kIntArgs[] = {lir::rdi, lir::rsi, lir::rdx, lir::rcx, lir::r8, lir::r9};
+  CallInfo& call_info = *inst.call;
+  size_t fixed = std::min<size_t>(call_info.array_from, call_info.args.size());
+  bool has_array = call_info.array_from != 0xffffffffu;
+
+  // The array first: array[-1] is scratch.
+  size_t count = call_info.args.size() - fixed;
+  for (size_t i = 0; has_array && i < count; i++) {
+    const lir::Operand& o = call_info.args[fixed + i];
+    Loc to;
+    to.kind = Loc::Slot;
+    to.slot = array_at() + static_cast<int32_t>(i);
+    if (o.is_vreg())
+      move_loc(to, o.loc);
+    else
+      move_imm(to, o.imm, Bank::Gpr);
+  }
+  // Then the arguments in C order; addresses are made last, when nothing is read from registers any more.
+  const char* params = inst.op == Lop::CallC ? nullptr : ir::helper_info(call_info.helper).params;
+  std::vector<Move> moves;
+  size_t ints = 0, floats = 0, next_arg = 0;
+  int array_reg = -1, out_reg = -1;
+  for (size_t p = 0; params ? params[p] != 0 : p < fixed; p++) {
+    char letter = params ? params[p] : 'd';
+    if (ints + (letter == 'A' ? 1 : 0) >= 6 && letter != 'd') {
+      error_ = "a helper with more than six arguments";
+      return;
+    }
+    if (letter == 'A') {
+      array_reg = static_cast<int>(ints);
+      ints += 2;
+      continue;
+    }
+    if (letter == 'O') {
+      out_reg = kIntArgs[ints++];
+      continue;
+    }
+    const lir::Operand& o = call_info.args[next_arg];
+    Move m;
+    m.bank = call_info.banks[next_arg++];
+    if (m.bank == Bank::Xmm) {
+      m.to.kind = Loc::Xmm;
+      m.to.reg = static_cast<uint8_t>(floats++);
+    } else {
+      m.to.kind = Loc::Gpr;
+      m.to.reg = kIntArgs[ints++];
+    }
+    if (o.is_vreg())
+      m.from = o.loc;
+    else
+      m.imm = o.imm;
+    moves.push_back(m);
+  }
+  parallel_move(std::move(moves));
+  if (array_reg >= 0) {
+    lea(Reg64(kIntArgs[array_reg]), slot(array_at()));
+    load_imm(Reg64(kIntArgs[array_reg + 1]), static_cast<int64_t>(count));
+  }
+  if (out_reg >= 0) lea(Reg64(out_reg), slot(out_at()));
+
+  if (inst.op == Lop::CallC) {
+    call_absolute(reinterpret_cast<const void*>(inst.imm));
+    if (inst.def.is_vreg()) move_xmm(xmm(inst.def), xmm0);
+    return;
+  }
+  const ir::HelperInfo& info = ir::helper_info(call_info.helper);
+  bool linked = false;
+  if (info.effects == ir::HelperEffects::Python) {
+    ir::FrameState* state = inst.exit->state;
+    mov(dword[rbx + kSite], record_of(*inst.exit, inst.exit->reason));
+    linked = state->caller != nullptr;
+    if (linked) {
+      call_far(stubs_.link);
+    } else {
+      uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
+                    static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
+                    2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
+      mov(rax, qword[rbx + kFrame]);
+      load_imm(r11, static_cast<int64_t>(at));
+      mov(qword[rax + layout_.frame_instr_ptr], r11);
+    }
+  }
+  call_absolute(stubs_.runtime.helpers[static_cast<int>(call_info.helper)]);
+  if (linked) call_far(stubs_.unlink);
+  switch (info.result) {
+    case ir::HelperResult::Owned:
+      test(rax, rax);
+      jz(exit_label(inst, true));
+      break;
+    case ir::HelperResult::Status:
+      test(rax, rax);
+      js(exit_label(inst, true));
+      break;
+    case ir::HelperResult::Object:
+    case ir::HelperResult::Nullable:
+    case ir::HelperResult::I64:
+    case ir::HelperResult::F64:
+    case ir::HelperResult::Ptr:
+    case ir::HelperResult::Void:
+      break;
+  }
+  if (!inst.def.is_vreg()) return;
+  if (inst.def.loc.kind == Loc::Xmm)
+    move_xmm(xmm(inst.def), xmm0);
+  else
+    move_gpr(gpr(inst.def), rax);
+}
+
+}  // namespace psyco::x64

@@ -1,0 +1,102 @@
+// compile_graph: select, allocate, check, encode, install.
+#include "emit/x64/emitter.h"
+
+#include <xbyak/xbyak_util.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "lir/linear_scan.h"
+#include "lir/select/select.h"
+
+namespace psyco {
+
+namespace {
+struct CpuFeatures {
+  bool avx, bmi2;
+  CpuFeatures() {
+    Xbyak::util::Cpu cpu;
+    avx = cpu.has(Xbyak::util::Cpu::tAVX);
+    bmi2 = cpu.has(Xbyak::util::Cpu::tBMI2);
+  }
+};
+}  // namespace
+
+BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
+                            const RuntimeTable& runtime, CodeMemory& memory,
+                            const BackendOptions& options) {
+  static const CpuFeatures kCpu;
+  BackendResult result;
+  auto fail = [&](const char* why) {
+    result.error = why;
+    return std::move(result);
+  };
+  if (memory.error()) return fail(memory.error());
+  const Stubs* stubs = memory.stubs(layout, runtime);
+  if (!stubs) return fail("the code memory is full");
+
+  bool avx = kCpu.avx && options.allow_avx;
+  bool bmi2 = kCpu.bmi2 && options.allow_avx;
+  lir::Function function;
+  lir::TargetFacts facts{};
+  facts.activation_args = x64::kArgs;
+  facts.activation_function = x64::kFunction;
+  facts.float_value = layout.float_value;
+  facts.true_object = layout.true_object;
+  facts.false_object = layout.false_object;
+  facts.has_bmi2 = bmi2;
+  lir::select(graph, facts, function);
+  if (function.error) return fail(function.error);
+
+  lir::allocate_registers(function, {options.spill_everything});
+  if (options.want_listing) result.lir_listing = lir::print(function);
+  if (options.verify) {
+    std::string wrong = lir::check_allocation(function);
+    if (!wrong.empty()) {
+      result.lir_listing = wrong + "\n" + lir::print(function);
+      return fail("internal: the register allocation is wrong");
+    }
+  }
+
+  size_t moves = 0;
+  for (const lir::MoveGroup& g : function.moves) moves += g.moves.size();
+  size_t args = 0;
+  for (const lir::Inst& inst : function.insts)
+    if (inst.call) args += inst.call->args.size();
+  size_t size = 4096 + function.insts.size() * 288 + moves * 32 + args * 32;
+  void* buffer = std::aligned_alloc(64, (size + 63) / 64 * 64);
+  if (!buffer) return fail("out of memory");
+  auto emitter = std::make_unique<x64::Emitter>(graph, function, *stubs, options, avx, bmi2, size, buffer);
+  emitter->run();
+  const char* error = emitter->error();
+  if (!error && Xbyak::GetError()) {
+    error = "internal: the assembler refused an instruction";
+    if (options.want_listing) result.lir_listing += Xbyak::ConvertErrorToString(Xbyak::GetError());
+  }
+  Xbyak::ClearError();
+  if (!error && emitter->hasUndefinedLabel()) error = "internal: a label without a place";
+  CodeMemory::Chunk chunk;
+  if (!error) {
+    chunk = memory.allocate(emitter->getSize());
+    if (!chunk.rx) error = "the code memory is full";
+  }
+  if (!error) {
+    emitter->apply_fixups(static_cast<uint8_t*>(buffer), chunk.rx);
+    memory.write(chunk, 0, buffer, emitter->getSize());
+    CompiledCode* code = new CompiledCode;
+    code->entry = chunk.rx;
+    code->size = emitter->getSize();
+    code->spill_count = emitter->slots_used();
+    code->entry_kind = graph.entry_kind;
+    for (const ir::FrameInfo* f : graph.frames)
+      code->frames.push_back({f->code, f->nlocals, f->nstack});
+    emitter->records().finish(*code);
+    result.code = code;
+    if (options.want_listing) result.assembly_listing = emitter->listing();
+  }
+  std::free(buffer);
+  result.error = error;
+  return result;
+}
+
+}  // namespace psyco

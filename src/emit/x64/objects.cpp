@@ -1,0 +1,275 @@
+// Reference counts, boxes and in-place updates: fast cases inline, the rest through the stubs.
+//
+// CPython 3.13: a count is immortal if its low 32 bits are negative as int32; an increment leaves it
+// alone if they are all ones.
+#include "emit/x64/emitter.h"
+
+namespace psyco::x64 {
+
+using namespace lir;
+
+void Emitter::incref(const Reg64& object) {
+  Label immortal;
+  mov(r11d, dword[object + layout_.ob_refcnt]);
+  inc(r11d);
+  jz(immortal);
+  mov(dword[object + layout_.ob_refcnt], r11d);
+  L(immortal);
+}
+
+void Emitter::emit_object(Inst& inst) {
+  switch (inst.op) {
+    case Lop::Select: {
+      Reg64 d = gpr(inst.def);
+      const lir::Operand& a = inst.use[0];
+      if (a.loc.kind == Loc::Slot)
+        cmp(slot(a.loc), 0);
+      else
+        test(gpr(a), gpr(a));
+      load_imm(r11, inst.imm, true);
+      load_imm(d, inst.imm2, true);
+      cmovne(d, r11);
+      return;
+    }
+    case Lop::Retain: {
+      Reg64 o = gpr(inst.use[0]);
+      Label null;
+      if (inst.nullable) {
+        test(o, o);
+        jz(null);
+      }
+      incref(o);
+      if (inst.nullable) L(null);
+      return;
+    }
+    default: {  // UpdateFloatSlot
+      auto slow = std::make_shared<Label>();
+      auto back = std::make_shared<Label>();
+      mov(r11, qword[address(inst)]);
+      cmp(qword[r11 + layout_.ob_refcnt], 1);
+      jne(*slow);
+      store_double(qword[r11 + layout_.float_value], xmm(inst.use[0]));
+      L(*back);
+      Inst* i = &inst;
+      slow_path([this, i, slow, back] {
+        L(*slow);
+        Xbyak::RegExp at = address(*i);
+        lea(r11, ptr[at]);
+        move_xmm(xmm15, xmm(i->use[0]));
+        call_far(stubs_.update_float);
+        jmp(*back);
+      });
+      return;
+    }
+  }
+}
+
+void Emitter::emit_release(Inst& inst) {
+  Reg64 o = gpr(inst.use[0]);
+  auto slow = std::make_shared<Label>();
+  auto done = std::make_shared<Label>();
+  if (inst.nullable) {
+    test(o, o);
+    jz(*done);
+  }
+  cmp(dword[o + layout_.ob_refcnt], 0);
+  jl(*done);
+  dec(qword[o + layout_.ob_refcnt]);
+  jz(*slow);
+  L(*done);
+  if (inst.plain) {
+    slow_path([this, o, slow, done] {
+      L(*slow);
+      mov(r11, o);
+      call_far(stubs_.dealloc_plain);
+      jmp(*done);
+    });
+    return;
+  }
+  uint32_t record = record_of(*inst.exit, inst.exit->reason);
+  Label* leave = &exit_label(inst);
+  ir::FrameState* state = inst.exit->state;
+  slow_path([this, o, slow, done, record, leave, state] {
+    L(*slow);
+    mov(dword[rbx + kSite], record);
+    if (!state->caller) {
+      uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
+                    static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
+                    2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
+      mov(r11, qword[rbx + kFrame]);
+      mov(dword[r11 + layout_.frame_instr_ptr], static_cast<uint32_t>(at));
+      mov(dword[r11 + layout_.frame_instr_ptr + 4], static_cast<uint32_t>(at >> 32));
+    }
+    mov(r11, o);
+    call_far(state->caller ? stubs_.release_linked : stubs_.release);
+    cmp(byte[rbx + kLeave], 0);
+    jne(*leave);
+    jmp(*done);
+  });
+}
+
+void Emitter::emit_box(Inst& inst) {
+  Reg64 d = gpr(inst.def);
+  const lir::Operand a = inst.use[0];
+  const bool is_float = a.loc.kind == Loc::Xmm;
+  auto slow = std::make_shared<Label>();
+  auto done = std::make_shared<Label>();
+  Label* leave = &exit_label(inst, true);
+  auto call_stub = [this, slow, done, leave, a, d, is_float] {
+    slow_path([=, this] {
+      L(*slow);
+      if (is_float)
+        move_xmm(xmm15, xmm(a));
+      else
+        mov(r11, gpr(a));
+      call_far(is_float ? stubs_.box_float : stubs_.box_int);
+      test(r11, r11);
+      jz(*leave);
+      mov(d, r11);
+      jmp(*done);
+    });
+  };
+  if (inst.op == Lop::BoxOr) {
+    Reg64 object = gpr(inst.use[1]);
+    test(object, object);
+    jz(*slow);
+    incref(object);
+    move_gpr(d, object);
+  } else if (inst.op == Lop::BoxInt) {
+    // Small ints are immortal: no count.
+    if (layout_.small_ints) {
+      lea(r11, ptr[gpr(a) + 5]);
+      cmp(r11, 5 + 256);
+      ja(*slow);
+      imul(r11, r11, layout_.small_int_size);
+      load_imm(d, reinterpret_cast<int64_t>(layout_.small_ints));
+      add(d, r11);
+    } else {
+      jmp(*slow);
+    }
+  } else if (layout_.float_free_list) {
+    Reg64 t = gpr(inst.temp[0]);
+    int64_t head = reinterpret_cast<int64_t>(layout_.float_free_list);
+    int64_t count = reinterpret_cast<int64_t>(layout_.float_free_count) - head;
+    load_imm(t, head);
+    mov(r11, qword[t]);
+    test(r11, r11);
+    jz(*slow);
+    if (count == static_cast<int32_t>(count)) {
+      dec(dword[t + static_cast<int32_t>(count)]);
+      mov(d, qword[r11 + layout_.ob_type]);
+      mov(qword[t], d);
+    } else {
+      mov(d, qword[r11 + layout_.ob_type]);
+      mov(qword[t], d);
+      load_imm(t, head + count);
+      dec(dword[t]);
+    }
+    load_imm(t, reinterpret_cast<int64_t>(layout_.float_type));
+    mov(qword[r11 + layout_.ob_type], t);
+    mov(qword[r11 + layout_.ob_refcnt], 1);
+    store_double(qword[r11 + layout_.float_value], xmm(a));
+    mov(d, r11);
+  } else {
+    jmp(*slow);
+  }
+  L(*done);
+  call_stub();
+}
+
+// lv_tag: digits << 3 | sign; sign 0 is plus, 1 zero, 2 minus. Compact: below 16, the value is
+// digit * (1 - sign). The definition is written only when no exit can follow.
+void Emitter::emit_unbox_int(Inst& inst) {
+  if (stressed(inst)) return;
+  Reg64 d = gpr(inst.def), o = gpr(inst.use[0]);
+  auto slow = std::make_shared<Label>();
+  auto done = std::make_shared<Label>();
+  mov(r11, qword[o + layout_.long_tag]);
+  cmp(r11, 16);
+  jae(*slow);
+  and_(r11d, 3);
+  sub(r11, 1);
+  neg(r11);
+  mov(d.cvt32(), dword[o + layout_.long_digits]);
+  imul(d, r11);
+  L(*done);
+  Label* leave = &exit_label(inst);
+  slow_path([=, this] {
+    Label big;
+    L(*slow);
+    shr(r11, 3);
+    cmp(r11, 2);
+    jne(big);
+    mov(r11d, dword[o + layout_.long_digits + 4]);
+    shl(r11, 30);
+    test(byte[o + layout_.long_tag], 2);
+    mov(d.cvt32(), dword[o + layout_.long_digits]);
+    lea(d, ptr[d + r11]);
+    jz(*done);
+    neg(d);
+    jmp(*done);
+    L(big);
+    mov(r11, o);
+    call_far(stubs_.unbox_int);
+    jne(*leave);
+    mov(d, r11);
+    jmp(*done);
+  });
+}
+
+void Emitter::emit_update_int(Inst& inst) {
+  Reg64 t = gpr(inst.temp[0]), u = gpr(inst.temp[1]), value = gpr(inst.use[0]);
+  auto slow = std::make_shared<Label>();
+  auto two = std::make_shared<Label>();
+  auto sign = std::make_shared<Label>();
+  auto done = std::make_shared<Label>();
+  mov(r11, qword[address(inst)]);
+  cmp(qword[r11 + layout_.ob_refcnt], 1);
+  jne(*slow);
+  mov(t, value);
+  neg(t);
+  cmovs(t, value);
+  cmp(t, 256);
+  jbe(*slow);  // perhaps a cached small int
+  mov(u, t);
+  shr(u, 30);
+  jnz(*two);
+  mov(u, qword[r11 + layout_.long_tag]);
+  shr(u, 3);
+  cmp(u, 1);
+  jne(*slow);
+  mov(dword[r11 + layout_.long_digits], t.cvt32());
+  mov(t.cvt32(), 1 << 3);
+  L(*sign);  // t: digits << 3
+  mov(u, value);
+  sar(u, 63);
+  and_(u.cvt32(), 2);
+  or_(t, u);
+  mov(qword[r11 + layout_.long_tag], t);
+  L(*done);
+  Inst* i = &inst;
+  slow_path([=, this] {
+    L(*two);  // u: t >> 30
+    shr(u, 30);
+    jnz(*slow);
+    mov(u, qword[r11 + layout_.long_tag]);
+    shr(u, 3);
+    cmp(u, 2);
+    jne(*slow);
+    mov(u, t);
+    shr(u, 30);
+    mov(dword[r11 + layout_.long_digits + 4], u.cvt32());
+    and_(t.cvt32(), (1 << 30) - 1);
+    mov(dword[r11 + layout_.long_digits], t.cvt32());
+    mov(t.cvt32(), 2 << 3);
+    jmp(*sign);
+    L(*slow);
+    Xbyak::RegExp at = address(*i);
+    lea(r11, ptr[at]);
+    mov(qword[rbx + kSaveGpr + 8 * 4], value);
+    call_far(stubs_.update_int);
+    jmp(*done);
+  });
+}
+
+}  // namespace psyco::x64

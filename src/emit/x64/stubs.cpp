@@ -1,0 +1,204 @@
+// The shared stubs and the enter stub. See stubs.h.
+#include "emit/x64/stubs.h"
+
+#include <cstring>
+
+#include "emit/x64/assembler.h"
+
+namespace psyco {
+
+using namespace x64;
+using Xbyak::Reg64;
+using Xbyak::Xmm;
+
+namespace {
+
+class StubWriter : public Assembler {
+ public:
+  StubWriter(size_t size, void* buffer) : Assembler(size, buffer) {}
+
+  static bool is_caller_saved(int r) { return r <= 2 || (r >= 6 && r <= 10); }
+  void save_all() {
+    for (int r = 0; r < 16; r++)
+      if (r != Xbyak::Operand::RSP && r != Xbyak::Operand::R11)
+        mov(ptr[rbx + kSaveGpr + 8 * r], Reg64(r));
+    for (int r = 0; r < 15; r++) movsd(ptr[rbx + kSaveXmm + 8 * r], Xmm(r));
+  }
+  void restore_all() {
+    for (int r = 0; r < 15; r++) movsd(Xmm(r), ptr[rbx + kSaveXmm + 8 * r]);
+    for (int r = 0; r < 16; r++)
+      if (is_caller_saved(r)) mov(Reg64(r), ptr[rbx + kSaveGpr + 8 * r]);
+  }
+  void call_c(const void* target) {
+    mov(rax, reinterpret_cast<uint64_t>(target));
+    call(rax);
+  }
+  template <class F>
+  const uint8_t* stub(F body) {
+    align(16);
+    size_t at = getSize();
+    body();
+    return reinterpret_cast<const uint8_t*>(at);
+  }
+  void exit(const RuntimeTable& runtime, bool exception) {
+    pop(r11);
+    save_all();
+    mov(rdi, rbx);
+    mov(esi, r11d);
+    mov(edx, exception ? 1 : 0);
+    call_c(reinterpret_cast<const void*>(runtime.exit));
+    add(rsp, 8);
+    ret();
+  }
+};
+
+}  // namespace
+
+const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& runtime) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stubs_ && std::memcmp(&stubs_->layout, &layout, sizeof layout) == 0 &&
+        std::memcmp(&stubs_->runtime, &runtime, sizeof runtime) == 0)
+      return stubs_.get();
+  }
+  constexpr size_t kSize = 8192;
+  alignas(32) static thread_local uint8_t buffer[kSize];
+  StubWriter w(kSize, buffer);
+  auto next = std::make_unique<Stubs>();
+  next->layout = layout;
+  next->runtime = runtime;
+  Stubs& s = *next;
+  auto helper = [&](ir::Helper h) { return runtime.helpers[static_cast<int>(h)]; };
+
+  s.exit = w.stub([&] { w.exit(runtime, false); });
+  s.exit_exception = w.stub([&] { w.exit(runtime, true); });
+  auto simple = [&](auto body) {
+    return w.stub([&] {
+      w.save_all();
+      w.sub(w.rsp, 8);
+      body();
+      w.add(w.rsp, 8);
+      w.restore_all();
+      w.ret();
+    });
+  };
+  s.dealloc_plain = simple([&] {
+    w.mov(w.rdi, w.r11);
+    w.call_c(reinterpret_cast<const void*>(runtime.dealloc));
+  });
+  s.release = s.dealloc_plain;
+  s.release_linked = w.stub([&] {
+    w.save_all();
+    w.push(w.r11);
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.link_frames));
+    w.mov(w.rdi, w.ptr[w.rsp]);
+    w.call_c(reinterpret_cast<const void*>(runtime.dealloc));
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.unlink_frames));
+    w.add(w.rsp, 8);
+    w.restore_all();
+    w.ret();
+  });
+  s.box_int = w.stub([&] {
+    w.save_all();
+    w.sub(w.rsp, 8);
+    w.mov(w.rdi, w.r11);
+    w.call_c(helper(ir::Helper::box_int));
+    w.add(w.rsp, 8);
+    w.mov(w.r11, w.rax);
+    w.restore_all();
+    w.ret();
+  });
+  s.box_float = w.stub([&] {
+    w.save_all();
+    w.sub(w.rsp, 8);
+    w.movaps(w.xmm0, w.xmm15);
+    w.call_c(helper(ir::Helper::box_float));
+    w.add(w.rsp, 8);
+    w.mov(w.r11, w.rax);
+    w.restore_all();
+    w.ret();
+  });
+  s.unbox_int = w.stub([&] {
+    w.save_all();
+    w.sub(w.rsp, 24);  // [rsp]: the number
+    w.mov(w.rdi, w.r11);
+    w.mov(w.rsi, w.rsp);
+    w.call_c(reinterpret_cast<const void*>(runtime.unbox_big_int));
+    w.mov(w.ptr[w.rsp + 8], w.eax);
+    w.restore_all();
+    w.mov(w.r11, w.ptr[w.rsp]);
+    w.cmp(w.dword[w.rsp + 8], 0);
+    w.lea(w.rsp, w.ptr[w.rsp + 24]);
+    w.ret();
+  });
+  s.update_float = simple([&] {
+    w.mov(w.rdi, w.r11);
+    w.movaps(w.xmm0, w.xmm15);
+    w.call_c(reinterpret_cast<const void*>(runtime.update_float_slot));
+  });
+  s.update_int = simple([&] {
+    w.mov(w.rdi, w.r11);
+    w.mov(w.rsi, w.ptr[w.rbx + kSaveGpr + 8 * 4]);
+    w.call_c(reinterpret_cast<const void*>(runtime.update_int_slot));
+  });
+  s.link = w.stub([&] {
+    const Reg64 kept[] = {w.rdi, w.rsi, w.rdx, w.rcx, w.r8, w.r9};
+    w.sub(w.rsp, 8 * 14 + 8);
+    for (int i = 0; i < 6; i++) w.mov(w.ptr[w.rsp + 8 * i], kept[i]);
+    for (int i = 0; i < 8; i++) w.movsd(w.ptr[w.rsp + 48 + 8 * i], Xmm(i));
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.link_frames));
+    for (int i = 0; i < 6; i++) w.mov(kept[i], w.ptr[w.rsp + 8 * i]);
+    for (int i = 0; i < 8; i++) w.movsd(Xmm(i), w.ptr[w.rsp + 48 + 8 * i]);
+    w.add(w.rsp, 8 * 14 + 8);
+    w.ret();
+  });
+  s.unlink = w.stub([&] {
+    w.sub(w.rsp, 24);
+    w.mov(w.ptr[w.rsp], w.rax);
+    w.movsd(w.ptr[w.rsp + 8], w.xmm0);
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.unlink_frames));
+    w.mov(w.rax, w.ptr[w.rsp]);
+    w.movsd(w.xmm0, w.ptr[w.rsp + 8]);
+    w.add(w.rsp, 24);
+    w.ret();
+  });
+  if (Xbyak::GetError()) {
+    Xbyak::ClearError();
+    return nullptr;
+  }
+  s.chunk = allocate(w.getSize());
+  if (!s.chunk.rx) return nullptr;
+  write(s.chunk, 0, buffer, w.getSize());
+  for (const uint8_t** p :
+       {&s.exit, &s.exit_exception, &s.dealloc_plain, &s.release, &s.release_linked, &s.box_int,
+        &s.box_float, &s.unbox_int, &s.update_float, &s.update_int, &s.link, &s.unlink})
+    *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
+  // Replaced stubs stay in memory: bodies made with them still jump there.
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (stubs_) old_stubs_.push_back(std::move(stubs_));
+  stubs_ = std::move(next);
+  return stubs_.get();
+}
+
+void CodeMemory::make_enter() {
+  alignas(32) uint8_t buffer[128];
+  StubWriter w(sizeof buffer, buffer);
+  const Reg64 saved[] = {w.rbp, w.rbx, w.r12, w.r13, w.r14, w.r15};
+  for (const Reg64& r : saved) w.push(r);
+  w.sub(w.rsp, 8);
+  w.mov(w.rbx, w.rsi);
+  w.mov(w.r15, w.ptr[w.rsi + kTstate]);
+  w.call(w.rdi);
+  w.add(w.rsp, 8);
+  for (int i = 5; i >= 0; i--) w.pop(saved[i]);
+  w.ret();
+  Chunk chunk = allocate(w.getSize());
+  write(chunk, 0, buffer, w.getSize());
+  enter_ = reinterpret_cast<Enter>(chunk.rx);
+}
+
+}  // namespace psyco

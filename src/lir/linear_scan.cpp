@@ -1,0 +1,807 @@
+// Register allocation: linear scan on SSA intervals with holes and splitting, after Wimmer and Mössenböck
+// (2005, 2010).
+//
+// Where it differs from the textbook, and why:
+// - Uses by exits count nothing and accept any location: they lengthen lives, never force a register.
+// - Cold blocks are laid out last and weigh nothing, so a value hot in a loop keeps its register there
+//   while the cold path spills around its calls.
+// - The victim is the interval whose next use is least frequent (10^loop depth), then the farthest.
+// - A spilled value is stored either once, at its definition, or where it is split, whichever is executed
+//   less often. In SSA the slot never changes, so both may be mixed with lazy reloads.
+// - Call arguments and phi arguments are read from wherever they are.
+#include "lir/linear_scan.h"
+
+#include <algorithm>
+#include <climits>
+#include <queue>
+
+namespace psyco::lir {
+
+namespace {
+
+constexpr uint8_t kGprOrder[] = {rcx, rsi, rdi, r8, r9, r10, rax, rdx, rbp, r12, r13, r14};
+constexpr uint8_t kXmmOrder[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+
+struct Range {
+  int from, to;
+};
+enum UseKind : uint8_t { kWeak, kShould, kMust };
+struct UsePos {
+  int pos;
+  UseKind kind;
+  float frequency;
+};
+
+struct Interval {
+  Vreg vreg;
+  Bank bank;
+  int8_t reg = -1;
+  bool spilled = false;
+  int start = 0, stop = 0;    // ranges and uses are clipped to this
+  Range* ranges = nullptr;
+  int range_count = 0, cursor = 0;
+  UsePos* uses = nullptr;
+  int use_count = 0;
+  Interval* next = nullptr;   // the same register later
+  uint32_t order = 0;
+
+  bool covers(int pos) const {
+    if (pos < start || pos >= stop) return false;
+    for (int i = cursor; i < range_count; i++) {
+      if (ranges[i].from > pos) return false;
+      if (pos < ranges[i].to) return true;
+    }
+    return false;
+  }
+  void advance(int pos) {
+    while (cursor + 1 < range_count && ranges[cursor].to <= pos) cursor++;
+  }
+  // First position in both, at or after pos; INT_MAX if none.
+  int intersection(const Interval& o, int pos) const {
+    int i = cursor, j = o.cursor;
+    while (i < range_count && j < o.range_count) {
+      int from = std::max({ranges[i].from, o.ranges[j].from, start, o.start, pos});
+      int end = std::min(stop, o.stop);
+      if (from >= end) return INT_MAX;
+      if (from < ranges[i].to && from < o.ranges[j].to) return from;
+      if (ranges[i].to < o.ranges[j].to)
+        i++;
+      else
+        j++;
+    }
+    return INT_MAX;
+  }
+};
+
+struct Bits {
+  uint64_t* words;
+  void set(uint32_t i) { words[i >> 6] |= uint64_t{1} << (i & 63); }
+  bool test(uint32_t i) const { return words[i >> 6] >> (i & 63) & 1; }
+};
+
+class LinearScan {
+ public:
+  LinearScan(Function& fn, const AllocationOptions& options) : fn_(fn), options_(options) {}
+  void run() {
+    find_liveness();
+    build_intervals();
+    walk();
+    assign_slots();
+    resolve();
+    write_locations();
+  }
+
+ private:
+  Function& fn_;
+  const AllocationOptions& options_;
+  Arena arena_;
+  size_t words_ = 0;
+  std::vector<Bits> live_in_, live_out_;
+  std::vector<Interval*> head_;          // by vreg
+  std::vector<int8_t> last_reg_;         // by vreg: for hints
+  std::vector<float> weight_;            // by vreg: sum of the uses' frequencies
+  std::vector<uint32_t> block_of_;       // by instruction
+  struct Clobber {
+    int pos;
+    uint32_t mask[2];
+  };
+  std::vector<Clobber> clobbers_;
+  struct Later {
+    bool operator()(const Interval* a, const Interval* b) const {
+      return a->start != b->start ? a->start > b->start : a->order > b->order;
+    }
+  };
+  std::priority_queue<Interval*, std::vector<Interval*>, Later> unhandled_;
+  std::vector<Interval*> active_[2], inactive_[2];
+  uint32_t order_ = 0;
+  std::vector<int32_t> slot_;
+
+  int start_of(const Block* b) const { return 4 * static_cast<int>(b->first); }
+  int end_of(const Block* b) const { return 4 * static_cast<int>(b->last); }
+  const Block* block_at(int pos) const {
+    size_t inst = std::min(static_cast<size_t>(pos / 4), block_of_.size() - 1);
+    return fn_.blocks[block_of_[inst]];
+  }
+
+  Bits bits() { return {arena_.array<uint64_t>(words_)}; }
+
+  void find_liveness() {
+    words_ = (fn_.vregs.size() + 63) / 64;
+    size_t n = fn_.blocks.size();
+    std::vector<Bits> gen(n), kill(n);
+    live_in_.resize(n);
+    live_out_.resize(n);
+    block_of_.resize(fn_.insts.size());
+    for (Block* b : fn_.blocks) {
+      Bits g = gen[b->id] = bits(), k = kill[b->id] = bits();
+      live_in_[b->id] = bits();
+      live_out_[b->id] = bits();
+      auto use = [&](const Operand& o) {
+        if (!k.test(o.vreg)) g.set(o.vreg);
+      };
+      for (Vreg p : b->params) k.set(p);
+      for (uint32_t i = b->first; i < b->last; i++) {
+        block_of_[i] = b->id;
+        Inst& inst = fn_.insts[i];
+        for_each_use(inst, use);
+        if (inst.exit)
+          for (const Operand& o : inst.exit->uses) use(o);
+        for (Operand& t : inst.temp)
+          if (t.is_vreg()) k.set(t.vreg);
+        if (inst.def.is_vreg()) k.set(inst.def.vreg);
+      }
+      for (Operand& o : b->args)
+        if (o.is_vreg()) use(o);
+      for (size_t w = 0; w < words_; w++) live_in_[b->id].words[w] = g.words[w];
+    }
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t i = n; i-- > 0;) {
+        Block* b = fn_.blocks[i];
+        uint64_t* out = live_out_[i].words;
+        uint64_t* in = live_in_[i].words;
+        for (Block* s : b->succs)
+          for (size_t w = 0; w < words_; w++) out[w] |= live_in_[s->id].words[w];
+        for (size_t w = 0; w < words_; w++) {
+          uint64_t now = gen[i].words[w] | (out[w] & ~kill[i].words[w]);
+          if (now != in[w]) in[w] = now, changed = true;
+        }
+      }
+    }
+  }
+
+  void build_intervals() {
+    size_t n = fn_.vregs.size();
+    std::vector<ArenaVec<Range>> ranges(n);
+    std::vector<ArenaVec<UsePos>> uses(n);
+    weight_.assign(n, 0);
+    last_reg_.assign(n, -1);
+    head_.assign(n, nullptr);
+    auto add_range = [&](Vreg v, int from, int to) {
+      ArenaVec<Range>& list = ranges[v];
+      if (!list.empty() && list.back().from <= to) {
+        list.back().from = std::min(list.back().from, from);
+        list.back().to = std::max(list.back().to, to);
+      } else {
+        list.push_back(arena_, {from, to});
+      }
+    };
+    auto add_use = [&](Vreg v, int pos, UseKind kind, float frequency) {
+      uses[v].push_back(arena_, {pos, kind, frequency});
+      weight_[v] += frequency;
+    };
+    for (size_t bi = fn_.blocks.size(); bi-- > 0;) {
+      Block* b = fn_.blocks[bi];
+      int start = start_of(b), end = end_of(b);
+      float f = b->frequency;
+      for (size_t w = 0; w < words_; w++)
+        for (uint64_t x = live_out_[bi].words[w]; x; x &= x - 1)
+          add_range(static_cast<Vreg>(w * 64 + __builtin_ctzll(x)), start, end);
+      for (uint32_t k = b->last; k-- > b->first;) {
+        Inst& inst = fn_.insts[k];
+        int p = 4 * static_cast<int>(k);
+        if (inst.clobber_gpr | inst.clobber_xmm)
+          clobbers_.push_back({p + 1, {inst.clobber_gpr, inst.clobber_xmm}});
+        if (inst.def.is_vreg()) {
+          Vreg v = inst.def.vreg;
+          if (ranges[v].empty() || ranges[v].back().from > p + 3)
+            add_range(v, p + 2, p + 4);
+          else
+            ranges[v].back().from = p + 2;
+          add_use(v, p + 2, kMust, f);
+        }
+        if (inst.exit)
+          for (const Operand& o : inst.exit->uses) add_range(o.vreg, start, o.late ? p + 3 : p + 1);
+        if (k + 1 == b->last)
+          for (const Operand& o : b->args)
+            if (o.is_vreg()) {
+              add_range(o.vreg, start, p + 1);
+              add_use(o.vreg, p, kWeak, f);
+            }
+        if (inst.call)
+          for (const Operand& o : inst.call->args)
+            if (o.is_vreg()) {
+              add_range(o.vreg, start, p + 1);
+              add_use(o.vreg, p, kWeak, f);
+            }
+        for (Operand& o : inst.use) {
+          if (!o.is_vreg()) continue;
+          add_range(o.vreg, start, o.late ? p + 3 : p + 1);
+          bool weak = inst.op == Lop::Return;
+          add_use(o.vreg, o.late ? p + 2 : p,
+                  o.kind == Operand::Reg ? kMust
+                  : weak                 ? kWeak
+                                         : kShould,
+                  f);
+        }
+        for (Operand& t : inst.temp)
+          if (t.is_vreg()) {
+            add_range(t.vreg, p, p + 3);
+            add_use(t.vreg, p, kMust, f);
+          }
+      }
+      for (Vreg v : b->params) {
+        if (ranges[v].empty() || ranges[v].back().from > start) add_range(v, start, start + 1);
+        add_use(v, start, kWeak, f);
+      }
+    }
+    std::reverse(clobbers_.begin(), clobbers_.end());
+    for (Vreg v = 0; v < n; v++) {
+      if (ranges[v].empty()) continue;
+      std::reverse(ranges[v].begin(), ranges[v].end());
+      std::reverse(uses[v].begin(), uses[v].end());
+      // Operands of one instruction may come in any order.
+      std::stable_sort(uses[v].begin(), uses[v].end(),
+                       [](const UsePos& a, const UsePos& b) { return a.pos < b.pos; });
+      Interval* it = arena_.make<Interval>();
+      it->vreg = v;
+      it->bank = fn_.vregs[v].bank;
+      it->ranges = ranges[v].begin();
+      it->range_count = static_cast<int>(ranges[v].size());
+      it->start = ranges[v][0].from;
+      it->stop = ranges[v].back().to;
+      it->uses = uses[v].begin();
+      it->use_count = static_cast<int>(uses[v].size());
+      head_[v] = it;
+      enqueue(it);
+    }
+  }
+
+  void enqueue(Interval* it) {
+    it->order = order_++;
+    unhandled_.push(it);
+  }
+
+  // Cuts `it` at pos, start < pos < stop. The rest is returned, in no list.
+  Interval* split(Interval* it, int pos) {
+    PSYCO_CHECK(pos > it->start && pos < it->stop);
+    Interval* rest = arena_.make<Interval>();
+    rest->vreg = it->vreg;
+    rest->bank = it->bank;
+    rest->stop = it->stop;
+    int i = 0;
+    while (it->ranges[i].to <= pos) i++;
+    rest->ranges = it->ranges + i;
+    rest->range_count = it->range_count - i;
+    rest->start = std::max(pos, rest->ranges[0].from);
+    if (it->ranges[i].from < pos) {
+      it->stop = pos;
+      it->range_count = i + 1;
+    } else {
+      it->stop = it->ranges[i - 1].to;
+      it->range_count = i;
+    }
+    if (it->cursor >= it->range_count) it->cursor = it->range_count - 1;
+    int u = 0;
+    while (u < it->use_count && it->uses[u].pos < pos) u++;
+    rest->uses = it->uses + u;
+    rest->use_count = it->use_count - u;
+    it->use_count = u;
+    rest->next = it->next;
+    it->next = rest;
+    return rest;
+  }
+
+  const UsePos* next_use(const Interval* it, int pos, UseKind at_least) const {
+    const UsePos* low = std::lower_bound(it->uses, it->uses + it->use_count, pos,
+                                         [](const UsePos& u, int p) { return u.pos < p; });
+    for (; low < it->uses + it->use_count; low++)
+      if (low->kind >= at_least) return low;
+    return nullptr;
+  }
+
+  // The cheapest place in [low, high] to split: high itself, or the start of a block that runs less often.
+  int best_split(int low, int high) const {
+    if (low >= high) return high;
+    uint32_t from = block_at(low)->id, to = block_at(high)->id;
+    int best = high;
+    float best_f = fn_.blocks[to]->frequency;
+    if (high == start_of(fn_.blocks[to]) && to > 0)
+      best_f = std::min(best_f, fn_.blocks[to - 1]->frequency);
+    for (uint32_t b = to, steps = 0; b > from && steps < 64; b--, steps++) {
+      float f = std::min(fn_.blocks[b]->frequency, fn_.blocks[b - 1]->frequency);
+      int at = start_of(fn_.blocks[b]);
+      if (f < best_f && at >= low && at <= high) best = at, best_f = f;
+    }
+    return best;
+  }
+
+  static int round_up(int pos) { return (pos + 3) & ~3; }
+
+  // `it` has no register from its start on; it gets one again before its next use that wants one, not
+  // before `earliest`.
+  void spill(Interval* it, int earliest) {
+    it->reg = -1;
+    it->spilled = true;
+    UseKind wanted = options_.spill_everything ? kMust : kShould;
+    int low = round_up(std::max(it->start + 1, earliest));
+    const UsePos* use = next_use(it, low, wanted);
+    if (!use) return;
+    int high = use->pos & ~3;
+    int at = std::max(low, best_split(low, high));
+    if (options_.spill_everything) at = high;
+    if (at >= it->stop) return;
+    Interval* rest = split(it, at);
+    enqueue(rest);
+  }
+
+  void walk() {
+    while (!unhandled_.empty()) {
+      Interval* cur = unhandled_.top();
+      unhandled_.pop();
+      int bank = static_cast<int>(cur->bank);
+      int pos = cur->start;
+      std::vector<Interval*>&act = active_[bank], &inact = inactive_[bank];
+      size_t kept = 0, total = act.size();
+      std::vector<Interval*> now_inactive;
+      for (size_t i = 0; i < total; i++) {
+        Interval* it = act[i];
+        if (it->spilled || it->stop <= pos) continue;
+        it->advance(pos);
+        if (it->covers(pos))
+          act[kept++] = it;
+        else
+          now_inactive.push_back(it);
+      }
+      act.resize(kept);
+      kept = 0;
+      total = inact.size();
+      for (size_t i = 0; i < total; i++) {
+        Interval* it = inact[i];
+        if (it->spilled || it->stop <= pos) continue;
+        it->advance(pos);
+        if (it->covers(pos))
+          act.push_back(it);
+        else
+          inact[kept++] = it;
+      }
+      inact.resize(kept);
+      inact.insert(inact.end(), now_inactive.begin(), now_inactive.end());
+      if ((pos & 3) == 1) {
+        spill(cur, pos + 1);
+        continue;
+      }
+      if (!try_free(cur)) {
+        if (!take_blocked(cur)) continue;  // spilled
+      }
+      last_reg_[cur->vreg] = cur->reg;
+      act.push_back(cur);
+      if (options_.spill_everything) {
+        int at = (cur->start & ~3) + 4;
+        if (at < cur->stop) {
+          Interval* rest = split(cur, at);
+          const UsePos* must = next_use(rest, rest->start, kMust);
+          if (must && must->pos < (rest->start & ~3) + 4)
+            enqueue(rest);  // used at once: another register
+          else
+            spill(rest, at);
+        }
+      }
+    }
+  }
+
+  // By register: where it is lost to an instruction while `cur` lives.
+  void lost_at(const Interval* cur, int* until) const {
+    int bank = static_cast<int>(cur->bank);
+    auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), cur->start,
+                               [](const Clobber& c, int p) { return c.pos < p; });
+    uint32_t missing = bank ? kAllXmm : kAllGpr;
+    for (; it != clobbers_.end() && it->pos < cur->stop && missing; ++it) {
+      uint32_t mask = it->mask[bank] & missing;
+      if (!mask || !cur->covers(it->pos)) continue;
+      missing &= ~mask;
+      for (uint32_t m = mask; m; m &= m - 1) until[__builtin_ctz(m)] = it->pos;
+    }
+  }
+
+  int hints(const Interval* cur, int* out) const {
+    const VregInfo& info = fn_.vregs[cur->vreg];
+    int n = 0;
+    if (last_reg_[cur->vreg] >= 0) out[n++] = last_reg_[cur->vreg];
+    for (Vreg h : {info.hint, info.hint2})
+      if (h != kNoVreg && fn_.vregs[h].bank == cur->bank && last_reg_[h] >= 0)
+        out[n++] = last_reg_[h];
+    if (info.fixed_hint >= 0) out[n++] = info.fixed_hint;
+    return n;
+  }
+
+  bool try_free(Interval* cur) {
+    int bank = static_cast<int>(cur->bank);
+    int until[16];
+    std::fill(until, until + 16, INT_MAX);
+    lost_at(cur, until);
+    for (Interval* it : active_[bank]) until[it->reg] = 0;
+    for (Interval* it : inactive_[bank])
+      if (until[it->reg] > cur->start)
+        until[it->reg] = std::min(until[it->reg], it->intersection(*cur, cur->start));
+    const uint8_t* order = bank ? kXmmOrder : kGprOrder;
+    int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
+    int best = -1;
+    for (int i = 0; i < count; i++) {
+      int r = order[i];
+      if (until[r] >= cur->stop) {
+        best = r;
+        break;
+      }
+      if (best < 0 || until[r] > until[best]) best = r;
+    }
+    int wanted[4];
+    int n = hints(cur, wanted);
+    for (int i = 0; i < n; i++)
+      if (until[wanted[i]] >= std::min(cur->stop, until[best])) {
+        best = wanted[i];
+        break;
+      }
+    if (until[best] >= cur->stop) {
+      cur->reg = static_cast<int8_t>(best);
+      return true;
+    }
+    int limit = until[best];
+    int at = cut_before(limit, bank);
+    if (at <= cur->start) return false;
+    const UsePos* first = next_use(cur, cur->start, kShould);
+    if (!first || first->pos >= at) return false;  // a register would serve no use
+    // Leave as early as no use needs the register any more.
+    int last = cur->start + 1;
+    for (int u = 0; u < cur->use_count && cur->uses[u].pos < at; u++) last = cur->uses[u].pos + 1;
+    int low = std::min(at, round_up(last));
+    at = low < at ? best_split(low, at) : at;
+    if (at <= cur->start || at >= cur->stop) return false;
+    Interval* rest = split(cur, at);
+    enqueue(rest);
+    cur->reg = static_cast<int8_t>(best);
+    return true;
+  }
+
+  // Where to leave a register that is taken at `limit`. A call's clobber at 4k+1 leaves the early uses at 4k
+  // alone, and what follows goes to a slot. Where only some registers are lost, another one is taken at 4k:
+  // no register may start at 4k+1, as its move would stand before the instruction's early uses.
+  int cut_before(int limit, int bank) const {
+    if ((limit & 3) != 1) return limit & ~3;
+    auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), limit,
+                               [](const Clobber& c, int p) { return c.pos < p; });
+    bool all = it != clobbers_.end() && it->pos == limit &&
+               it->mask[bank] == (bank ? kAllXmm : kAllGpr);
+    return all ? limit : limit & ~3;
+  }
+
+  // How often a reload would run if `it` lost its register at pos.
+  float score(const Interval* it, int pos) const {
+    const UsePos* use = next_use(it, pos, kWeak);
+    float f = use ? use->frequency : 0;
+    const Block* b = block_at(pos);
+    if (it->stop > end_of(b) && weight_[it->vreg] >= b->frequency && b->depth > 0)
+      f = std::max(f, b->frequency * 0.5f);
+    return f;
+  }
+
+  bool take_blocked(Interval* cur) {
+    int bank = static_cast<int>(cur->bank);
+    int pos = cur->start;
+    int base = pos & ~3;
+    int cut = (pos & 3) ? base + 1 : base;   // where others may be cut
+    int limit[16];
+    std::fill(limit, limit + 16, INT_MAX);
+    lost_at(cur, limit);
+    const UsePos* must_here = next_use(cur, pos, kMust);
+    bool forced = must_here && must_here->pos < base + 4;
+    int last_must = forced ? must_here->pos : pos;
+    for (const UsePos* u = must_here; forced && u < cur->uses + cur->use_count; u++)
+      if (u->kind == kMust && u->pos < base + 4) last_must = u->pos;
+
+    float cost[16] = {};
+    int distance[16];
+    std::fill(distance, distance + 16, INT_MAX);
+    constexpr float kNever = 1e30f;
+    auto weigh = [&](Interval* it, bool is_active) {
+      int from = pos;
+      if (!is_active) {
+        from = it->intersection(*cur, pos);
+        if (from == INT_MAX) return;
+      }
+      float c;
+      if (is_active) {
+        const UsePos* must = next_use(it, cut, kMust);
+        bool pinned = must && must->pos < base + 4;
+        if (pinned || (it->start >= cut && it->start != base))
+          c = kNever;
+        else
+          c = score(it, cut);
+      } else {
+        c = score(it, from);
+      }
+      cost[it->reg] = std::max(cost[it->reg], c);
+      const UsePos* use = next_use(it, from, kWeak);
+      distance[it->reg] = std::min(distance[it->reg], use ? use->pos : INT_MAX);
+    };
+    for (Interval* it : active_[bank]) weigh(it, true);
+    for (Interval* it : inactive_[bank]) weigh(it, false);
+
+    const uint8_t* order = bank ? kXmmOrder : kGprOrder;
+    int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
+    int best = -1;
+    for (int i = 0; i < count; i++) {
+      int r = order[i];
+      if (limit[r] <= (forced ? last_must : pos + 1)) continue;
+      if (best < 0 || cost[r] < cost[best] ||
+          (cost[r] == cost[best] && distance[r] > distance[best]))
+        best = r;
+    }
+    bool blocked = best < 0 || cost[best] >= kNever;
+    if (!forced) {
+      const UsePos* first = next_use(cur, pos, kShould);
+      bool useless = !first || (best >= 0 && first->pos >= limit[best]);
+      if (blocked || useless || score(cur, pos) <= cost[best]) {
+        spill(cur, pos + 1);
+        return false;
+      }
+    }
+    PSYCO_CHECK(!blocked);
+    // Cut the others.
+    std::vector<Interval*> losers;
+    for (Interval* it : active_[bank])
+      if (it->reg == best) losers.push_back(it);
+    for (Interval* it : losers) evict(it, cut, pos);
+    losers.clear();
+    for (Interval* it : inactive_[bank])
+      if (it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
+    for (Interval* it : losers) {
+      // In a hole: what follows is placed anew.
+      Interval* rest = split(it, std::max(pos, it->start + 1));
+      enqueue(rest);
+    }
+    cur->reg = static_cast<int8_t>(best);
+    if (limit[best] < cur->stop) {
+      int at = cut_before(limit[best], bank);
+      if (at <= cur->start) at = limit[best];
+      PSYCO_CHECK(at > cur->start);
+      enqueue(split(cur, at));
+    }
+    return true;
+  }
+
+  void evict(Interval* it, int cut, int pos) {
+    std::vector<Interval*>& act = active_[static_cast<int>(it->bank)];
+    if (it->start >= cut) {  // begins here: it never had the register
+      act.erase(std::find(act.begin(), act.end(), it));
+      spill(it, pos + 1);
+      return;
+    }
+    int last = it->start + 1;
+    for (int u = 0; u < it->use_count && it->uses[u].pos < cut; u++) last = it->uses[u].pos + 1;
+    int low = std::min(cut, round_up(last));
+    int at = low < cut ? best_split(low, cut) : cut;
+    if (at <= it->start) at = cut;
+    if (at >= it->stop) return;  // in its last hole
+    Interval* rest = split(it, at);
+    if (rest->start > pos && !options_.spill_everything) {
+      enqueue(rest);
+    } else {
+      spill(rest, pos + 1);
+    }
+    if (it->stop <= pos) act.erase(std::find(act.begin(), act.end(), it));
+  }
+
+  // ---- after the walk
+
+  void assign_slots() {
+    slot_.assign(fn_.vregs.size(), -1);
+    struct Life {
+      int start, stop;
+      Vreg vreg;
+    };
+    std::vector<Life> lives;
+    for (Vreg v = 0; v < head_.size(); v++) {
+      bool spilled = false;
+      int stop = 0;
+      for (Interval* it = head_[v]; it; it = it->next) {
+        spilled |= it->spilled;
+        stop = it->stop;
+      }
+      if (spilled) lives.push_back({head_[v]->start, stop, v});
+    }
+    std::sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
+      return a.start != b.start ? a.start < b.start : a.vreg < b.vreg;
+    });
+    std::priority_queue<std::pair<int, int>, std::vector<std::pair<int, int>>, std::greater<>> busy;
+    std::priority_queue<int, std::vector<int>, std::greater<>> open;
+    for (const Life& life : lives) {
+      while (!busy.empty() && busy.top().first <= life.start) {
+        open.push(busy.top().second);
+        busy.pop();
+      }
+      int slot;
+      if (open.empty()) {
+        slot = static_cast<int>(fn_.spill_count++);
+      } else {
+        slot = open.top();
+        open.pop();
+      }
+      slot_[life.vreg] = slot;
+      // A slot is never reused within the instruction that ends its life.
+      busy.push({round_up(life.stop) + 4, slot});
+    }
+  }
+
+  Loc loc_of(const Interval* it) const {
+    Loc loc;
+    if (it->spilled) {
+      loc.kind = Loc::Slot;
+      loc.slot = slot_[it->vreg];
+    } else {
+      loc.kind = it->bank == Bank::Xmm ? Loc::Xmm : Loc::Gpr;
+      loc.reg = static_cast<uint8_t>(it->reg);
+    }
+    return loc;
+  }
+  Loc loc_at(Vreg v, int pos) const {
+    for (const Interval* it = head_[v]; it; it = it->next)
+      if (pos < it->stop || !it->next) return loc_of(it);
+    return {};
+  }
+
+  struct Pending {
+    int key;          // position: order of the group
+    int rank;         // among groups at one place
+    Move move;
+    float frequency;
+    bool store;       // register to slot of the same value
+    bool at_edge;
+    bool after;
+  };
+
+  void resolve() {
+    std::vector<Pending> pending;
+    std::vector<float> store_cost(fn_.vregs.size());
+    auto add = [&](int pos, int rank, Vreg v, Loc from, Loc to, float f, bool edge) {
+      if (from == to) return;
+      Move m;
+      m.from = from;
+      m.to = to;
+      m.bank = fn_.vregs[v].bank;
+      m.vreg = m.from_vreg = v;
+      bool store = to.kind == Loc::Slot;
+      if (store) store_cost[v] += f;
+      pending.push_back({pos, rank, m, f, store, edge, false});
+    };
+    for (Vreg v = 0; v < head_.size(); v++)
+      for (Interval* it = head_[v]; it && it->next; it = it->next) {
+        Interval* next = it->next;
+        if (it->stop != next->start) continue;
+        const Block* b = block_at(next->start);
+        if (next->start == start_of(b)) continue;
+        add(next->start & ~3, 1 + (next->start & 3), v, loc_of(it), loc_of(next), b->frequency,
+            false);
+      }
+    for (Block* b : fn_.blocks)
+      for (Block* s : b->succs) {
+        bool at_end = b->succs.size() == 1;
+        PSYCO_CHECK(at_end || s->preds.size() == 1);
+        int pos = at_end ? end_of(b) - 4 : start_of(s);
+        int rank = at_end ? 9 : 0;
+        float f = at_end ? b->frequency : s->frequency;
+        for (size_t w = 0; w < words_; w++)
+          for (uint64_t x = live_in_[s->id].words[w]; x; x &= x - 1) {
+            Vreg v = static_cast<Vreg>(w * 64 + __builtin_ctzll(x));
+            if (!head_[v]->next) continue;
+            bool is_param = false;
+            for (Vreg p : s->params) is_param |= p == v;
+            if (is_param) continue;
+            add(pos, rank, v, loc_at(v, end_of(b) - 1), loc_at(v, start_of(s)), f, at_end);
+          }
+        if (b->args.empty() && s->params.empty()) continue;
+        PSYCO_CHECK(at_end && b->args.size() == s->params.size());
+        for (size_t i = 0; i < b->args.size(); i++) {
+          Operand& arg = b->args[i];
+          Move m;
+          m.to = loc_at(s->params[i], start_of(s));
+          m.bank = fn_.vregs[s->params[i]].bank;
+          m.vreg = s->params[i];
+          if (arg.is_vreg()) {
+            arg.loc = loc_at(arg.vreg, end_of(b) - 4);
+            m.from = arg.loc;
+            m.from_vreg = arg.vreg;
+          } else {
+            m.imm = arg.imm;
+          }
+          if (!(m.from == m.to)) {
+            pending.push_back({pos, rank, m, f, false, at_end, false});
+          } else {
+            // Nothing to do, but the checker must see the renaming.
+            pending.push_back({pos, rank, m, f, false, at_end, false});
+          }
+        }
+      }
+    // Store at the definition, or at every split?
+    std::vector<uint8_t> at_definition(fn_.vregs.size());
+    for (Vreg v = 0; v < head_.size(); v++) {
+      if (slot_[v] < 0) continue;
+      Interval* it = head_[v];
+      const Block* b = block_at(it->start);
+      if (it->spilled || options_.spill_everything || store_cost[v] >= b->frequency) {
+        at_definition[v] = 1;
+        if (it->spilled) continue;
+        Move m;
+        m.from = loc_of(it);
+        m.to.kind = Loc::Slot;
+        m.to.slot = slot_[v];
+        m.bank = it->bank;
+        m.vreg = m.from_vreg = v;
+        bool param = (it->start & 3) == 0;
+        pending.push_back({it->start & ~3, param ? 0 : 10, m, 0, false, false, !param});
+      }
+    }
+    std::stable_sort(pending.begin(), pending.end(), [](const Pending& a, const Pending& b) {
+      return a.key != b.key ? a.key < b.key : a.rank < b.rank;
+    });
+    int key = -1, rank = -1;
+    for (const Pending& p : pending) {
+      if (p.store && at_definition[p.move.vreg]) continue;
+      if (p.key != key || p.rank != rank) {
+        key = p.key, rank = p.rank;
+        fn_.moves.push_back({static_cast<uint32_t>(key / 4), p.after, p.at_edge, {}});
+      }
+      fn_.moves.back().moves.push_back(p.move);
+    }
+  }
+
+  void write_locations() {
+    // Intervals are looked up from where the last look-up of the register ended.
+    std::vector<Interval*> at = head_;
+    auto find = [&](Operand& o, int pos) {
+      Interval*& it = at[o.vreg];
+      while (it->next && pos >= it->stop) it = it->next;
+      o.loc = loc_of(it);
+    };
+    for (Block* b : fn_.blocks)
+      for (uint32_t k = b->first; k < b->last; k++) {
+        Inst& inst = fn_.insts[k];
+        int p = 4 * static_cast<int>(k);
+        auto early = [&](Operand& o) {
+          if (o.is_vreg() && !o.late) find(o, p);
+        };
+        auto late = [&](Operand& o) {
+          if (o.is_vreg() && o.late) find(o, p + 2);
+        };
+        for (Operand& o : inst.use) early(o);
+        if (inst.call)
+          for (Operand& o : inst.call->args) early(o);
+        if (inst.exit)
+          for (Operand& o : inst.exit->uses) early(o);
+        for (Operand& o : inst.temp)
+          if (o.is_vreg()) find(o, p);
+        for (Operand& o : inst.use) late(o);
+        if (inst.exit)
+          for (Operand& o : inst.exit->uses) late(o);
+        if (inst.def.is_vreg()) find(inst.def, p + 2);
+      }
+  }
+};
+
+}  // namespace
+
+void allocate_registers(Function& function, const AllocationOptions& options) {
+  LinearScan(function, options).run();
+}
+
+}  // namespace psyco::lir

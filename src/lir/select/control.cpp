@@ -1,0 +1,33 @@
+// Terminators. The arguments of a Jump are collected by Selector::run.
+#include "lir/select/select.h"
+
+namespace psyco::lir {
+
+using ir::Op;
+using ir::Reason;
+using ir::Value;
+
+void Selector::select_control(Value& v) {
+  Inst i{Lop::Jump};
+  i.value = &v;
+  switch (v.op) {
+    case Op::Branch:
+      i.op = Lop::CompareBranch;
+      fill_compare(i, v.inputs[0], true);
+      break;
+    case Op::Return:
+      i.op = Lop::Return;
+      i.use[0] = argument(v.inputs[0]);
+      if (i.use[0].is_vreg()) fn.vregs[i.use[0].vreg].fixed_hint = rax;
+      break;
+    case Op::Deopt:
+      i.op = Lop::Exit;
+      set_exit(i, v, Reason::NeverRun);
+      break;
+    default:
+      break;
+  }
+  fn.insts.push_back(i);
+}
+
+}  // namespace psyco::lir

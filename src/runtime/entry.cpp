@@ -1,0 +1,309 @@
+#include "runtime/entry.h"
+
+#include <unordered_map>
+
+#include "runtime/activation.h"
+#include "runtime/poll.h"
+#include "runtime/wanted.h"
+#include "support/check.h"
+
+namespace psyco {
+
+CompiledCode* (*g_compile_entry)(PyFunctionObject*, CodeEntry*, PyObject**, Py_ssize_t) = nullptr;
+void (*g_entry_dies)(CodeEntry*) = nullptr;
+vectorcallfunc g_plain_vectorcall = nullptr;
+EntryStats g_entry_stats;
+
+namespace {
+
+Py_ssize_t g_extra_index = -1;
+
+void free_entry(void* memory) {
+  auto* entry = static_cast<CodeEntry*>(memory);
+  if (!entry) return;
+  for (Version& version : entry->versions) retire_code(version.code);
+  if (g_entry_dies) g_entry_dies(entry);
+  delete entry;
+}
+
+// ---- installed functions
+
+struct Installed {
+  uint32_t version;    // to be restored; 0: it has none any more
+  bool suspended;      // runs plain for a while: the C stack is short
+};
+// Not owning: the function watcher tells us when one dies.
+std::unordered_map<PyFunctionObject*, Installed>& installed() {
+  static auto* map = new std::unordered_map<PyFunctionObject*, Installed>;
+  return *map;
+}
+
+void set_plain(PyFunctionObject* function, uint32_t version) {
+  PyFunction_SetVectorcall(function, g_plain_vectorcall);
+  // Without its version calls of the function would stay unspecialised for ever.
+  if (version) _PyFunction_SetVersion(function, version);
+}
+
+// ---- arguments
+
+class BoundArguments {
+ public:
+  BoundArguments() = default;
+  ~BoundArguments() {
+    for (Py_ssize_t i = 0; i < owned_count_; i++) Py_DECREF(owned_[i]);
+  }
+  BoundArguments(const BoundArguments&) = delete;
+  BoundArguments& operator=(const BoundArguments&) = delete;
+
+  // False: leave it to CPython, which knows all errors and their texts.
+  bool bind(PyFunctionObject* function, PyCodeObject* code, PyObject* const* args, Py_ssize_t nargs,
+            PyObject* kwnames) {
+    if (!kwnames && nargs == code->co_argcount && !code->co_kwonlyargcount &&
+        !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS))) {
+      values = const_cast<PyObject**>(args);
+      count = nargs;
+      return true;
+    }
+    return bind_slowly(function, code, args, nargs, kwnames);
+  }
+
+  PyObject** values = nullptr;   // borrowed: by the caller, or kept alive by us
+  Py_ssize_t count = 0;
+
+ private:
+  static constexpr Py_ssize_t kMaxArguments = 24;
+
+  // A default may be replaced while the function runs, so the call keeps what it took.
+  PyObject* keep(PyObject* owned) { return owned_[owned_count_++] = owned; }
+
+  bool bind_slowly(PyFunctionObject* function, PyCodeObject* code, PyObject* const* args,
+                   Py_ssize_t nargs, PyObject* kwnames) {
+    const Py_ssize_t positional = code->co_argcount;
+    const Py_ssize_t named = positional + code->co_kwonlyargcount;
+    const bool has_args = code->co_flags & CO_VARARGS, has_kwargs = code->co_flags & CO_VARKEYWORDS;
+    count = named + has_args + has_kwargs;
+    if (count > kMaxArguments || (nargs > positional && !has_args)) return false;
+    for (Py_ssize_t i = 0; i < count; i++) buffer_[i] = i < positional && i < nargs ? args[i] : nullptr;
+    if (has_args) {
+      PyObject* rest = PyTuple_New(nargs > positional ? nargs - positional : 0);
+      if (!rest) return forget_error();
+      for (Py_ssize_t i = positional; i < nargs; i++)
+        PyTuple_SET_ITEM(rest, i - positional, Py_NewRef(args[i]));
+      buffer_[named] = keep(rest);
+    }
+    PyObject* kwargs = nullptr;
+    if (has_kwargs) {
+      kwargs = PyDict_New();
+      if (!kwargs) return forget_error();
+      buffer_[named + has_args] = keep(kwargs);
+    }
+    if (kwnames)
+      for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++)
+        if (!bind_keyword(code, PyTuple_GET_ITEM(kwnames, i), args[nargs + i], named, kwargs))
+          return false;
+    values = buffer_;
+    return add_defaults(function, positional, named);
+  }
+
+  bool bind_keyword(PyCodeObject* code, PyObject* name, PyObject* value, Py_ssize_t named,
+                    PyObject* kwargs) {
+    if (!PyUnicode_CheckExact(name)) return false;
+    PyObject* names = code->co_localsplusnames;
+    Py_ssize_t at = code->co_posonlyargcount;
+    while (at < named && PyTuple_GET_ITEM(names, at) != name) at++;
+    if (at == named) {   // not the interned string: compare the text
+      at = code->co_posonlyargcount;
+      while (at < named && PyUnicode_Compare(PyTuple_GET_ITEM(names, at), name) != 0) at++;
+    }
+    if (at < named) {
+      if (buffer_[at]) return false;
+      buffer_[at] = value;
+      return true;
+    }
+    if (!kwargs) return false;
+    if (PyDict_Contains(kwargs, name)) return false;
+    return PyDict_SetItem(kwargs, name, value) == 0 || forget_error();
+  }
+
+  bool add_defaults(PyFunctionObject* function, Py_ssize_t positional, Py_ssize_t named) {
+    PyObject* defaults = function->func_defaults;
+    const Py_ssize_t default_count = defaults ? PyTuple_GET_SIZE(defaults) : 0;
+    for (Py_ssize_t i = 0; i < positional; i++) {
+      if (buffer_[i]) continue;
+      const Py_ssize_t at = i - (positional - default_count);
+      if (at < 0) return false;
+      buffer_[i] = keep(Py_NewRef(PyTuple_GET_ITEM(defaults, at)));
+    }
+    for (Py_ssize_t i = positional; i < named; i++) {
+      if (buffer_[i]) continue;
+      PyObject* by_name = function->func_kwdefaults;
+      if (!by_name || !PyDict_CheckExact(by_name)) return false;
+      PyObject* names = reinterpret_cast<PyCodeObject*>(function->func_code)->co_localsplusnames;
+      PyObject* value = PyDict_GetItemWithError(by_name, PyTuple_GET_ITEM(names, i));
+      if (!value) return forget_error();
+      buffer_[i] = keep(Py_NewRef(value));
+    }
+    return true;
+  }
+
+  static bool forget_error() {
+    PyErr_Clear();
+    return false;
+  }
+
+  PyObject* buffer_[kMaxArguments];
+  PyObject* owned_[kMaxArguments + 2];
+  Py_ssize_t owned_count_ = 0;
+};
+
+// The C stack is short: from here on this function's calls stay in the interpreter, where they cost none.
+// Mutual recursion takes one such step for each function of the circle.
+PyObject* run_without_stack(PyFunctionObject* function, PyObject* const* args, size_t nargsf,
+                            PyObject* kwnames) {
+  auto it = installed().find(function);
+  if (it == installed().end() || it->second.suspended)
+    return g_plain_vectorcall(reinterpret_cast<PyObject*>(function), args, nargsf, kwnames);
+  it->second.suspended = true;
+  set_plain(function, it->second.version);
+  Py_INCREF(function);
+  PyObject* result =
+      g_plain_vectorcall(reinterpret_cast<PyObject*>(function), args, nargsf, kwnames);
+  it = installed().find(function);
+  if (it != installed().end() && it->second.suspended) {
+    it->second.suspended = false;
+    if (function->vectorcall == g_plain_vectorcall) {
+      it->second.version = function->func_version;
+      PyFunction_SetVectorcall(function, psyco_call_function);
+    }
+  }
+  Py_DECREF(function);
+  return result;
+}
+
+}  // namespace
+
+CodeEntry* code_entry(PyCodeObject* code, bool create) {
+  auto* entry = static_cast<CodeEntry*>(Port::code_extra(code, g_extra_index));
+  if (entry || !create) return entry;
+  entry = new CodeEntry;
+  entry->code = code;
+  if (PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), g_extra_index, entry) < 0) {
+    PyErr_Clear();
+    delete entry;
+    return nullptr;
+  }
+  return entry;
+}
+
+void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards) {
+  entry->versions.push_back({code, target, std::move(guards)});
+}
+
+void remove_version(CodeEntry* entry, const CompiledCode* code) {
+  for (size_t i = entry->versions.size(); i-- > 0;)
+    if (entry->versions[i].code == code) entry->versions.erase(entry->versions.begin() + i);
+}
+
+Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count) {
+  for (Version& version : entry->versions) {
+    if (version.target != target || state_of(version.code)->invalid ||
+        static_cast<Py_ssize_t>(version.guards.size()) != count)
+      continue;
+    bool fits = true;
+    for (Py_ssize_t i = 0; fits && i < count; i++) fits = version.guards[i].accepts(values[i]);
+    if (fits) return &version;
+  }
+  return nullptr;
+}
+
+extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
+                                      PyObject* kwnames) {
+  auto* function = reinterpret_cast<PyFunctionObject*>(callable);
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  PyThreadState* ts = _PyThreadState_GET();
+  auto* entry = static_cast<CodeEntry*>(Port::code_extra(code, g_extra_index));
+  BoundArguments bound;
+  CompiledCode* body = nullptr;
+  if (entry && native_allowed(ts, code)) {
+    if (!room_for_activation(ts)) {
+      g_entry_stats.no_room++;
+      g_entry_stats.interpreted++;
+      if (!room_on_c_stack(ts)) return run_without_stack(function, args, nargsf, kwnames);
+      return g_plain_vectorcall(callable, args, nargsf, kwnames);
+    }
+    if (!bound.bind(function, code, args, PyVectorcall_NARGS(nargsf), kwnames)) {
+      g_entry_stats.odd_arguments++;
+    } else if (Version* version = find_version(entry, kEntryCall, bound.values, bound.count)) {
+      body = version->code;
+    } else if (!entry->refused && !entry->compiling && g_compile_entry && may_compile(entry)) {
+      entry->calls++;
+      entry->compiling = true;
+      body = g_compile_entry(function, entry, bound.values, bound.count);
+      entry->compiling = false;
+    }
+  }
+  if (!body) {
+    g_entry_stats.interpreted++;
+    // Nothing will ever come of it: calls need not pass by here any more.
+    if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
+    return g_plain_vectorcall(callable, args, nargsf, kwnames);
+  }
+  Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(bound.values));
+  if (!act) return nullptr;
+  g_entry_stats.native++;
+  auto* result = reinterpret_cast<PyObject*>(g_backend.enter(body->entry, act));
+  pop_call(ts, act);
+  return result;
+}
+
+bool is_installed(PyFunctionObject* function) { return installed().count(function) != 0; }
+
+bool install_function(PyFunctionObject* function) {
+  if (is_installed(function)) return true;
+  if (function->vectorcall != g_plain_vectorcall) return false;
+  installed()[function] = {function->func_version, false};
+  PyFunction_SetVectorcall(function, psyco_call_function);
+  return true;
+}
+
+void uninstall_function(PyFunctionObject* function) {
+  auto it = installed().find(function);
+  if (it == installed().end()) return;
+  const Installed was = it->second;
+  installed().erase(it);
+  if (!was.suspended && function->vectorcall == psyco_call_function) set_plain(function, was.version);
+}
+
+void uninstall_all() {
+  while (!installed().empty()) uninstall_function(installed().begin()->first);
+}
+
+void function_modified(PyFunctionObject* function, bool code_changed) {
+  auto it = installed().find(function);
+  if (it == installed().end()) return;
+  // CPython takes the version away itself; the one we saved stands for the old contents.
+  it->second.version = 0;
+  if (code_changed) uninstall_function(function);
+}
+
+void function_destroyed(PyFunctionObject* function) { installed().erase(function); }
+
+bool init_entry() {
+  if (g_extra_index >= 0) return true;
+  PyObject* globals = PyDict_New();
+  PyObject* done = globals ? PyRun_String("def f(): pass", Py_file_input, globals, globals) : nullptr;
+  PyObject* function = done ? PyDict_GetItemString(globals, "f") : nullptr;
+  if (function && PyFunction_Check(function))
+    g_plain_vectorcall = reinterpret_cast<PyFunctionObject*>(function)->vectorcall;
+  Py_XDECREF(done);
+  Py_XDECREF(globals);
+  if (!g_plain_vectorcall) return false;
+  g_extra_index = PyUnstable_Eval_RequestCodeExtraIndex(free_entry);
+  if (g_extra_index < 0) {
+    PyErr_SetString(PyExc_RuntimeError, "no free co_extra index");
+    return false;
+  }
+  return true;
+}
+
+}  // namespace psyco

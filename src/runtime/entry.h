@@ -1,0 +1,104 @@
+// Calls of Python functions that come to us: binding of arguments, choice of the version, native entry.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cpython/port.h"
+#include "emit/abi.h"
+#include "runtime/code.h"
+
+namespace psyco {
+
+// What a version needs to hold of one entry value.
+struct EntryGuard {
+  enum Kind : uint8_t {
+    Any,        // an object, never null
+    Type,       // ob_type is exactly ptr
+    Same,       // the object is exactly ptr
+    Null,       // empty (unbound local)
+    Anything,   // an object or empty
+  } kind = Any;
+  const void* ptr = nullptr;
+
+  bool accepts(PyObject* value) const {
+    switch (kind) {
+      case Any: return value != nullptr;
+      case Type: return value && Py_TYPE(value) == ptr;
+      case Same: return value == ptr;
+      case Null: return value == nullptr;
+      case Anything: return true;
+    }
+    return false;
+  }
+};
+
+constexpr int kEntryCall = -1;
+struct Version {
+  CompiledCode* code;
+  int32_t target;                   // kEntryCall, or the bci of the loop head entered
+  std::vector<EntryGuard> guards;   // Call: arguments. Osr: locals, then stack
+};
+
+struct LoopCounter {
+  int32_t target;              // bci of the loop head
+  uint32_t count = 0;
+  int64_t first_ns = 0;        // when the counting began: see osr.cpp
+  bool refused = false;        // cannot be compiled
+};
+
+// One per code object, in its co_extra; dies with it.
+struct CodeEntry {
+  PyCodeObject* code;                       // borrowed
+  std::vector<Version> versions;
+  std::vector<LoopCounter> loops;
+  uint64_t calls = 0;                       // counted at PY_START and at entries without a version
+  int64_t first_call_ns = 0;
+  bool bound = false;                       // wanted by name: compile at the first call
+  bool watched = false;                     // our monitoring events are on
+  bool refused = false;                     // do not try to compile calls again
+  bool compiling = false;
+  bool filter_allows = true;                // the user's filter said so, in this generation:
+  uint32_t filter_generation = 0;
+  ir::Reason reason = ir::Reason::None;     // why refused
+  std::string reason_text;                  // with file and line, for people
+  void* driver = nullptr;                   // the driver's own
+};
+
+// Null if there is none and `create` is false, or (with no error set) memory is out.
+CodeEntry* code_entry(PyCodeObject* code, bool create);
+void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards);
+void remove_version(CodeEntry* entry, const CompiledCode* code);
+Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count);
+
+// ---- the driver's side. All may be null. None may run Python code or leave an error set.
+// No version fits these arguments (complete, as the function's locals). Compile, add_version() and return the code, or null:
+// this call runs in the interpreter.
+extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
+                                        Py_ssize_t count);
+// The code object dies: give back what hangs on the entry. Its versions must no longer be used.
+extern void (*g_entry_dies)(CodeEntry* entry);
+
+// ---- functions
+extern vectorcallfunc g_plain_vectorcall;      // _PyFunction_Vectorcall, which is not exported
+extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
+                                      PyObject* kwnames);
+// False (no error set) if the function's vectorcall belongs to somebody else.
+bool install_function(PyFunctionObject* function);
+void uninstall_function(PyFunctionObject* function);
+bool is_installed(PyFunctionObject* function);
+void uninstall_all();
+// From the function watcher.
+void function_modified(PyFunctionObject* function, bool code_changed);
+void function_destroyed(PyFunctionObject* function);
+
+struct EntryStats {
+  uint64_t native = 0;         // entries into compiled code
+  uint64_t interpreted = 0;    // calls that reached us and ran in the interpreter
+  uint64_t odd_arguments = 0;  // of those: left to CPython's own argument binding
+  uint64_t no_room = 0;        // of those: recursion or stack too deep
+};
+extern EntryStats g_entry_stats;
+
+bool init_entry();   // false: a Python error is set
+
+}  // namespace psyco

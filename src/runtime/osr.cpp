@@ -1,0 +1,260 @@
+// The interpreter stores a jump's target in the frame before it calls us, and goes on wherever the frame
+// stands when we return. So the callback can run the rest of the loop natively and leave the frame at any
+// instruction, with locals and stack to match. `tstate->tracing` is 1 meanwhile and must not be for our code.
+#include "runtime/osr.h"
+
+#include <time.h>
+
+#include "runtime/activation.h"
+#include "runtime/poll.h"
+#include "runtime/wanted.h"
+
+namespace psyco {
+
+HotOptions g_hot;
+OsrStats g_osr_stats;
+CompiledCode* (*g_compile_osr)(PyCodeObject*, PyFunctionObject*, CodeEntry*, int,
+                               _PyInterpreterFrame*) = nullptr;
+bool (*g_function_is_hot)(PyFunctionObject*, CodeEntry*) = nullptr;
+
+namespace {
+
+int g_tool = -1;
+PyObject* g_set_local_events = nullptr;
+PyObject* g_set_events = nullptr;
+PyObject* g_disable = nullptr;
+long g_event_set = 0;   // JUMP | PY_START
+
+int64_t now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+
+PyObject* disable() { return Py_NewRef(g_disable); }
+
+// Counts one event; true when it is enough.
+bool count_up(uint32_t count, int64_t* first_ns, uint32_t threshold) {
+  if (count >= threshold) return true;
+  if (*first_ns == 0) {
+    *first_ns = now_ns();
+    return false;
+  }
+  // Slow loops have few events, so the clock costs them nothing; fast ones need it rarely.
+  return (count < 32 || count % 16 == 0) && now_ns() - *first_ns >= g_hot.slow_ns;
+}
+
+LoopCounter* loop_counter(CodeEntry* entry, int target) {
+  for (LoopCounter& loop : entry->loops)
+    if (loop.target == target) return &loop;
+  entry->loops.push_back({target});
+  return &entry->loops.back();
+}
+
+// Runs the loop natively. None: the frame stands where to go on. Null: the error is to be returned.
+PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode* code, int target) {
+  const int count = Port::depth(frame);
+  Activation* act = push_osr(ts, code, frame, count);
+  if (!act) {
+    PyErr_Clear();
+    Py_RETURN_NONE;
+  }
+  osr_target(act) = target;
+  // Moved, not copied: counts stay what they would be, and finalisers run when they should. Empty slots
+  // and a valid stack top keep the frame readable.
+  Port::Slot* slots = Port::slots(frame);
+  Port::set_depth(frame, Port::code_of(frame)->co_nlocalsplus);
+  for (int i = 0; i < count; i++) {
+    act->args[i] = Port::slot_object(slots[i]);
+    slots[i] = Port::slot_null();
+  }
+  g_osr_stats.entries++;
+  PyThreadState_LeaveTracing(ts);
+  const uint64_t redirected = g_backend.enter(code->entry, act);
+  PyThreadState_EnterTracing(ts);
+  pop_osr(ts, act);
+  if (!redirected) return nullptr;
+  Py_RETURN_NONE;
+}
+
+int unit_argument(PyObject* offset) { return static_cast<int>(PyLong_AsLong(offset) / 2); }
+
+PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
+  auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
+  const int from = unit_argument(args[1]), target = unit_argument(args[2]);
+  if (target > from) return disable();   // JUMP_FORWARD raises the event too
+  g_osr_stats.events++;
+  CodeEntry* entry = code_entry(code, true);
+  if (!entry) Py_RETURN_NONE;
+  PyThreadState* ts = _PyThreadState_GET();
+  _PyInterpreterFrame* frame = ts->current_frame;
+  if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
+  LoopCounter* loop = loop_counter(entry, target);
+  if (loop->refused) return disable();
+  if (!native_allowed(ts, code) || !room_for_activation(ts)) Py_RETURN_NONE;
+  Version* version = find_version(entry, target, Port::slots(frame), Port::depth(frame));
+  CompiledCode* body = version ? version->code : nullptr;
+  if (!body) {
+    if (!count_up(++loop->count, &loop->first_ns, g_hot.loop_threshold) || !g_compile_osr)
+      Py_RETURN_NONE;
+    loop->count = 0;   // for the next try
+    loop->first_ns = 0;
+    if (!may_compile(entry)) Py_RETURN_NONE;
+    PyObject* function = frame->f_funcobj;
+    entry->compiling = true;
+    body = g_compile_osr(code,
+                         function && PyFunction_Check(function)
+                             ? reinterpret_cast<PyFunctionObject*>(function)
+                             : nullptr,
+                         entry, target, frame);
+    entry->compiling = false;
+    if (!body) {
+      if (loop_counter(entry, target)->refused) return disable();
+      Py_RETURN_NONE;
+    }
+  }
+  return take_over(ts, frame, body, target);
+}
+
+PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
+  auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
+  g_osr_stats.events++;
+  // Generators and coroutines are entered at their loops only; module and class bodies run once.
+  constexpr int kNotCalled = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
+  CodeEntry* entry = code_entry(code, true);
+  if (!entry) Py_RETURN_NONE;
+  if (entry->refused && entry->versions.empty()) return disable();
+  _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
+  if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
+    Py_RETURN_NONE;
+  const bool hot = count_up(static_cast<uint32_t>(++entry->calls), &entry->first_call_ns,
+                            g_hot.call_threshold);
+  if (!hot && entry->versions.empty() && !entry->bound) Py_RETURN_NONE;
+  PyFunctionObject* function = Port::function_of(frame);
+  if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
+  if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
+  if (entry->versions.empty() && !may_compile(entry)) Py_RETURN_NONE;
+  install_function(function);   // compiled at its next call, when the arguments are at hand
+  // Every function object made from a nested code has to come by here once.
+  if (code->co_flags & CO_NESTED) Py_RETURN_NONE;
+  return disable();
+}
+
+PyMethodDef g_jump_method = {"jump", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_jump)),
+                             METH_FASTCALL, nullptr};
+PyMethodDef g_start_method = {"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_start)),
+                              METH_FASTCALL, nullptr};
+
+bool register_callback(PyObject* monitoring, PyObject* events, const char* name, PyMethodDef* method) {
+  PyObject* number = PyObject_GetAttrString(events, name);
+  PyObject* callback = number ? PyCFunction_New(method, nullptr) : nullptr;
+  PyObject* done = callback ? PyObject_CallMethod(monitoring, "register_callback", "iOO", g_tool, number,
+                                                  callback)
+                            : nullptr;
+  if (done) g_event_set |= PyLong_AsLong(number);
+  Py_XDECREF(done);
+  Py_XDECREF(callback);
+  Py_XDECREF(number);
+  return done != nullptr;
+}
+
+bool take_tool(PyObject* monitoring) {
+  for (int id : {5, 4, 3}) {
+    PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", id);
+    if (!name) return false;
+    const bool free = name == Py_None;
+    Py_DECREF(name);
+    if (!free) continue;
+    PyObject* done = PyObject_CallMethod(monitoring, "use_tool_id", "is", id, "psyco");
+    if (!done) return false;
+    Py_DECREF(done);
+    g_tool = id;
+    g_own_tools = static_cast<uint8_t>(1 << id);
+    return true;
+  }
+  return false;
+}
+
+bool set_local(PyCodeObject* code, long events) {
+  PyObject* done = PyObject_CallFunction(g_set_local_events, "iOl", g_tool, code, events);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+}  // namespace
+
+bool init_monitoring() {
+  if (g_tool >= 0) return true;
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  if (!monitoring || !take_tool(monitoring)) {
+    PyErr_Clear();
+    return false;
+  }
+  PyObject* events = PyObject_GetAttrString(monitoring, "events");
+  g_event_set = 0;
+  const bool ok = events && register_callback(monitoring, events, "JUMP", &g_jump_method) &&
+                  register_callback(monitoring, events, "PY_START", &g_start_method) &&
+                  (g_disable = PyObject_GetAttrString(monitoring, "DISABLE")) &&
+                  (g_set_local_events = PyObject_GetAttrString(monitoring, "set_local_events")) &&
+                  (g_set_events = PyObject_GetAttrString(monitoring, "set_events"));
+  Py_XDECREF(events);
+  if (!ok) {
+    PyErr_Clear();
+    stop_monitoring();
+  }
+  return ok;
+}
+
+void stop_monitoring() {
+  if (g_tool < 0) return;
+  PyObject* error = PyErr_GetRaisedException();
+  if (PyObject* monitoring = PySys_GetObject("monitoring")) {
+    for (const char* method : {"set_events", "free_tool_id"}) {
+      PyObject* done = method[0] == 's' ? PyObject_CallMethod(monitoring, method, "ii", g_tool, 0)
+                                        : PyObject_CallMethod(monitoring, method, "i", g_tool);
+      if (!done) PyErr_Clear();
+      Py_XDECREF(done);
+    }
+  }
+  Py_CLEAR(g_set_local_events);
+  Py_CLEAR(g_set_events);
+  Py_CLEAR(g_disable);
+  g_tool = -1;
+  g_own_tools = 0;
+  PyErr_SetRaisedException(error);
+}
+
+int monitoring_tool() { return g_tool; }
+
+bool watch_code(PyCodeObject* code) {
+  if (g_tool < 0) return true;   // calls only
+  CodeEntry* entry = code_entry(code, true);
+  if (!entry) {
+    PyErr_NoMemory();
+    return false;
+  }
+  if (entry->watched && !set_local(code, 0)) return false;   // re-arms what was disabled
+  if (!set_local(code, g_event_set)) return false;
+  entry->watched = true;
+  return true;
+}
+
+bool unwatch_code(PyCodeObject* code) {
+  CodeEntry* entry = code_entry(code, false);
+  if (g_tool < 0 || !entry || !entry->watched) return true;
+  if (!set_local(code, 0)) return false;
+  entry->watched = false;
+  return true;
+}
+
+bool watch_everything(bool on) {
+  if (g_tool < 0) return true;
+  PyObject* done = PyObject_CallFunction(g_set_events, "il", g_tool, on ? g_event_set : 0L);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
+void refuse_loop(CodeEntry* entry, int target_bci) { loop_counter(entry, target_bci)->refused = true; }
+
+}  // namespace psyco

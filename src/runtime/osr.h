@@ -1,0 +1,39 @@
+// Counting and taking over running loops, both through sys.monitoring's JUMP and PY_START events.
+#pragma once
+#include "cpython/port.h"
+#include "runtime/entry.h"
+
+namespace psyco {
+
+struct HotOptions {
+  uint32_t loop_threshold = 200;     // back edges
+  uint32_t call_threshold = 50;      // starts of a function
+  int64_t slow_ns = 1000 * 1000;     // or so long after the first event: slow iterations count too
+};
+extern HotOptions g_hot;
+
+// Takes a tool id: 5, else 4, else 3. False with no error set if all are taken: calls only.
+bool init_monitoring();
+void stop_monitoring();
+int monitoring_tool();   // -1: none
+
+// Our local events for this code on or off. Off and on again also re-arms disabled locations.
+bool watch_code(PyCodeObject* code);      // false: a Python error is set
+bool unwatch_code(PyCodeObject* code);
+bool watch_everything(bool on);           // global events: costs every function a little
+
+// The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those of `frame`, as
+// the loop head expects them. Compile, add_version() and return the code; or return null: not now, or,
+// with refuse_loop(), never. `function` is null for a frame without one (class bodies have one too).
+extern CompiledCode* (*g_compile_osr)(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
+                                      int target_bci, _PyInterpreterFrame* frame);
+// A function called often: normally install_function() follows by itself. False: do not.
+extern bool (*g_function_is_hot)(PyFunctionObject* function, CodeEntry* entry);
+void refuse_loop(CodeEntry* entry, int target_bci);
+
+struct OsrStats {
+  uint64_t events = 0, entries = 0;
+};
+extern OsrStats g_osr_stats;
+
+}  // namespace psyco

@@ -1,0 +1,27 @@
+// Signals, other threads and tools: when native code may start and when it must leave.
+//
+// One word per thread, the eval breaker, has it all: the low byte asks for attention, the rest is the version
+// of the global monitoring events. Compiled code compares it with g_expected_eval_breaker.
+#pragma once
+#include "cpython/port.h"
+#include "emit/abi.h"
+
+namespace psyco {
+
+extern uint8_t g_own_tools;       // bit mask of our sys.monitoring tool id, 0 if we have none
+extern bool g_foreign_tools;      // a tool of somebody else has global events
+
+// The monitoring version changed: look who is there, and tell every activation to leave.
+void tools_changed(PyThreadState* ts);
+
+inline bool native_allowed_anywhere(PyThreadState* ts) {
+  if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);
+  return !g_foreign_tools && !Port::traced(ts);
+}
+// May compiled code of this code object start on this thread now?
+inline bool native_allowed(PyThreadState* ts, PyCodeObject* code) {
+  if (!native_allowed_anywhere(ts)) return false;
+  return !code->_co_monitoring || !Port::foreign_local_events(code, g_own_tools);
+}
+
+}  // namespace psyco

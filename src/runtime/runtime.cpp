@@ -1,0 +1,46 @@
+#include "runtime/runtime.h"
+
+#include "runtime/deopt.h"
+#include "runtime/entry.h"
+#include "runtime/osr.h"
+#include "runtime/poll.h"
+#include "runtime/table.h"
+#include "runtime/visible.h"
+#include "runtime/watch.h"
+
+namespace psyco {
+
+bool start_runtime() {
+  if (!init_entry()) return false;
+  if (!init_watchers()) return false;
+  if (!Port::prepare_unwind_running()) {
+    stop_watchers();
+    PyErr_NoMemory();
+    return false;
+  }
+  Port::restock_spare_chunk();
+  if (!install_locals_hook()) {
+    stop_watchers();
+    PyErr_SetString(PyExc_RuntimeError, "the type of frame locals proxies has no allocator");
+    return false;
+  }
+  init_monitoring();   // without a tool id calls alone are compiled
+  tools_changed(_PyThreadState_GET());
+  return true;
+}
+
+void stop_runtime() {
+  uninstall_all();
+  stop_monitoring();
+  stop_watchers();
+  remove_locals_hook();
+}
+
+void fill_runtime_table(RuntimeTable* table) {
+  table->exit = psyco_exit;
+  table->link_frames = psyco_link_frames;
+  table->unlink_frames = psyco_unlink_frames;
+  fill_helper_table(*table);
+}
+
+}  // namespace psyco

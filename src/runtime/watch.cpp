@@ -1,0 +1,173 @@
+#include "runtime/watch.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/code.h"
+#include "runtime/entry.h"
+#include "support/check.h"
+
+namespace psyco {
+
+void (*g_function_created)(PyFunctionObject*) = nullptr;
+void (*g_function_destroyed)(PyFunctionObject*) = nullptr;
+
+namespace {
+
+using Codes = std::vector<CompiledCode*>;
+struct WatchedKey {
+  PyObject* key;   // owned, exact str
+  Codes codes;
+};
+using WatchedDict = std::vector<WatchedKey>;
+
+struct Watchers {
+  int dict = -1, type = -1, function = -1;
+  std::unordered_map<PyObject*, WatchedDict> dicts;
+  std::unordered_map<PyTypeObject*, Codes> types;
+  std::unordered_map<PyFunctionObject*, Codes> functions;
+};
+Watchers& watchers() {
+  static auto* all = new Watchers;   // never destroyed: callbacks may come during the exit of the process
+  return *all;
+}
+
+void add(Codes& codes, CompiledCode* code) {
+  if (std::find(codes.begin(), codes.end(), code) == codes.end()) codes.push_back(code);
+}
+void remove(Codes& codes, const CompiledCode* code) {
+  codes.erase(std::remove(codes.begin(), codes.end(), code), codes.end());
+}
+// Each code breaks once; a later one registers again.
+void break_all(Codes& codes) {
+  for (CompiledCode* code : codes)
+    if (!state_of(code)->invalid) retire_code(code);
+  codes.clear();
+}
+
+bool same_key(PyObject* known, PyObject* key) {
+  if (known == key) return true;
+  if (!PyUnicode_CheckExact(key)) return PyUnicode_Check(key);   // a subclass may equal anything
+  if (PyUnicode_CHECK_INTERNED(key) && PyUnicode_CHECK_INTERNED(known)) return false;
+  return PyUnicode_Compare(known, key) == 0;
+}
+
+int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
+  auto it = watchers().dicts.find(dict);
+  if (it == watchers().dicts.end()) return 0;
+  const bool one_key =
+      event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED || event == PyDict_EVENT_DELETED;
+  for (WatchedKey& watched : it->second)
+    if (!one_key || same_key(watched.key, key)) break_all(watched.codes);
+  if (event == PyDict_EVENT_DEALLOCATED) {
+    WatchedDict gone = std::move(it->second);
+    watchers().dicts.erase(it);
+    for (WatchedKey& watched : gone) Py_DECREF(watched.key);
+  }
+  return 0;
+}
+
+int on_type(PyTypeObject* type) {
+  auto it = watchers().types.find(type);
+  if (it != watchers().types.end()) break_all(it->second);
+  return 0;
+}
+
+int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObject*) {
+  if (event == PyFunction_EVENT_CREATE) {
+    if (g_function_created) g_function_created(function);
+    return 0;
+  }
+  auto it = watchers().functions.find(function);
+  if (it != watchers().functions.end()) break_all(it->second);
+  if (event == PyFunction_EVENT_DESTROY) {
+    if (it != watchers().functions.end()) watchers().functions.erase(it);
+    if (g_function_destroyed) g_function_destroyed(function);
+    function_destroyed(function);
+  } else {
+    function_modified(function, event == PyFunction_EVENT_MODIFY_CODE);
+  }
+  return 0;
+}
+
+}  // namespace
+
+bool init_watchers() {
+  Watchers& all = watchers();
+  if (all.dict < 0) all.dict = PyDict_AddWatcher(on_dict);
+  if (all.dict >= 0 && all.type < 0) all.type = PyType_AddWatcher(on_type);
+  if (all.type >= 0 && all.function < 0) all.function = PyFunction_AddWatcher(on_function);
+  if (all.function >= 0) return true;
+  PyObject* error = PyErr_GetRaisedException();
+  stop_watchers();
+  PyErr_SetRaisedException(error);
+  return false;
+}
+
+void stop_watchers() {
+  Watchers& all = watchers();
+  if (all.function >= 0) PyFunction_ClearWatcher(all.function);
+  if (all.type >= 0) PyType_ClearWatcher(all.type);
+  if (all.dict >= 0) PyDict_ClearWatcher(all.dict);
+  all.function = all.type = all.dict = -1;
+  PyErr_Clear();
+}
+
+bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
+  Watchers& all = watchers();
+  if (all.dict < 0 || !PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key)) return false;
+  if (PyDict_Watch(all.dict, dict) < 0) {
+    PyErr_Clear();
+    return false;
+  }
+  WatchedDict& keys = all.dicts[dict];
+  for (WatchedKey& watched : keys)
+    if (watched.key == key || PyUnicode_Compare(watched.key, key) == 0) {
+      add(watched.codes, code);
+      return true;
+    }
+  keys.push_back({Py_NewRef(key), {code}});
+  return true;
+}
+
+bool depend_on_type(CompiledCode* code, PyTypeObject* type) {
+  Watchers& all = watchers();
+  if (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) return true;
+  if (all.type < 0) return false;
+  if (PyType_Watch(all.type, reinterpret_cast<PyObject*>(type)) < 0) {
+    PyErr_Clear();
+    return false;
+  }
+  // Out of version tags: from now on the watcher stays silent.
+  if (!PyUnstable_Type_AssignVersionTag(type)) return false;
+  add(all.types[type], code);
+  return true;
+}
+
+bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
+  if (watchers().function < 0) return false;
+  add(watchers().functions[function], code);
+  return true;
+}
+
+void disown_code(CompiledCode* code) {
+  PSYCO_CHECK(!code_in_use(code));
+  for (auto& [dict, keys] : watchers().dicts)
+    for (WatchedKey& watched : keys) remove(watched.codes, code);
+  for (auto& [type, codes] : watchers().types) remove(codes, code);
+  for (auto& [function, codes] : watchers().functions) remove(codes, code);
+  delete state_of(code);
+  code->runtime = nullptr;
+}
+
+size_t dependency_count() {
+  size_t count = 0;
+  for (auto& [dict, keys] : watchers().dicts)
+    for (WatchedKey& watched : keys) count += watched.codes.size();
+  for (auto& [type, codes] : watchers().types) count += codes.size();
+  for (auto& [function, codes] : watchers().functions) count += codes.size();
+  return count;
+}
+
+}  // namespace psyco
