@@ -27,6 +27,7 @@
 // same address, whose old reference it then takes over.
 #include "ir/verifier.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ir/printer.h"
@@ -527,14 +528,40 @@ class Verifier {
   }
 
   // ---- V12
-  bool proved_no_number(const Value* value, const Value* update) const {
+  // source: where borrowed objects were loaded from, see check_in_place.
+  bool proved_no_number(const Value* value, const Value* update, const std::vector<uint32_t>& source) const {
     if (!types_) return false;
-    if (is_object_load(*value) && types_->is_no_number(value->ptr)) return true;
+    if (value->op != Op::Phi) {
+      if (is_object_load(*value) && types_->is_no_number(value->ptr)) return true;
+      return has_guard(value, [&](const Value* guard) {
+        return available(guard, update->block, position_[update->id]);
+      });
+    }
+    // Whatever flows into the phi was proved where it was loaded.
+    std::vector<const Value*> phis{value};
+    for (size_t i = 0; i < phis.size(); i++)
+      for (const Value* input : phis[i]->inputs) {
+        if (!source[input->id]) continue;  // somebody else owns it, so it is not changed in place
+        if (input->op == Op::Phi) {
+          if (std::find(phis.begin(), phis.end(), input) == phis.end()) phis.push_back(input);
+          continue;
+        }
+        if (is_object_load(*input) && types_->is_no_number(input->ptr)) continue;
+        uint32_t at = position_[update->id];
+        if (!has_guard(input, [&](const Value* guard) {
+              return guard->block == input->block &&
+                     (update->block != input->block || at < position_[input->id] || position_[guard->id] < at);
+            }))
+          return false;
+      }
+    return true;
+  }
+  template <class Accept>
+  bool has_guard(const Value* value, Accept accept) const {
     for (const Block* block : order_)
       for (const Value* guard : block->values)
         if (guard->op == Op::GuardType && guard->imm == 1 && guard->input(0) == value &&
-            types_->is_no_number(guard->ptr) &&
-            available(guard, update->block, position_[update->id]))
+            types_->is_no_number(guard->ptr) && accept(guard))
           return true;
     return false;
   }
@@ -586,7 +613,7 @@ class Verifier {
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
               if (now[id] && (source[id] & written_classes(*value)) &&
-                  !proved_no_number(values_[id], value))
+                  !proved_no_number(values_[id], value, source))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;
           for (const Value* input : value->inputs)

@@ -151,16 +151,25 @@ class Elider {
   }
 
   // ---- types
+  // No member that may be held at the update is a number. A load that is guarded in its own block stays
+  // guarded wherever it flows from there.
   bool no_number(const Web& web, const Value* update) const {
-    if (web.has_phi) return false;
     for (const Value* load : web.members) {
+      if (load->op == Op::Phi) continue;
       bool proved = context_.types().is_no_number(load->ptr);
-      for (const Value* guard : guards_[load->id])
-        proved |= context_.types().is_no_number(guard->ptr) && positions_.available(doms_, guard, update);
+      for (const Value* guard : guards_[load->id]) {
+        if (proved || !context_.types().is_no_number(guard->ptr)) continue;
+        bool not_yet_loaded = update->block == load->block && positions_[update] < positions_[load];
+        proved = web.has_phi ? guard->block == load->block &&
+                                   (not_yet_loaded || update->block != load->block ||
+                                    positions_[guard] < positions_[update])
+                             : positions_.available(doms_, guard, update);
+      }
       if (!proved) return false;
     }
     return true;
   }
+
   bool is_barrier(const Value& value, const Web& web) const {
     if (analysis::is_release(value)) {
       if (member(value.input(0))) return false;
