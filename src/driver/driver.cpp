@@ -1,6 +1,8 @@
 // The way of one function through the compiler, and its life afterwards.
 #include "driver/driver.h"
 
+#include "driver/hooks.h"
+
 #include <time.h>
 
 #include <algorithm>
@@ -24,7 +26,8 @@ namespace psyco {
 
 Options g_options;
 CompileTotals g_totals;
-bool (*g_filter_hook)(PyCodeObject*) = nullptr;
+
+DriverHooks g_driver;
 
 namespace {
 
@@ -119,7 +122,7 @@ struct Attempt {
 CompiledCode* compile(Attempt& attempt) {
   CodeEntry* entry = attempt.entry;
   CodeHistory* history = history_of(entry);
-  if (entry->compiling || history->excluded) return nullptr;
+  if (history->excluded) return nullptr;
   bury_the_dead();
   if (history->compiles >= g_options.max_compiles) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
@@ -133,7 +136,7 @@ CompiledCode* compile(Attempt& attempt) {
     if (unit->target == attempt.target && same_target++ == 0) oldest = unit;
   if (same_target >= g_options.max_versions) retire_unit(entry, oldest);
 
-  entry->compiling = true;
+
   double start = now_ms();
   DriverFeedback feedback;
   CompileRequest& request = attempt.request;
@@ -148,7 +151,7 @@ CompiledCode* compile(Attempt& attempt) {
   history->compiles++;
   if (history->compiles > 1) g_totals.recompiled++;
   if (!built.ok) {
-    entry->compiling = false;
+
     refuse(entry, built.reason, 0);
     return nullptr;
   }
@@ -170,7 +173,7 @@ CompiledCode* compile(Attempt& attempt) {
   options.want_listing = g_options.listings;
   BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
   if (!made.code) {
-    entry->compiling = false;
+
     if (g_options.verify) {
       fprintf(stderr, "psyco: %s: back end: %s\n%s\n", graph->name, made.error,
               ir::print(*graph).c_str());
@@ -212,7 +215,7 @@ CompiledCode* compile(Attempt& attempt) {
   g_totals.total_ms += unit->compile_ms;
   g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
   g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));
-  entry->compiling = false;
+
   if (!watched) {
     free_unit(unit.release());
     refuse(entry, ir::Reason::Internal, 0);
@@ -242,10 +245,6 @@ std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
 
 bool compilable(CodeEntry* entry) {
   PyCodeObject* code = entry->code;
-  if (g_filter_hook && !entry->driver && !g_filter_hook(code)) {
-    refuse(entry, ir::Reason::Excluded, 0);
-    return false;
-  }
   if (Py_SIZE(code) > 2 * g_options.max_bytecodes) {
     refuse(entry, ir::Reason::TooLarge, 0);
     return false;
@@ -369,7 +368,6 @@ bool start_driver() {
     return false;
   }
   g_layout = make_layout();
-  fill_helper_table(g_table);
   fill_runtime_table(&g_table);
   g_backend.enter = g_memory->enter();
   g_backend.decode = decode_record;
@@ -388,14 +386,32 @@ bool start_driver() {
   return true;
 }
 
-void stop_driver() {
-  g_compile_entry = nullptr;
-  g_compile_osr = nullptr;
+void install_driver() {
+  g_driver.start = start_driver;
+  g_driver.stats = driver_stats;
+  g_driver.report = [](PyFunctionObject* function) {
+    return driver_report(reinterpret_cast<PyCodeObject*>(function->func_code));
+  };
+  g_driver.compile_now = compile_now;
+  g_driver.forget = forget_entry;
+  g_driver.set_option = set_driver_option;
+  g_driver.add_options = add_options;
 }
 
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count) {
-  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
-  return entry && compile_entry(function, entry, const_cast<PyObject**>(args), count);
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  int wanted = code->co_argcount + code->co_kwonlyargcount + !!(code->co_flags & CO_VARARGS) +
+               !!(code->co_flags & CO_VARKEYWORDS);
+  if (count != wanted) {
+    PyErr_Format(PyExc_TypeError, "compile_now(): %U has %d parameters, %zd values were given",
+                 code->co_qualname, wanted, count);
+    return false;
+  }
+  CodeEntry* entry = code_entry(code, true);
+  if (entry && !find_version(entry, kEntryCall, args, count))
+    compile_entry(function, entry, const_cast<PyObject**>(args), count);
+  if (entry) install_function(function);
+  return true;
 }
 
 size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
@@ -426,33 +442,13 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
   return ir::print(*graph);
 }
 
-void forget_code(PyCodeObject* code) {
-  CodeEntry* entry = code_entry(code, false);
-  if (!entry || !entry->driver) return;
+void forget_entry(CodeEntry* entry) {
+  if (!entry->driver) return;
   CodeHistory* history = history_of(entry);
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   history->compiles = 0;
   history->feedback.sites.clear();
-  entry->refused = false;
-  entry->reason = ir::Reason::None;
   bury_the_dead();
-}
-
-void exclude_code(PyCodeObject* code) {
-  CodeEntry* entry = code_entry(code, true);
-  if (!entry) return;
-  forget_code(code);
-  history_of(entry)->excluded = true;
-  entry->refused = true;
-  entry->reason = ir::Reason::Excluded;
-}
-
-void apply_options() {
-  if (g_options.eager) {
-    g_hot.loop_threshold = 1;
-    g_hot.call_threshold = 1;
-    g_hot.slow_ns = 0;
-  }
 }
 
 bool parse_debug(const char* text, std::string& error) {
@@ -465,7 +461,9 @@ bool parse_debug(const char* text, std::string& error) {
     from = to + 1;
     if (item.empty()) continue;
     if (item == "stress=eager" || item == "stress=osr") {
-      g_options.eager = true;
+      g_hot.loop_threshold = 1;
+      g_hot.call_threshold = 1;
+      g_hot.slow_ns = 0;
     } else if (item.rfind("stress=exit:", 0) == 0) {
       g_options.exit_every = atoi(item.c_str() + 12);
       if (g_options.exit_every <= 0) return error = "stress=exit:N wants a positive number", false;
@@ -482,7 +480,6 @@ bool parse_debug(const char* text, std::string& error) {
     }
   }
   if (g_options.verify) g_pass_options.verify = true;
-  apply_options();
   return true;
 }
 

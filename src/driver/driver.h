@@ -8,6 +8,7 @@
 #include "emit/abi.h"
 #include "frontend/builder.h"
 #include "passes/pass.h"
+#include "runtime/entry.h"
 
 namespace psyco {
 
@@ -41,27 +42,22 @@ struct CodeHistory {
   std::string name;
 };
 
+void install_driver();           // sets g_driver
 bool start_driver();             // false: a Python error is set
-void stop_driver();
 
 // Compiles the function for these arguments now. True if code exists afterwards.
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
-void forget_code(PyCodeObject* code);           // drops its compiled bodies
-void exclude_code(PyCodeObject* code);
+void forget_entry(CodeEntry* entry);
 size_t code_bytes_in_use();
 PyObject* driver_stats();                       // new dict
 PyObject* driver_report(PyCodeObject* code);    // new dict, or None if nothing is known
 // The graph for these arguments as text, optimised or not, and what the verifier says; for dumps and tests.
 std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
                        std::vector<std::string>* problems);
-PyObject* get_options();
-bool set_option(const char* name, PyObject* value);   // false: a Python error is set
-void apply_options();
+bool add_options(PyObject* dict);
+int set_driver_option(PyObject* name, PyObject* value);   // as DriverHooks::set_option
 // PSYCO_DEBUG: items separated by commas; see docs/adding.md.
 bool parse_debug(const char* text, std::string& error);
-
-// May this code be compiled at all? Set by ext/api: it asks the user's filter.
-extern bool (*g_filter_hook)(PyCodeObject* code);
 
 struct CompileTotals {
   uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0;

@@ -154,37 +154,34 @@ fail:
   return nullptr;
 }
 
-PyObject* get_options() {
-  PyObject* dict = PyDict_New();
-  if (!dict) return nullptr;
+bool add_options(PyObject* dict) {
   bool ok = true;
-#define OPTION(name, type, value, help)                                                   \
+#define OPTION(name, type, value, help)                                                    \
   ok = ok && put(dict, #name, std::is_same_v<type, bool> ? PyBool_FromLong(g_options.name) \
                                                          : PyLong_FromLong(g_options.name));
 #include "driver/options.def"
 #undef OPTION
-  if (ok) return dict;
-  Py_DECREF(dict);
-  return nullptr;
+  return ok;
 }
 
-bool set_option(const char* name, PyObject* value) {
-#define OPTION(option, type, initial, help)                                                      \
-  if (!std::strcmp(name, #option)) {                                                             \
-    if (std::is_same_v<type, bool> ? !PyBool_Check(value) : !PyLong_CheckExact(value)) {         \
-      PyErr_Format(PyExc_TypeError, "option %s wants %s, not %.100s", name, #type,               \
-                   Py_TYPE(value)->tp_name);                                                     \
-      return false;                                                                              \
-    }                                                                                            \
-    long number = PyLong_AsLong(value);                                                          \
-    if (number == -1 && PyErr_Occurred()) return false;                                          \
-    g_options.option = static_cast<type>(number);                                                \
-    return true;                                                                                 \
+int set_driver_option(PyObject* name, PyObject* value) {
+  const char* text = PyUnicode_AsUTF8(name);
+  if (!text) return -1;
+#define OPTION(option, type, initial, help)                                              \
+  if (!std::strcmp(text, #option)) {                                                     \
+    if (std::is_same_v<type, bool> ? !PyBool_Check(value) : !PyLong_CheckExact(value)) { \
+      PyErr_Format(PyExc_TypeError, "option %s wants %s, not %.200s", text, #type,       \
+                   Py_TYPE(value)->tp_name);                                             \
+      return -1;                                                                         \
+    }                                                                                    \
+    long number = PyLong_AsLong(value);                                                  \
+    if (number == -1 && PyErr_Occurred()) return -1;                                     \
+    g_options.option = static_cast<type>(number);                                        \
+    return 1;                                                                            \
   }
 #include "driver/options.def"
 #undef OPTION
-  PyErr_Format(PyExc_ValueError, "psyco has no option named %s", name);
-  return false;
+  return 0;
 }
 
 }  // namespace psyco

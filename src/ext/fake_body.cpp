@@ -16,6 +16,8 @@
 //     ("poke", callable, loc)   callable(object at loc), no call-out: for checks
 //     ("leave?", record)        CheckLeave
 //     ("exit", record, callable making an exception, or None)
+//     ("loop", planner)         Osr: planner(locals, stack, target unit) gives (locals, stack, unit) to go on
+//                               at, or (locals, stack, unit, exception) raised there; _test_null: empty slot
 //     ("return", loc)           hands over the reference
 // A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned), ("bool", loc)
 // or ("virt", index). A loc is ("s", i) spill, ("r", i) gpr, ("x", i) xmm, ("i", value) or ("o", object).
@@ -27,7 +29,9 @@
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
 #include "runtime/materialize.h"
+#include "runtime/osr.h"
 #include "runtime/visible.h"
+#include "runtime/watch.h"
 
 namespace psyco {
 namespace {
@@ -214,6 +218,51 @@ bool call_out(Activation* act, PyObject* step, uint64_t* left) {
   return true;
 }
 
+PyObject* g_null_marker = nullptr;
+
+// Python stands in for the loop: all of its state goes through two lists and comes back as record 0.
+uint64_t run_loop(Activation* act, FakeBody* body, PyObject* planner) {
+  const FrameMeta& meta = body->code.frames[0];
+  const auto* code = static_cast<const PyCodeObject*>(meta.code);
+  const size_t depth = static_cast<size_t>(number_of(body->plan, "depth"));
+  PyObject* lists[2] = {PyList_New(0), PyList_New(0)};
+  for (size_t i = 0; i < code->co_nlocalsplus + depth; i++) {
+    auto* object = static_cast<PyObject*>(act->args[i]);
+    PyList_Append(lists[i >= static_cast<size_t>(code->co_nlocalsplus)], object ? object : g_null_marker);
+    Py_XDECREF(object);
+  }
+  PyObject* plan = PyObject_CallFunction(planner, "OOi", lists[0], lists[1],
+                                         static_cast<int>(osr_target(act)));
+  Py_DECREF(lists[0]);
+  Py_DECREF(lists[1]);
+  if (!plan) {
+    PyErr_Print();
+    Py_FatalError("fake body: the planner failed");
+  }
+  ExitFrame frame;
+  frame.bci = static_cast<int32_t>(PyLong_AsLong(item(plan, 2)));
+  int32_t spill = 0;
+  for (int k = 0; k < 2; k++)
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(item(plan, k)); i++) {
+      PyObject* object = PyList_GET_ITEM(item(plan, k), i);
+      ExitSlot slot;
+      if (object != g_null_marker) {
+        slot.kind = ir::SlotKind::Object;
+        slot.owned = true;
+        slot.value.kind = Location::Spill;
+        slot.value.spill = spill;
+        act->spill[spill++] = reinterpret_cast<int64_t>(Py_NewRef(object));
+      }
+      (k ? frame.stack : frame.locals).push_back(slot);
+    }
+  body->records[0] = ExitRecord();
+  body->records[0].frames.push_back(frame);
+  PyObject* error = PyTuple_GET_SIZE(plan) > 3 ? Py_NewRef(item(plan, 3)) : nullptr;
+  Py_DECREF(plan);
+  if (error) PyErr_SetRaisedException(error);
+  return psyco_exit(act, 0, error != nullptr);
+}
+
 uint64_t fake_enter(const uint8_t* entry, Activation* act) {
   auto it = g_bodies.find(entry);
   if (it == g_bodies.end()) return g_real_backend.enter(entry, act);
@@ -224,7 +273,9 @@ uint64_t fake_enter(const uint8_t* entry, Activation* act) {
     PyObject* what = item(step, 0);
     PyObject* where = item(step, 1);
     PyObject* value = item(step, 2);
-    if (text_is(what, "own")) {
+    if (text_is(what, "loop")) {
+      return run_loop(act, it->second, where);
+    } else if (text_is(what, "own")) {
       store(act, where, reinterpret_cast<uint64_t>(Py_NewRef(value)));
     } else if (text_is(what, "new")) {
       store(act, where, reinterpret_cast<uint64_t>(PyObject_CallNoArgs(value)));
@@ -306,11 +357,85 @@ PyObject* test_install_loop(PyObject*, PyObject* args) {
   return PyLong_FromVoidPtr(body);
 }
 
+PyObject* g_compilers[2];
+
+// The plan a Python stand-in for the driver gives: a body, None (not now) or False (never).
+PyObject* ask_compiler(int which, PyObject* code, PyObject* what) {
+  PyObject* plan = PyObject_CallFunctionObjArgs(g_compilers[which], code, what, nullptr);
+  if (!plan) PyErr_Print();
+  return plan;
+}
+
+CompiledCode* fake_compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
+                                 Py_ssize_t count) {
+  PyObject* values = PyTuple_New(count);
+  for (Py_ssize_t i = 0; i < count; i++) PyTuple_SET_ITEM(values, i, Py_XNewRef(args[i]));
+  PyObject* plan = ask_compiler(0, function->func_code, values);
+  CompiledCode* code = nullptr;
+  if (plan && PyDict_Check(plan)) {
+    code = &parse_body(plan, ir::EntryKind::Call)->code;
+    std::vector<EntryGuard> guards(count);
+    for (Py_ssize_t i = 0; i < count; i++) guards[i] = {EntryGuard::Type, Py_TYPE(args[i])};
+    add_version(entry, code, kEntryCall, guards);
+  }
+  if (plan == Py_False) entry->refused = true;
+  Py_XDECREF(plan);
+  Py_DECREF(values);
+  return code;
+}
+
+CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, CodeEntry* entry, int target,
+                               _PyInterpreterFrame* frame) {
+  PyObject* number = PyLong_FromLong(target);
+  PyObject* plan = ask_compiler(1, reinterpret_cast<PyObject*>(code_object), number);
+  CompiledCode* code = nullptr;
+  if (plan && PyDict_Check(plan)) {
+    code = &parse_body(plan, ir::EntryKind::Osr)->code;
+    add_version(entry, code, target, any_guards(Port::depth(frame)));
+  }
+  if (plan == Py_False) refuse_loop(entry, target);
+  Py_XDECREF(plan);
+  Py_DECREF(number);
+  return code;
+}
+
+// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit) or None
+PyObject* test_set_compilers(PyObject*, PyObject* args) {
+  PyObject *calls, *loops;
+  if (!PyArg_ParseTuple(args, "OO", &calls, &loops)) return nullptr;
+  use_fake_backend();
+  Py_XSETREF(g_compilers[0], Py_NewRef(calls));
+  Py_XSETREF(g_compilers[1], Py_NewRef(loops));
+  g_compile_entry = calls == Py_None ? nullptr : fake_compile_entry;
+  g_compile_osr = loops == Py_None ? nullptr : fake_compile_osr;
+  Py_RETURN_NONE;
+}
+
+PyObject* test_null(PyObject*, PyObject*) {
+  if (!g_null_marker) g_null_marker = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+  return Py_XNewRef(g_null_marker);
+}
+
 PyObject* test_retire(PyObject*, PyObject* arg) {
   auto it = g_bodies.find(PyLong_AsVoidPtr(arg));
   if (it == g_bodies.end()) return PyErr_Format(PyExc_ValueError, "no such body");
   retire_code(&it->second->code);
   Py_RETURN_NONE;
+}
+
+// _test_depend(body, "key" | "type" | "function", object, key)
+PyObject* test_depend(PyObject*, PyObject* args) {
+  PyObject *number, *object, *key = nullptr;
+  const char* kind;
+  if (!PyArg_ParseTuple(args, "OsO|O", &number, &kind, &object, &key)) return nullptr;
+  auto it = g_bodies.find(PyLong_AsVoidPtr(number));
+  if (it == g_bodies.end()) return PyErr_Format(PyExc_ValueError, "no such body");
+  CompiledCode* code = &it->second->code;
+  bool ok = false;
+  if (kind[0] == 'k') ok = key && depend_on_key(code, object, key);
+  if (kind[0] == 't') ok = depend_on_type(code, reinterpret_cast<PyTypeObject*>(object));
+  if (kind[0] == 'f') ok = depend_on_function(code, reinterpret_cast<PyFunctionObject*>(object));
+  return PyBool_FromLong(ok);
 }
 
 // (exit counts, running, invalid)
@@ -377,7 +502,10 @@ PyMethodDef g_fake_body_methods[] = {
     {"_test_install", test_install, METH_VARARGS, nullptr},
     {"_test_install_loop", test_install_loop, METH_VARARGS, nullptr},
     {"_test_uninstall", test_uninstall, METH_O, nullptr},
+    {"_test_set_compilers", test_set_compilers, METH_VARARGS, nullptr},
+    {"_test_null", test_null, METH_NOARGS, nullptr},
     {"_test_retire", test_retire, METH_O, nullptr},
+    {"_test_depend", test_depend, METH_VARARGS, nullptr},
     {"_test_body_state", test_body_state, METH_O, nullptr},
     {"_test_free_body", test_free_body, METH_O, nullptr},
     {"_test_thread_state", test_thread_state, METH_NOARGS, nullptr},

@@ -377,6 +377,10 @@ class LinearScan {
       }
       inact.resize(kept);
       inact.insert(inact.end(), now_inactive.begin(), now_inactive.end());
+      if ((pos & 3) == 1) {
+        spill(cur, pos + 1);
+        continue;
+      }
       if (!try_free(cur)) {
         if (!take_blocked(cur)) continue;  // spilled
       }
@@ -453,8 +457,7 @@ class LinearScan {
       return true;
     }
     int limit = until[best];
-    // A clobber at 4k+1 leaves the early uses at 4k; anything else takes the register from 4k on.
-    int at = (limit & 3) == 1 ? limit : limit & ~3;
+    int at = cut_before(limit, bank);
     if (at <= cur->start) return false;
     const UsePos* first = next_use(cur, cur->start, kShould);
     if (!first || first->pos >= at) return false;  // a register would serve no use
@@ -468,6 +471,18 @@ class LinearScan {
     enqueue(rest);
     cur->reg = static_cast<int8_t>(best);
     return true;
+  }
+
+  // Where to leave a register that is taken at `limit`. A call's clobber at 4k+1 leaves the early uses at 4k
+  // alone, and what follows goes to a slot. Where only some registers are lost, another one is taken at 4k:
+  // no register may start at 4k+1, as its move would stand before the instruction's early uses.
+  int cut_before(int limit, int bank) const {
+    if ((limit & 3) != 1) return limit & ~3;
+    auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), limit,
+                               [](const Clobber& c, int p) { return c.pos < p; });
+    bool all = it != clobbers_.end() && it->pos == limit &&
+               it->mask[bank] == (bank ? kAllXmm : kAllGpr);
+    return all ? limit : limit & ~3;
   }
 
   // How often a reload would run if `it` lost its register at pos.
@@ -490,6 +505,9 @@ class LinearScan {
     lost_at(cur, limit);
     const UsePos* must_here = next_use(cur, pos, kMust);
     bool forced = must_here && must_here->pos < base + 4;
+    int last_must = forced ? must_here->pos : pos;
+    for (const UsePos* u = must_here; forced && u < cur->uses + cur->use_count; u++)
+      if (u->kind == kMust && u->pos < base + 4) last_must = u->pos;
 
     float cost[16] = {};
     int distance[16];
@@ -524,7 +542,7 @@ class LinearScan {
     int best = -1;
     for (int i = 0; i < count; i++) {
       int r = order[i];
-      if (limit[r] <= (forced ? must_here->pos : pos + 1)) continue;
+      if (limit[r] <= (forced ? last_must : pos + 1)) continue;
       if (best < 0 || cost[r] < cost[best] ||
           (cost[r] == cost[best] && distance[r] > distance[best]))
         best = r;
@@ -554,7 +572,8 @@ class LinearScan {
     }
     cur->reg = static_cast<int8_t>(best);
     if (limit[best] < cur->stop) {
-      int at = (limit[best] & 3) == 1 ? limit[best] : limit[best] & ~3;
+      int at = cut_before(limit[best], bank);
+      if (at <= cur->start) at = limit[best];
       PSYCO_CHECK(at > cur->start);
       enqueue(split(cur, at));
     }

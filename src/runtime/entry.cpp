@@ -4,6 +4,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/poll.h"
+#include "runtime/wanted.h"
 #include "support/check.h"
 
 namespace psyco {
@@ -234,7 +235,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
       g_entry_stats.odd_arguments++;
     } else if (Version* version = find_version(entry, kEntryCall, bound.values, bound.count)) {
       body = version->code;
-    } else if (!entry->refused && !entry->compiling && g_compile_entry) {
+    } else if (!entry->refused && !entry->compiling && g_compile_entry && may_compile(entry)) {
       entry->calls++;
       entry->compiling = true;
       body = g_compile_entry(function, entry, bound.values, bound.count);
@@ -243,6 +244,8 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   }
   if (!body) {
     g_entry_stats.interpreted++;
+    // Nothing will ever come of it: calls need not pass by here any more.
+    if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(bound.values));

@@ -57,6 +57,8 @@ struct CodeEntry {
   bool watched = false;                     // our monitoring events are on
   bool refused = false;                     // do not try to compile calls again
   bool compiling = false;
+  bool filter_allows = true;                // the user's filter said so, in this generation:
+  uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;     // why refused
   std::string reason_text;                  // with file and line, for people
   void* driver = nullptr;                   // the driver's own

@@ -7,6 +7,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/poll.h"
+#include "runtime/wanted.h"
 
 namespace psyco {
 
@@ -98,6 +99,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
       Py_RETURN_NONE;
     loop->count = 0;   // for the next try
     loop->first_ns = 0;
+    if (!may_compile(entry)) Py_RETURN_NONE;
     PyObject* function = frame->f_funcobj;
     entry->compiling = true;
     body = g_compile_osr(code,
@@ -132,6 +134,7 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   PyFunctionObject* function = Port::function_of(frame);
   if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
+  if (entry->versions.empty() && !may_compile(entry)) Py_RETURN_NONE;
   install_function(function);   // compiled at its next call, when the arguments are at hand
   // Every function object made from a nested code has to come by here once.
   if (code->co_flags & CO_NESTED) Py_RETURN_NONE;

@@ -14,10 +14,13 @@ extern bool g_foreign_tools;      // a tool of somebody else has global events
 // The monitoring version changed: look who is there, and tell every activation to leave.
 void tools_changed(PyThreadState* ts);
 
+inline bool native_allowed_anywhere(PyThreadState* ts) {
+  if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);
+  return !g_foreign_tools && !Port::traced(ts);
+}
 // May compiled code of this code object start on this thread now?
 inline bool native_allowed(PyThreadState* ts, PyCodeObject* code) {
-  if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);
-  if (g_foreign_tools || Port::traced(ts)) return false;
+  if (!native_allowed_anywhere(ts)) return false;
   return !code->_co_monitoring || !Port::foreign_local_events(code, g_own_tools);
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/entry.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
+#include "runtime/table.h"
 #include "runtime/visible.h"
 #include "runtime/watch.h"
 
@@ -39,7 +40,7 @@ void fill_runtime_table(RuntimeTable* table) {
   table->exit = psyco_exit;
   table->link_frames = psyco_link_frames;
   table->unlink_frames = psyco_unlink_frames;
-  table->dealloc = [](void* object) { _Py_Dealloc(static_cast<PyObject*>(object)); };
+  fill_helper_table(*table);
 }
 
 }  // namespace psyco

@@ -8,9 +8,13 @@ namespace psyco {
 // Hooks, watchers, tool id. False with a Python error set, and everything undone.
 bool start_runtime();
 void stop_runtime();
-// All of RuntimeTable but the helpers.
+// All of RuntimeTable.
 void fill_runtime_table(RuntimeTable* table);
 // Fills what this Python version says about objects. In the port: layout.cpp.
 TargetLayout make_layout();
+
+// Tries on this very interpreter what everything else rests on: layouts, one exit, one exception, one loop,
+// one look at a frame. Null if all is well, else what is wrong.
+const char* self_test();
 
 }  // namespace psyco

@@ -43,9 +43,8 @@ def f(a, b):
             out += j
     return x, y, a, b, out
 def g(items):
-    for x in items:
-        x + 1
-    return x
+    for x in items: y = x
+    return x, y
 """, "f(1, 2)", "f([1], 2.5)", "g([1, 2])", "g([])")
 case("LOAD_FAST_CHECK", """
 def f(n):

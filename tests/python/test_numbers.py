@@ -29,7 +29,8 @@ def test_int_edges(op, warm):
 @pytest.mark.parametrize("op", ["+", "-", "*", "//", "%", "/", "**", "<", "<=", "==", "!=", ">", ">="])
 def test_float_edges(op):
     mixed = FLOATS + ["3", "0", "-2", "2**53 + 1", "2**70", "True"]
-    pairs = list(itertools.product(mixed, mixed))
+    # An int to the power of a large int would take for ever.
+    pairs = [p for p in itertools.product(mixed, mixed) if op != "**" or p[0] in FLOATS or p[1] in FLOATS]
     check(SETUP + f"def f(a, b):\n    return a {op} b\n", warm_then(pairs, WARM["float"]), repeat=2)
 
 
@@ -51,7 +52,7 @@ def test_powers():
 
 @pytest.mark.parametrize("op", ["-", "+", "~", "abs", "not ", "int", "float", "bool", "str", "round", "hash"])
 def test_unary(op):
-    values = [*EDGES, True, False] + ([] if op == "~" else ["0.0", "-0.0", "2.5", "-2.5", "nan", "inf", "1e300"])
+    values = [*EDGES] + ([] if op == "~" else ["True", "False", "0.0", "-0.0", "2.5", "-2.5", "nan", "inf", "1e300"])
     if op == "hash":
         values.remove("nan")
     text = f"{op}(a)" if op.isalpha() else f"{op}a"

@@ -53,7 +53,7 @@ def ci(env: Environment) -> int:
     if tally.step("build", lambda: build(env, werror=True)):
         tally.step("C++ unit tests", lambda: unit_tests(env))
         tally.step("IR tests", lambda: ir_tests(env) or Count(0, 0))
-        tally.step("Python tests", lambda: python_tests(env, []))
+        tally.step("Python tests", lambda: python_tests(env, [], wheel=True))
         for variant in VARIANTS:
             tally.step(
                 f"Python tests, {variant.name}: {variant.provokes}",

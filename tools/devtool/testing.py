@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from devtool.console import ROOT, Failure, say
-from devtool.environment import Environment
+from devtool.environment import Environment, works
 from devtool.variants import TIME_LIMIT, Variant
 
 
@@ -76,9 +76,15 @@ def ir_tests(env: Environment, *, accept: bool = False) -> Count | None:
     return Count(len(files) - len(failed), len(failed))
 
 
-def python_tests(env: Environment, arguments: list[str], variant: Variant | None = None) -> Count:
-    """The Python tests, plainly or under one stress variant."""
+def python_tests(
+    env: Environment, arguments: list[str], variant: Variant | None = None, *, wheel: bool = False
+) -> Count:
+    """The Python tests, plainly or under one stress variant; with *wheel* a wheel is built too."""
     environ = dict(os.environ)
+    if wheel:
+        environ["PSYCO_TEST_WHEEL"] = "1"
+        if works("ccache"):
+            environ["CMAKE_CXX_COMPILER_LAUNCHER"] = "ccache"
     environ.pop("PSYCO_DISABLE", None)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"

@@ -95,11 +95,9 @@ void Emitter::emit_float(Inst& inst) {
     case Lop::IntToFloat: {
       Xmm d = xmm(inst.def);
       zero_xmm(d);  // cvtsi2sd keeps the upper half: break the dependence
-      if (a.loc.kind == Loc::Slot) {
-        avx_ ? vcvtsi2sd(d, d, slot(a.loc)) : cvtsi2sd(d, slot(a.loc));
-      } else {
-        avx_ ? vcvtsi2sd(d, d, gpr(a)) : cvtsi2sd(d, gpr(a));
-      }
+      if (a.loc.kind == Loc::Slot) mov(r11, slot(a.loc));  // xbyak encodes the memory form with 32 bits
+      Reg64 from = a.loc.kind == Loc::Slot ? r11 : gpr(a);
+      avx_ ? vcvtsi2sd(d, d, from) : cvtsi2sd(d, from);
       return;
     }
     default: {  // FloatToIntExit: the "indefinite" result is INT64_MIN

@@ -123,6 +123,16 @@ void Selector::select_int(Value& v) {
           i.use[0] = reg(a);
           i.use[1].kind = Operand::Imm;
           i.use[1].imm = c - 1;
+          if (!fits32(c - 1)) {
+            Inst load{Lop::LoadImm};
+            load.value = &v;
+            load.imm = c - 1;
+            load.def.kind = Operand::Reg;
+            load.def.vreg = fn.new_vreg(Bank::Gpr);
+            fn.insts.push_back(load);
+            i.use[1] = load.def;
+            i.use[1].late = true;
+          }
           return finish();
         }
         if (div && c == -1) {

@@ -256,7 +256,7 @@ void Selector::run() {
     if (b->succs.size() < 2) continue;
     for (size_t i = 0; i < b->succs.size(); i++) {
       ir::Block* s = b->succs[i];
-      if (s->preds.size() < 2) continue;
+      if (s->preds.size() < 2 && s->phis.empty()) continue;
       splits[b->id][i] =
           make(nullptr, std::min(b->loop_depth, s->loop_depth), b->cold || s->cold);
     }

@@ -1,0 +1,140 @@
+#include "runtime/wanted.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/osr.h"
+#include "runtime/watch.h"
+
+namespace psyco {
+
+bool g_compiling = true;
+
+namespace {
+
+PyObject* g_filter = nullptr;
+uint32_t g_filter_generation = 1;
+bool g_in_filter = false;
+
+struct Scope {
+  int scope;
+  std::vector<PyObject*> codes;   // owned: what we watch on its behalf
+};
+// By globals dict, owned.
+std::unordered_map<PyObject*, Scope>& scopes() {
+  static auto* map = new std::unordered_map<PyObject*, Scope>;
+  return *map;
+}
+// Made but not looked at yet; not owned.
+std::vector<PyFunctionObject*>& fresh() {
+  static auto* list = new std::vector<PyFunctionObject*>;
+  return *list;
+}
+bool g_pending = false;
+
+// A qualified name has a class in it if two neighbouring parts are both names: C.m, f.<locals>.C.m.
+bool is_method(PyObject* qualname) {
+  Py_ssize_t size;
+  const char* text = PyUnicode_AsUTF8AndSize(qualname, &size);
+  if (!text) {
+    PyErr_Clear();
+    return false;
+  }
+  const std::string name(text, static_cast<size_t>(size));
+  bool before_is_name = false;
+  for (size_t at = 0; at <= name.size();) {
+    size_t dot = name.find('.', at);
+    if (dot == std::string::npos) dot = name.size();
+    const bool is_name = name.compare(at, dot - at, "<locals>") != 0;
+    if (is_name && before_is_name) return true;
+    before_is_name = is_name;
+    at = dot + 1;
+  }
+  return false;
+}
+
+void watch_one(PyFunctionObject* function) {
+  auto it = scopes().find(function->func_globals);
+  if (it == scopes().end()) return;
+  if (!(it->second.scope & (is_method(function->func_qualname) ? 2 : 1))) return;
+  PyObject* code = function->func_code;
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
+  if (entry && entry->watched) return;
+  if (!watch_code(reinterpret_cast<PyCodeObject*>(code))) {
+    PyErr_Clear();
+    return;
+  }
+  it->second.codes.push_back(Py_NewRef(code));
+}
+
+// Soon after, between two instructions of the main thread.
+int watch_fresh(void*) {
+  g_pending = false;
+  while (!fresh().empty()) {
+    PyFunctionObject* function = fresh().back();
+    fresh().pop_back();
+    watch_one(function);
+  }
+  return 0;
+}
+
+void on_created(PyFunctionObject* function) {
+  if (scopes().empty() || !scopes().count(function->func_globals)) return;
+  fresh().push_back(function);
+  if (!g_pending && Py_AddPendingCall(watch_fresh, nullptr) == 0) g_pending = true;
+}
+
+void on_destroyed(PyFunctionObject* function) {
+  auto& list = fresh();
+  if (!list.empty()) list.erase(std::remove(list.begin(), list.end(), function), list.end());
+}
+
+}  // namespace
+
+bool may_compile(CodeEntry* entry) {
+  if (!g_compiling || g_in_filter) return false;
+  if (!g_filter) return true;
+  if (entry->filter_generation == g_filter_generation) return entry->filter_allows;
+  g_in_filter = true;
+  PyObject* hook = Py_NewRef(g_filter);
+  PyObject* answer = PyObject_CallOneArg(hook, reinterpret_cast<PyObject*>(entry->code));
+  const int allowed = answer ? PyObject_IsTrue(answer) : -1;
+  if (allowed < 0) PyErr_WriteUnraisable(hook);
+  Py_XDECREF(answer);
+  Py_DECREF(hook);
+  g_in_filter = false;
+  entry->filter_generation = g_filter_generation;
+  entry->filter_allows = allowed > 0;
+  return entry->filter_allows;
+}
+
+void set_filter(PyObject* hook) {
+  g_filter_generation++;
+  Py_XSETREF(g_filter, Py_XNewRef(hook));
+}
+
+bool jit_globals(PyObject* globals, int scope) {
+  g_function_created = on_created;
+  g_function_destroyed = on_destroyed;
+  auto it = scopes().find(globals);
+  if (scope) {
+    if (it == scopes().end())
+      scopes()[Py_NewRef(globals)] = {scope, {}};
+    else
+      it->second.scope = scope;
+    return true;
+  }
+  if (it == scopes().end()) return true;
+  std::vector<PyObject*> codes = std::move(it->second.codes);
+  scopes().erase(it);
+  bool ok = true;
+  for (PyObject* code : codes) {
+    ok = ok && unwatch_code(reinterpret_cast<PyCodeObject*>(code));
+    Py_DECREF(code);
+  }
+  Py_DECREF(globals);
+  return ok;
+}
+
+}  // namespace psyco

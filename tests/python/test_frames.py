@@ -1,0 +1,347 @@
+"""What is visible of running functions: frames, locals, tracebacks, handled exceptions."""
+
+from __future__ import annotations
+
+import pytest
+from differential import check
+
+TOOLS = """
+import sys
+def lines(depth=1):
+    out = []
+    f = sys._getframe(depth)
+    while f and f.f_code.co_filename == '<case>':
+        out.append((f.f_code.co_qualname, f.f_lineno))
+        f = f.f_back
+    return out
+def seen(depth=1):
+    return dict(sys._getframe(depth + 1).f_locals)
+"""
+
+CASES = {
+    "traceback lines": ("""
+def inner(x):
+    y = x
+    return (y +
+            1) / (
+        x - 2)
+def middle(n):
+    total = 0
+    for i in range(n):
+        total += inner(i)
+    return total
+def outer(n):
+    try:
+        return middle(n)
+    finally:
+        n = (
+            None)
+""", ["outer(2)", "outer(5)", "middle('x')", "inner('a')"]),
+    "traceback of handlers": ("""
+def f(n):
+    for i in range(n):
+        try:
+            if i == 2:
+                raise KeyError(i)
+        except KeyError:
+            g(i)
+        finally:
+            i += 1
+def g(i):
+    raise ValueError(
+        i)
+def h():
+    try:
+        f(5)
+    except ValueError as e:
+        raise RuntimeError('h') from e
+def multi(a):
+    return [
+        x / a
+        for x in (1,
+                  2)
+    ]
+""", ["f(2)", "f(3)", "h()", "multi(1)", "multi(0)"]),
+    "traceback through inlined calls": ("""
+def leaf(x): return 10 // x
+def twig(x): return leaf(x) + leaf(x - 1)
+def branch(x):
+    r = twig(x)
+    return r
+class C:
+    def __init__(self, x):
+        self.v = branch(x)
+    def get(self):
+        return branch(self.v - 1)
+    @property
+    def p(self):
+        return leaf(self.v)
+    def __add__(self, o):
+        return leaf(o)
+def tree(n):
+    total = 0
+    for i in range(n, -1, -1):
+        total += branch(i)
+    return total
+""", ["branch(3)", "branch(1)", "branch(0)", "C(2).get()", "C(10).get()", "tree(3)", "C(2) + 0", "C(20).p"]),
+    "frame walk": (TOOLS + """
+def c():
+    return lines(1)
+def b(n):
+    for i in range(n):
+        r = c()
+    return r
+def a(n):
+    return [b(n),
+            lines()]
+class K:
+    def m(self):
+        return self.walk
+    @property
+    def walk(self):
+        return lines()
+""", ["a(3)", "a(1)", "K().m()", "[lines() for _ in range(2)]"]),
+    "locals": (TOOLS + """
+def f(a, b=2, *c, d, **e):
+    x = a
+    for i in range(3):
+        y = (x, i)
+        s = seen(0)
+    z = locals()
+    del x
+    return s, z, locals(), sorted(vars())
+def g(n):
+    cell = n
+    def inner():
+        return cell, seen(0)
+    out = inner()
+    cell = 'changed'
+    return out, inner()[0], locals().keys()
+def h(n):
+    for i in range(n):
+        v = eval('i * 10')
+        exec('i = 99')
+    return v, i
+class C:
+    def m(self):
+        return sorted(seen(0)), __class__.__name__
+""", ["f(1, d=4)", "f(1.5, 2, 3, d=[], k='v')", "g(5)", "h(3)", "C().m()"]),
+    "locals of callers": (TOOLS + """
+def probe():
+    f = sys._getframe(1)
+    return dict(f.f_locals), dict(f.f_back.f_locals) if f.f_back else None
+def inner(k):
+    t = k * 2
+    p = probe()
+    t += 1
+    return p
+def outer(n):
+    out = []
+    acc = 0.5
+    for i in range(n):
+        acc += i
+        item = (i, acc)
+        if i == n - 1:
+            out.append(inner(i))
+    return out
+""", ["outer(3)", "outer(5)", "inner(2.5)"]),
+    "writes through f_locals": (TOOLS + """
+def poke(name, value):
+    sys._getframe(1).f_locals[name] = value
+def f(n):
+    x = 1
+    out = []
+    for i in range(n):
+        if i == 2:
+            poke('x', 'poked')
+        out.append(x)
+        if i == 3:
+            poke('x', 2.5)
+            poke('i', 100)
+        out.append(i)
+    return out
+def g(n):
+    total = 0
+    for i in range(n):
+        poke('extra', i)
+        poke('total', total + 10)
+        total += 1
+    return total, sys._getframe().f_locals['extra']
+def h():
+    def get():
+        return cell
+    cell = 1
+    poke('cell', 2)
+    return get(), cell
+""", ["f(6)", "g(4)", "h()"]),
+    "frames kept": (TOOLS + """
+kept = []
+def keep():
+    kept.append(sys._getframe(1))
+def f(n):
+    del kept[:]
+    x = [n]
+    for i in range(n):
+        if i == 1:
+            keep()
+        x.append(i)
+    y = 'end'
+    return x
+def g(n):
+    f(n)
+    frame = kept[0]
+    return dict(frame.f_locals), frame.f_lineno, frame.f_back is None, frame.f_code.co_name
+def later(n):
+    f(n)
+    frame = kept[0]
+    frame.clear()
+    return dict(frame.f_locals)
+""", ["f(3)", "g(3)", "g(5)", "later(3)"]),
+    "frames of tracebacks": ("""
+import sys
+def f(n):
+    a = n
+    for i in range(n):
+        b = a * i
+        if i == 3:
+            raise ValueError(i)
+    return a
+def g(n):
+    try:
+        f(n)
+    except ValueError as e:
+        tb = e.__traceback__.tb_next
+        return dict(tb.tb_frame.f_locals), tb.tb_lineno, tb.tb_frame.f_lineno, tb.tb_lasti >= 0
+    return 'fine'
+""", ["g(2)", "g(5)", "g(9)"]),
+    "exc_info": ("""
+import sys
+def what():
+    e = sys.exception()
+    return e and (type(e).__name__, str(e))
+def f(n):
+    out = [what()]
+    for i in range(n):
+        try:
+            raise KeyError(i)
+        except KeyError:
+            out.append(what())
+            try:
+                raise ValueError(i)
+            except ValueError:
+                out.append((what(), sys.exc_info()[1].__context__.args))
+            out.append(what())
+        out.append(what())
+    return out
+def gen():
+    for i in range(3):
+        try:
+            raise OSError(i)
+        except OSError:
+            yield what()
+        yield what()
+def g():
+    out = []
+    try:
+        raise TypeError('outer')
+    except TypeError:
+        for x in gen():
+            out.append((x, what()))
+    return out, what()
+def h():
+    try:
+        raise KeyError
+    except KeyError:
+        try:
+            pass
+        finally:
+            return what()
+""", ["f(1)", "f(3)", "g()", "h()", "what()"]),
+    "generator frames": (TOOLS + """
+def gen(n):
+    total = 0
+    for i in range(n):
+        total += i
+        yield lines(), dict(sys._getframe().f_locals)
+def f(n):
+    g = gen(n)
+    out = []
+    for item in g:
+        out.append((item, g.gi_frame.f_lineno, dict(g.gi_frame.f_locals), g.gi_running))
+    return out, g.gi_frame
+def half(n):
+    g = gen(n)
+    next(g)
+    g.gi_frame.f_locals['total'] = 100
+    return list(g)
+def through(n):
+    yield from gen(n)
+""", ["f(3)", "half(3)", "[x[0] for x in through(2)]"]),
+    "zero argument super": ("""
+class A:
+    def m(self, *a):
+        return ('A', a)
+class B(A):
+    def m(self, x):
+        out = []
+        for i in range(3):
+            out.append(super().m(i))
+            out.append([super(B, self).m(i)])
+        y = x
+        return out, super().__thisclass__.__name__, __class__.__name__
+    def bad(self):
+        self = 5
+        return super().m()
+    def no_self(*args):
+        return super().m()
+""", ["B().m(1)", "B().bad()", "B().no_self()", "B.no_self()"]),
+    "function attributes": ("""
+def f(a, b=2, *, c=3):
+    return a, b, c
+def change(n):
+    out = []
+    keep = f.__defaults__, f.__kwdefaults__, f.__code__
+    for i in range(n):
+        out.append(f(i))
+        if i == 1:
+            f.__defaults__ = ('new',)
+        if i == 2:
+            f.__kwdefaults__ = {'c': 'kw'}
+        if i == 3:
+            f.__code__ = (lambda a, b=0, *, c=0: ('replaced', a, b, c)).__code__
+        if i == 4:
+            f.__defaults__ = None
+            f.__code__ = (lambda a: a).__code__
+    f.__defaults__, f.__kwdefaults__, f.__code__ = keep
+    return out
+""", ["change(2)", "change(4)", "change(6)", "f(1)"]),
+    "warnings name the line": ("""
+import warnings
+def old():
+    warnings.warn('old', DeprecationWarning, stacklevel=2)
+def f(n):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        for i in range(n):
+            if i == 1:
+                old()
+            i += 0
+    return [(w.lineno, w.filename) for w in caught]
+""", ["f(3)"]),
+    "namedtuple and globals of the caller": ("""
+import collections
+def f():
+    T = collections.namedtuple('T', 'a b')
+    return T.__module__, T(1, 2)._replace(a=5)
+def g(n):
+    return [globals() is f.__globals__ for _ in range(n)], __name__
+def h(x):
+    return eval('x + y', None, {'x': x, 'y': 1}), eval('x'), [eval('x') for _ in range(2)]
+""", ["f()", "g(2)", "h(1)"]),
+}
+
+
+@pytest.mark.parametrize("name", CASES, ids=[n.replace(" ", "_") for n in CASES])
+def test_case(name):
+    source, calls = CASES[name]
+    check(source, calls)
