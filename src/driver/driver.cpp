@@ -331,6 +331,7 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     case ir::Reason::Domain:
     case ir::Reason::Bounds:
     case ir::Reason::Unbound:
+    case ir::Reason::NeverRun:
       speculation = true;
       break;
     default:
@@ -346,6 +347,8 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   Feedback::Site& site = history_of(entry)->feedback.sites[inner.bci];
   if (exit.reason == ir::Reason::Overflow || exit.reason == ir::Reason::BigInt)
     site.big_int = true;
+  else if (exit.reason == ir::Reason::NeverRun)
+    site.reached = true;
   else
     site.generic = true;
   retire_unit(own, unit);
