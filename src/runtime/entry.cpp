@@ -242,6 +242,10 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
       entry->compiling = false;
     }
   }
+  if (body && !body_allowed(body)) {
+    g_entry_stats.interpreted++;
+    return g_plain_vectorcall(callable, args, nargsf, kwnames);
+  }
   if (!body) {
     g_entry_stats.interpreted++;
     // Nothing will ever come of it: calls need not pass by here any more.
