@@ -71,8 +71,8 @@ void remove_version(CodeEntry* entry, const CompiledCode* code);
 Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count);
 
 // ---- the driver's side. All may be null. None may run Python code or leave an error set.
-// No version fits these arguments (complete, as the function's locals). Compile, add_version() and return the code, or null:
-// this call runs in the interpreter.
+// No version fits these arguments (complete, as the function's locals). Compile, add_version() and
+// return the code, or null: this call runs in the interpreter.
 extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
                                         Py_ssize_t count);
 // The code object dies: give back what hangs on the entry. Its versions must no longer be used.

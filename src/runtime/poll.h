@@ -16,8 +16,8 @@ extern bool g_local_tools;        // somebody else has set events of single code
 // The monitoring version changed: look who is there, and tell every activation to leave.
 void tools_changed(PyThreadState* ts);
 
-// A tool switched on inside a call-out must see the rest of the function that called out, but nothing that compiled
-// code tests changes when events of one code object are set. So the functions that switch tools on tell us:
+// A tool switched on inside a call-out must see the rest of the function that called out, but nothing
+// that compiled code tests changes when events of one code object are set. So the functions that switch tools on tell us:
 // sys.settrace, setprofile, their all-threads forms, sys.monitoring.set_events and set_local_events.
 void watch_tools();
 void stop_watching_tools();
