@@ -274,6 +274,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     }
     plans.push_back({id, kind});
   }
+  std::vector<Value*> iterators;
   for (const Plan& plan : plans) {
     Value* iterator = st_.avs[plan.id].value;
     char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
@@ -303,9 +304,15 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       AVId list = object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
       cursor.fields = {list, int_av(index, true)};
     }
-    // The iterator dies here; its sequence lives on through our own reference.
-    emit(Op::ReleasePlain, {iterator});
     st_.avs[plan.id] = cursor;
+    iterators.push_back(iterator);
+  }
+  // The iterators die here; their sequences live on through our own references. Not plain releases: those
+  // may hold nothing, and these hold what was just loaded from them.
+  for (size_t i = 0; i < iterators.size(); i++) {
+    ir::FrameState* state = capture(raw_bci_);
+    for (size_t j = i + 1; j < iterators.size(); j++) state->drops.push_back(graph_.arena, iterators[j]);
+    emit(Op::Release, {iterators[i]}, state);
   }
 }
 
