@@ -352,7 +352,18 @@ void Builder::walk_range(Context& context, int start, int end) {
     if (context.pending[i].empty()) continue;
     std::vector<Edge> edges = std::move(context.pending[i]);
     context.pending[i].clear();
-    if (context.loop_end[i] >= 0)
+    if (context.loop_end[i] >= 0 && wants_peeling(context, i)) {
+      // The first iteration as straight code, then the loop from what its back edges bring.
+      context.peeling = i;
+      context.pending[i] = std::move(edges);
+      walk_range(context, i, context.loop_end[i] + 1);
+      context.peeling = -1;
+      if (restart_) return;
+      edges = std::move(context.pending[i]);
+      context.pending[i].clear();
+      if (edges.empty()) continue;
+    }
+    if (context.loop_end[i] >= 0 && context.peeling != i)
       loop_head(context, i, edges);
     else
       merge_here(edges, list[i].bci);
@@ -401,6 +412,20 @@ bool Builder::never_ran(Context& context, int index) {
     if (neutral_flags(list[i].op) & kEndsBlock) break;
   }
   return cold;
+}
+
+// Only innermost loops: the copies of nested ones would multiply.
+bool Builder::may_peel(Context& context, int index) {
+  if (context.loop_end[index] - index > 150) return false;
+  for (int i = index + 1; i <= context.loop_end[index]; i++)
+    if (context.loop_end[i] >= 0) return false;
+  return !heads_memory_[{context.path, index, kPeelSlot}].phi;
+}
+
+bool Builder::wants_peeling(Context& context, int index) {
+  if (context.peeling == index) return false;
+  auto it = heads_memory_.find({context.path, index, kPeelSlot});
+  return it != heads_memory_.end() && it->second.phi;
 }
 
 void Builder::lower(const Bytecode& bc) {
