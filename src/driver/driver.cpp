@@ -358,6 +358,8 @@ void entry_dies(CodeEntry* entry) {
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
   while (!history->units.empty()) retire_unit(entry, history->units.back());
+  for (auto& [bci, site] : history->feedback.sites)
+    for (PyTypeObject* type : site.types) Py_XDECREF(type);
   delete history;
   entry->driver = nullptr;
 }

@@ -35,7 +35,7 @@ struct Feedback {
     bool generic = false;      // speculation failed too often: use the general helper
     bool reached = false;      // code that had never run was needed
     bool unstable = false;     // a promoted global or attribute changed: read it at run time
-    PyTypeObject* types[4] = {};  // seen by an exit (borrowed; compare only)
+    PyTypeObject* types[4] = {};  // of the operands, when they were last known (owned)
   };
   std::map<int, Site> sites;   // by bci
 };
@@ -160,7 +160,7 @@ class Builder {
   ir::Value* take_out(ir::Value* call, int word, bool nullable = false);   // result in the out area
   const void* site_cache(size_t size);                 // zeroed, lives as long as the code
   ir::Value* frame_locals();                           // f_locals of module code, or the null object
-  bool store_number_in_place(AVId value, PyObject* example, ir::Heap heap, ir::Value* base,
+  bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
   ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
@@ -178,6 +178,11 @@ class Builder {
   void check_bound(AVId id);
   PyTypeObject* type_of(AVId id);                      // proved type or null
   PyTypeObject* likely_type(AVId id);                  // proved, predicted or by example
+  // Operand number `operand` of this instruction: remembers its likely type, or recalls it from an earlier
+  // version that saw live objects here.
+  void learn(AVId id, int operand);
+  void learn_type(PyTypeObject* type, int operand);
+  PyTypeObject* learnt(int operand) { return site().types[operand]; }
   void suggest_type(AVId id, PyTypeObject* type);      // a prediction, if there is none yet
   bool guard_type(AVId id, PyTypeObject* type);        // proves it; false if it cannot be
   ir::Value* to_int(AVId id);                          // int64 of an int or bool; guards
