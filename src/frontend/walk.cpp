@@ -197,7 +197,8 @@ void Builder::build() {
     if (!example && request_.kind == ir::EntryKind::Call) {
       id = null_av();
     } else if (request_.kind == ir::EntryKind::Call &&
-               (PyFloat_CheckExact(example) || shapes::int_value(example, &number))) {
+               (PyFloat_CheckExact(example) ||
+                (PyLong_CheckExact(example) && shapes::int_value(example, &number)))) {
       // Two words: the number and, if there is one, its object.
       const bool is_float = PyFloat_CheckExact(example);
       Value* value = graph_.new_value(Op::ArgNumber, is_float ? Rep::F64 : Rep::I64);

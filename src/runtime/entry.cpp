@@ -311,7 +311,7 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
   PyObject* callable = reinterpret_cast<PyObject*>(function);
   BoundArguments bound;
   CompiledCode* body = nullptr;
-  uint64_t words[2 * kMaxEntryValues];
+  auto* words = static_cast<uint64_t*>(alloca(2 * sizeof(uint64_t) * (code->co_argcount + code->co_kwonlyargcount + 2)));
   if (entry && native_allowed(ts, code)) {
     if (!room_for_activation(ts)) {
       g_entry_stats.no_room++;
