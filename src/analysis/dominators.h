@@ -11,7 +11,8 @@ namespace psyco::analysis {
 
 constexpr uint32_t kUnreached = 0xffffffffu;
 
-// Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm". All tables are indexed by block id.
+// Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm". All tables are indexed by block
+// id.
 class Dominators {
  public:
   explicit Dominators(const ir::Graph& graph);
@@ -52,10 +53,10 @@ class Positions {
 struct Loop {
   ir::Block* head;
   Loop* parent;
-  uint32_t depth;                    // 1 for an outermost loop
-  std::vector<ir::Block*> blocks;    // in reverse post order, inner loops included
-  std::vector<ir::Block*> latches;   // predecessors of head inside the loop
-  ir::Block* preheader;              // the only predecessor outside, if it has one successor; else null
+  uint32_t depth;                   // 1 for an outermost loop
+  std::vector<ir::Block*> blocks;   // in reverse post order, inner loops included
+  std::vector<ir::Block*> latches;  // predecessors of head inside the loop
+  ir::Block* preheader;  // the only predecessor outside, if it has one successor; else null
 };
 
 class Loops {

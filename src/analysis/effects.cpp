@@ -48,9 +48,7 @@ bool has_index(Op op) {
 }
 }  // namespace
 
-bool is_load(const Value& value) {
-  return value.op >= Op::LoadObject && value.op <= Op::LoadF64At;
-}
+bool is_load(const Value& value) { return value.op >= Op::LoadObject && value.op <= Op::LoadF64At; }
 bool is_object_load(const Value& value) {
   return value.op == Op::LoadObject || value.op == Op::LoadObjectAt;
 }

@@ -1,9 +1,9 @@
-// What an op reads, writes and may free, in cells: one bit per heap class, and one per field offset of
-// instances, so that storing obj.x does not kill what is known of obj.y.
+// What an op reads, writes and may free, in cells: one bit per heap class, and one per field offset
+// of instances, so that storing obj.x does not kill what is known of obj.y.
 //
-// Two accesses conflict if their masks share a bit. Field offsets are told apart only where the base is
-// an Object (two objects never overlap, and one object's fields lie where they lie); the rest of
-// Heap::Attributes conflicts with all of them.
+// Two accesses conflict if their masks share a bit. Field offsets are told apart only where the
+// base is an Object (two objects never overlap, and one object's fields lie where they lie); the
+// rest of Heap::Attributes conflicts with all of them.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -20,8 +20,8 @@ class Cells {
  public:
   explicit Cells(const ir::Graph& graph);
 
-  // Of a load, HasType or GuardType. Zero: reads nothing that can change. Cells that a value was loaded
-  // from are the same mask.
+  // Of a load, HasType or GuardType. Zero: reads nothing that can change. Cells that a value was
+  // loaded from are the same mask.
   CellMask reads(const ir::Value& value) const;
   CellMask writes(const ir::Value& value) const;
   // The part of writes() that only ever replaces an exact float or int by another one.

@@ -1,4 +1,5 @@
-// Which values are live at the ends of blocks: used later by an input or named by a later frame state.
+// Which values are live at the ends of blocks: used later by an input or named by a later frame
+// state.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -39,8 +40,8 @@ class Liveness {
  public:
   // Only values for which `tracked` (indexed by value id) is true are followed; null follows all.
   explicit Liveness(const ir::Graph& graph, const std::vector<bool>* tracked = nullptr);
-  // By block id. A phi is live in at its own block's start only through uses; its inputs are live out of
-  // the predecessors.
+  // By block id. A phi is live in at its own block's start only through uses; its inputs are live
+  // out of the predecessors.
   const BitSet& live_in(const ir::Block* block) const { return in_[block->id]; }
   const BitSet& live_out(const ir::Block* block) const { return out_[block->id]; }
 
@@ -55,7 +56,8 @@ struct UseCounts {
   std::vector<uint32_t> states;  // by frame states; a shared state counts once
 };
 
-// Calls visit(FrameState*) for every distinct state of the graph, callers included, in order of appearance.
+// Calls visit(FrameState*) for every distinct state of the graph, callers included, in order of
+// appearance.
 template <class Visit>
 void for_each_state(const ir::Graph& graph, Visit visit) {
   std::vector<bool> seen(graph.state_count, false);
@@ -70,7 +72,8 @@ void for_each_state(const ir::Graph& graph, Visit visit) {
     for (ir::Value* value : block->values) walk(value->state);
   }
 }
-// Calls visit(Slot&) for every slot of this one state (not its callers), fields of virtuals included.
+// Calls visit(Slot&) for every slot of this one state (not its callers), fields of virtuals
+// included.
 template <class Visit>
 void for_each_slot(ir::FrameState* state, Visit visit) {
   auto walk = [&](auto& self, ArenaVec<ir::Slot>& slots) -> void {

@@ -375,6 +375,7 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     case ir::Reason::Domain:
     case ir::Reason::Bounds:
     case ir::Reason::Unbound:
+    case ir::Reason::NeverRun:
       speculation = true;
       break;
     default:
@@ -390,6 +391,8 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   Feedback::Site& site = history_of(entry)->feedback.sites[inner.bci];
   if (exit.reason == ir::Reason::Overflow || exit.reason == ir::Reason::BigInt)
     site.big_int = true;
+  else if (exit.reason == ir::Reason::NeverRun)
+    site.reached = true;
   else
     site.generic = true;
   retire_unit(own, unit);

@@ -399,15 +399,17 @@ CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, Cod
   return code;
 }
 
-// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit) or None
+// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit). Both None: the driver's.
 PyObject* test_set_compilers(PyObject*, PyObject* args) {
   PyObject *calls, *loops;
   if (!PyArg_ParseTuple(args, "OO", &calls, &loops)) return nullptr;
   use_fake_backend();
+  static const auto real_compile_entry = g_compile_entry;
+  static const auto real_compile_osr = g_compile_osr;
   Py_XSETREF(g_compilers[0], Py_NewRef(calls));
   Py_XSETREF(g_compilers[1], Py_NewRef(loops));
-  g_compile_entry = calls == Py_None ? nullptr : fake_compile_entry;
-  g_compile_osr = loops == Py_None ? nullptr : fake_compile_osr;
+  g_compile_entry = calls == Py_None ? real_compile_entry : fake_compile_entry;
+  g_compile_osr = loops == Py_None ? real_compile_osr : fake_compile_osr;
   Py_RETURN_NONE;
 }
 

@@ -1,6 +1,6 @@
 // Calls runtime helpers from Python, by name, with the arguments their row in helpers.def asks for.
 //
-// _test_helper(name, *arguments): an object parameter takes any object, _test_null for the null pointer;
+// _test_helper(name, *arguments): an object parameter takes any object, _test_helper_null for the null pointer;
 // a cache pointer takes what _test_cache() returned; the array takes all remaining arguments; the out
 // area needs none. The result is the helper's; with an out area, (result, [words]).
 #include <cstring>
@@ -211,7 +211,7 @@ PyMethodDef g_methods[] = {
 
 int add_helper_tests(PyObject* module) {
   if (!g_null) g_null = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
-  if (!g_null || PyModule_AddObjectRef(module, "_test_null", g_null) < 0) return -1;
+  if (!g_null || PyModule_AddObjectRef(module, "_test_helper_null", g_null) < 0) return -1;
   return PyModule_AddFunctions(module, g_methods);
 }
 

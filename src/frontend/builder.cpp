@@ -692,7 +692,11 @@ void Builder::flush_drops(int next_bci) {
     if (held(id)) continue;
     const AV& a = st_.avs[id];
     if (a.kind == SlotKind::Virtual) {
-      for (size_t i = a.fields.size(); i-- > 0;) work.push_back(a.fields[i]);
+      // A tuple lets its last item go first (tupleobject.c:tuple_dealloc); the work list is a stack.
+      if (a.virtual_kind == ir::VirtualKind::Tuple)
+        for (AVId field : std::vector<AVId>(a.fields)) work.push_back(field);
+      else
+        for (size_t i = a.fields.size(); i-- > 0;) work.push_back(a.fields[i]);
       continue;
     }
     list.push_back(id);

@@ -33,6 +33,7 @@ struct Feedback {
   struct Site {
     bool big_int = false;      // an integer left 64 bits here
     bool generic = false;      // speculation failed too often: use the general helper
+    bool reached = false;      // code that had never run was needed
     bool unstable = false;     // a promoted global or attribute changed: read it at run time
     PyTypeObject* types[4] = {};  // seen by an exit (borrowed; compare only)
   };
@@ -100,6 +101,7 @@ struct Context {
   ir::FrameInfo* info;
   Context* caller;
   Feedback* feedback;
+  bool warm = false;                 // has run long enough for cold caches to mean something
   bool globals_are_locals = false;   // module code
   uint64_t path;                  // identifies the chain of call sites
   int depth;
@@ -225,6 +227,7 @@ class Builder {
   void walk_function(Context& context, int start, std::vector<Edge> entry);
   void walk_range(Context& context, int start, int end);
   void lower(const Bytecode& bc);
+  bool never_ran(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
   static int cursor_field(ir::VirtualKind kind);

@@ -482,10 +482,10 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
       bool cursor = iterates && s + 1 == slots.size();
       if (cursor && a.kind == SlotKind::Virtual) {
         // The cursor's moving fields; its list or bound stays. The AV keeps its id, so aliases follow.
-        for (AVId field : a.fields) {
-          const AV& fa = entry.state.avs[field];
-          bool moving = fa.kind == SlotKind::Int && field == a.fields[cursor_field(a.virtual_kind)];
-          if (a.virtual_kind == ir::VirtualKind::RangeIter && field == a.fields[2]) moving = true;
+        for (size_t k = 0; k < a.fields.size(); k++) {
+          const AV fa = entry.state.avs[a.fields[k]];
+          bool moving = k == static_cast<size_t>(cursor_field(a.virtual_kind)) ||
+                        (a.virtual_kind == ir::VirtualKind::RangeIter && k == 2);
           if (!moving) continue;
           Value* p = m.phi(head, Rep::I64);
           m.input(p, fa.value);
@@ -493,7 +493,9 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
           na.kind = SlotKind::Int;
           na.value = p;
           na.nonnegative = fa.nonnegative;
-          h.avs[field] = na;
+          // A new AV: the old one may also be a variable, which stays as it is.
+          AVId moved = h.add(na);
+          h.avs[old].fields[k] = moved;
         }
       }
       continue;
@@ -620,12 +622,12 @@ void Builder::back_edge(int index) {
   poll->reason = ir::Reason::Poll;
 
   Merger m(*this);
+  std::vector<AVId*> hs = all_slots(head->state);
+  std::vector<AVId*> bs = all_slots(st_);
   auto note = [&](size_t slot) -> HeadFlags& {
     restart_ = true;
     return heads_memory_[{context.path, index, static_cast<int>(slot)}];
   };
-  std::vector<AVId*> hs = all_slots(head->state);
-  std::vector<AVId*> bs = all_slots(st_);
   PSYCO_CHECK(hs.size() == bs.size());
   size_t base = hs.size() - st_.top().locals.size() - st_.top().stack.size();
   const std::vector<uint8_t>& live = live_at(context, index);

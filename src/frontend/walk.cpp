@@ -94,6 +94,7 @@ void Builder::analyze_code(Context& context) {
   context.reachable.assign(n, 0);
   context.loop_end.assign(n, -1);
   context.pending.resize(n);
+  for (const Bytecode& bc : list) context.warm |= bc.heat == Heat::Hot || bc.heat == Heat::Failed;
   std::vector<int> work{0};
   if (request_.kind == ir::EntryKind::Osr && context.depth == 0) work.push_back(request_.osr_index);
   while (!work.empty()) {
@@ -194,7 +195,9 @@ void Builder::build() {
     PyObject* example = request_.examples[i];
     AVId id;
     int64_t number;
-    if (!example && request_.kind == ir::EntryKind::Call) {
+    if (!example) {   // the runtime enters this version only while the slot is empty
+      word++;
+      own_signature_ += '-';
       id = null_av();
     } else if (request_.kind == ir::EntryKind::Call &&
                (PyFloat_CheckExact(example) ||
@@ -222,7 +225,6 @@ void Builder::build() {
       graph_.append(entry_, arg);
       id = object_av(arg, nullptr, nullptr, example);
       if (request_.kind == ir::EntryKind::Osr) av(id).not_null = false;
-      if (!example) av(id).example = nullptr;
     }
     (i < nlocals ? frame.locals : frame.stack).push_back(id);
   }
@@ -258,13 +260,6 @@ void Builder::type_entry_value(AVId id, PyObject* example) {
   AV& a = st_.avs[id];
   if (a.kind != SlotKind::Object) return;
   if (request_.kind == ir::EntryKind::Osr) {
-    if (!example) {
-      guard(Op::GuardNull, a.value, Reason::EntryType);
-      AV empty;
-      // The argument is known to be null: nothing is owned.
-      st_.avs[id] = empty;
-      return;
-    }
     guard(Op::GuardNotNull, a.value, Reason::EntryType);
     a.not_null = true;
     a.value->flags &= ~ir::kNullable;
@@ -388,6 +383,13 @@ void Builder::walk_range(Context& context, int start, int end) {
       loop_head(context, i, edges);
     else
       merge_here(edges, list[i].bci);
+    if (cur_ && never_ran(context, i)) {
+      raw_bci_ = list[i].bci;
+      before_locals_ = st_.top().locals;
+      before_stack_ = st_.top().stack;
+      deopt(Reason::NeverRun);
+      continue;
+    }
     int j = i;
     for (; cur_ && !restart_; j++) {
       if (j > i && (context.decoded->leader[j] || j >= end)) {
@@ -411,6 +413,21 @@ void Builder::walk_range(Context& context, int start, int end) {
       if (!cur_) drops_.clear(), python_ran_ = false;
     }
   }
+}
+
+// A block is cold if the function is warm, some instruction of the block keeps a counter, and no counter ever
+// moved. Reached all the same, it is noted in the feedback and compiled the next time.
+bool Builder::never_ran(Context& context, int index) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  if (!context.warm || !list[index].first_of_raw || context.feedback->sites[list[index].bci].reached) return false;
+  bool cold = false;
+  for (size_t i = static_cast<size_t>(index); i < list.size(); i++) {
+    if (static_cast<int>(i) > index && context.decoded->leader[i]) break;
+    if (list[i].heat == Heat::Cold) cold = true;
+    else if (list[i].heat != Heat::Unknown) return false;
+    if (neutral_flags(list[i].op) & kEndsBlock) break;
+  }
+  return cold;
 }
 
 void Builder::lower(const Bytecode& bc) {
@@ -614,6 +631,7 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
     return refuse("it is a generator or coroutine");
   if (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS) || code->co_kwonlyargcount)
     return refuse("it takes *args, **kwargs or keyword-only arguments");
+  if (caller.warm && bc_->heat == Heat::Cold) return refuse("this call never ran");
   if (caller.depth >= kMaxDepth) return refuse("the calls are nested too deeply");
   for (Context* c = &caller; c; c = c->caller)
     if (c->code == code) return refuse("it is recursive");

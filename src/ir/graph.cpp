@@ -151,9 +151,24 @@ bool has_side_effect(const Value& value) {
       return false;
     case Effects::Exits:
     case Effects::ReadsExits:
-      // A guard proves something for its successors; arithmetic that exits is removable when unused,
-      // since the interpreter would only go on with a big integer that nobody reads.
-      return value.rep == Rep::None;
+      // A guard proves something for its successors. Arithmetic that leaves on overflow is removable when
+      // unused: the interpreter would only go on with a big integer that nobody reads. Where the
+      // interpreter would raise (division by zero, a negative shift, a domain error) it must stay.
+      switch (value.op) {
+        case Op::FloorDivInt:
+        case Op::ModInt:
+        case Op::TrueDivInt:
+          return value.input(1)->op != Op::ConstI64 || value.input(1)->imm == 0;
+        case Op::ShlInt:
+        case Op::ShrInt:
+          return value.input(1)->op != Op::ConstI64 || value.input(1)->imm < 0;
+        case Op::DivFloat:
+        case Op::SqrtFloat:
+        case Op::FloatToInt:
+          return true;
+        default:
+          return value.rep == Rep::None;
+      }
     case Effects::Allocates:
       return false;
     case Effects::Python:

@@ -8,8 +8,8 @@
 
 namespace psyco::ir {
 
-// Fills an empty graph. On failure returns false with "line N: what" in error. Names of pointers get
-// invented addresses, kept in names.
+// Fills an empty graph. On failure returns false with "line N: what" in error. Names of pointers
+// get invented addresses, kept in names.
 bool parse(std::string_view text, Graph& graph, PtrPrintMap& names, std::string& error);
 
 }  // namespace psyco::ir

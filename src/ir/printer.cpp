@@ -14,9 +14,9 @@ const char* rep_name(Rep rep) {
   return kNames[static_cast<int>(rep)];
 }
 const char* heap_name(Heap heap) {
-  constexpr const char* kNames[] = {"None",  "ListShape",  "ListItems", "TupleItems", "Attributes",
-                                    "AttrShape", "Dict",   "Numbers",   "Bytes",      "BytesShape",
-                                    "Cells", "Constant",   "Other"};
+  constexpr const char* kNames[] = {
+      "None",    "ListShape", "ListItems",  "TupleItems", "Attributes", "AttrShape", "Dict",
+      "Numbers", "Bytes",     "BytesShape", "Cells",      "Constant",   "Other"};
   static_assert(sizeof kNames / sizeof *kNames == kHeapCount);
   return kNames[static_cast<int>(heap)];
 }
@@ -25,15 +25,16 @@ const char* cond_name(Cond cond) {
   return kNames[static_cast<int>(cond)];
 }
 const char* virtual_name(VirtualKind kind) {
-  constexpr const char* kNames[] = {"Tuple",     "RangeIter", "CountIter", "Range", "ListIter",
-                                    "TupleIter", "BoundMethod", "Slice"};
+  constexpr const char* kNames[] = {"Tuple",    "RangeIter", "CountIter",   "Range",
+                                    "ListIter", "TupleIter", "BoundMethod", "Slice"};
   return kNames[static_cast<int>(kind)];
 }
 
 void PtrPrintMap::set(const void* ptr, const std::string& name) {
   std::string clean;
   for (char c : name)
-    clean += std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == ':' ? c : '_';
+    clean +=
+        std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == ':' ? c : '_';
   if (clean.find(':') == std::string::npos) clean = "ptr:" + clean;
   std::string unique = clean;
   for (int i = 2; addresses_.count(unique) && addresses_[unique] != ptr; i++)

@@ -1,5 +1,5 @@
-// The graph as text: stable (values, states and virtuals are numbered in order of appearance) and free
-// of addresses. ir/parser reads it back; parse(print(g)) prints the same again.
+// The graph as text: stable (values, states and virtuals are numbered in order of appearance) and
+// free of addresses. ir/parser reads it back; parse(print(g)) prints the same again.
 //
 //   fn NAME call|osr args=2 {
 //   frame f0 "name" code=obj:0 locals=2 stack=3
@@ -18,10 +18,11 @@
 //   STATE  @bci[:fN] [push|init] [fn vN] {local, ... | stack, ... [; drop, ...]} [in STATE]
 //          sN=STATE where it is used again as sN (N counts from 0)
 //   SLOT   -            null                    int v1 [box v2]    float v1 [box v2]    bool v1
-//          v1           object                  Tuple(SLOT, ...)   a virtual; %N=Tuple(...) if used again
-//   ATTRIBUTES  #imm  <<shift  heap=H  why=REASON  @bci  kind:name (pointer)   flags: owned nullable hoisted
-//   Constants are written bare: ConstI64 5, ConstF64 0.5 or bits:0x7ff8000000000001, Arg 0.
-//   A semicolon starts a comment outside states.
+//          v1           object                  Tuple(SLOT, ...)   a virtual; %N=Tuple(...) if used
+//          again
+//   ATTRIBUTES  #imm  <<shift  heap=H  why=REASON  @bci  kind:name (pointer)   flags: owned
+//   nullable hoisted Constants are written bare: ConstI64 5, ConstF64 0.5 or
+//   bits:0x7ff8000000000001, Arg 0. A semicolon starts a comment outside states.
 #pragma once
 #include <map>
 #include <string>

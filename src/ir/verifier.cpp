@@ -1,32 +1,40 @@
 // What holds between any two passes, and why.
 //
-// V1  A block ends in its only terminator; predecessor and successor lists are each other's mirror; the
-//     entry has no predecessor. Why: every walk over edges counts on it; phi inputs are matched by position.
+// V1  A block ends in its only terminator; predecessor and successor lists are each other's mirror;
+// the
+//     entry has no predecessor. Why: every walk over edges counts on it; phi inputs are matched by
+//     position.
 // V2  A phi has one input per predecessor, all of its representation. Why: edges become moves.
-// V3  Inputs agree with the op's row in ops.def, a helper's with its row in helpers.def. Why: selection
+// V3  Inputs agree with the op's row in ops.def, a helper's with its row in helpers.def. Why:
+// selection
 //     picks register classes from it.
 // V4  An input dominates its use; a phi's input dominates the end of its predecessor. Why: SSA.
-// V5  Ops that may leave, raise or be seen have a state; no other op has one. Why: may_exit() asks for it.
-// V6  A state is complete: a frame, a slot for each local, no more stack than the frame has, slot kinds that
-//     fit the values, callers that say how a result continues, innermost frames that do not; inlined frames
-//     name their function. Why: the exit writes all of it into interpreter frames.
+// V5  Ops that may leave, raise or be seen have a state; no other op has one. Why: may_exit() asks
+// for it. V6  A state is complete: a frame, a slot for each local, no more stack than the frame
+// has, slot kinds that
+//     fit the values, callers that say how a result continues, innermost frames that do not;
+//     inlined frames name their function. Why: the exit writes all of it into interpreter frames.
 // V7  Everything a state names dominates the op and is not its result. Why: the exit reads it.
-// V8  Results have the representation of the table; only objects are owned or nullable; what allocates
+// V8  Results have the representation of the table; only objects are owned or nullable; what
+// allocates
 //     gives an owned result. Why: the exit record says how to count each slot.
-// V9  References balance. Along each path every owned value is taken up once and given up once: Release,
-//     StoreObject, an 's' parameter, Return, the edge into an owned phi. At an exit each reference the
-//     activation holds is named by the state (slot, box, field, drop), exactly one per value, and each owned
-//     value named is held. Why: otherwise exits leak or free too early.
+// V9  References balance. Along each path every owned value is taken up once and given up once:
+// Release,
+//     StoreObject, an 's' parameter, Return, the edge into an owned phi. At an exit each reference
+//     the activation holds is named by the state (slot, box, field, drop), exactly one per value,
+//     and each owned value named is held. Why: otherwise exits leak or free too early.
 // V10 Nothing uses an owned value after it was given up. Why: it may be freed.
 // V11 All edges into a block agree on the references held. Why: V9 could not hold behind it.
-// V12 After UpdateFloatSlot or UpdateIntSlot nothing uses or names a borrowed object that was loaded from
-//     the same heap class, unless it is proved to be no number. Why: the object may have been changed in
-//     place, or freed.
+// V12 After UpdateFloatSlot or UpdateIntSlot nothing uses or names a borrowed object that was
+// loaded from
+//     the same heap class, unless it is proved to be no number. Why: the object may have been
+//     changed in place, or freed.
 //
-// An owned load holds no reference yet: it is *pending* until its Retain, or until a StoreObject to the
-// same address, whose old reference it then takes over.
+// An owned load holds no reference yet: it is *pending* until its Retain, or until a StoreObject to
+// the same address, whose old reference it then takes over.
 #include "ir/verifier.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ir/printer.h"
@@ -135,7 +143,8 @@ class Verifier {
       errors_.push_back("V1: no blocks");
       return;
     }
-    if (!graph_.blocks[0]->preds.empty()) fail("V1", graph_.blocks[0], "the entry has predecessors");
+    if (!graph_.blocks[0]->preds.empty())
+      fail("V1", graph_.blocks[0], "the entry has predecessors");
     std::vector<bool> listed(graph_.block_count, false);
     for (const Block* block : graph_.blocks) listed[block->id] = true;
     for (const Block* block : graph_.blocks) {
@@ -257,7 +266,8 @@ class Verifier {
     if (phi.state) fail("V5", &phi, "has a state");
     for (size_t i = 0; i < phi.inputs.size(); i++) {
       const Value* input = phi.input(i);
-      if (input->rep != phi.rep) fail("V2", &phi, "input " + name(input) + " has another representation");
+      if (input->rep != phi.rep)
+        fail("V2", &phi, "input " + name(input) + " has another representation");
       if (reached(block->preds[i]) && !available(input, block->preds[i], 0xffffffffu))
         fail("V4", &phi, "input " + name(input) + " does not dominate the edge");
     }
@@ -287,8 +297,10 @@ class Verifier {
       bool rest = false;
       size_t wanted = 0;
       for (const char* c = helper_info(value.helper).params; *c; c++) {
-        if (*c == 'A') rest = true;
-        else if (*c != 'O') wanted++;
+        if (*c == 'A')
+          rest = true;
+        else if (*c != 'O')
+          wanted++;
       }
       if (rest ? count < wanted : count != wanted) {
         fail("V3", &value, "wrong number of inputs");
@@ -353,14 +365,17 @@ class Verifier {
         break;
     }
     if (value.rep != rep) fail("V8", &value, "wrong representation");
-    if (value.owned() != (result == HelperResult::Owned)) fail("V8", &value, "ownership differs from the helper's row");
+    if (value.owned() != (result == HelperResult::Owned))
+      fail("V8", &value, "ownership differs from the helper's row");
   }
 
   void check_slot(const Slot& slot, const Value* at, const Block* block, uint32_t position) {
     auto need = [&](const Value* value, Rep rep) {
       if (!value) return fail("V6", at, "a slot has no value");
-      if (value->rep != rep) fail("V6", at, "slot " + name(value) + " has the wrong representation");
-      if (!available(value, block, position)) fail("V7", at, "state names " + name(value) + ", which does not dominate it");
+      if (value->rep != rep)
+        fail("V6", at, "slot " + name(value) + " has the wrong representation");
+      if (!available(value, block, position))
+        fail("V7", at, "state names " + name(value) + ", which does not dominate it");
     };
     switch (slot.kind) {
       case SlotKind::Null:
@@ -380,16 +395,19 @@ class Verifier {
         return;
     }
   }
-  void check_state(const FrameState* state, const Block* block, uint32_t position, const Value* at) {
+  void check_state(const FrameState* state, const Block* block, uint32_t position,
+                   const Value* at) {
     for (const FrameState* s = state; s; s = s->caller) {
       if (!s->frame) {
         fail("V6", at, "state without a frame");
         return;
       }
       if (s->locals.size() != static_cast<size_t>(s->frame->nlocals))
-        fail("V6", at, "state has " + std::to_string(s->locals.size()) + " locals, the frame " +
-                           std::to_string(s->frame->nlocals));
-      if (s->stack.size() > static_cast<size_t>(s->frame->nstack)) fail("V6", at, "state has too deep a stack");
+        fail("V6", at,
+             "state has " + std::to_string(s->locals.size()) + " locals, the frame " +
+                 std::to_string(s->frame->nlocals));
+      if (s->stack.size() > static_cast<size_t>(s->frame->nstack))
+        fail("V6", at, "state has too deep a stack");
       if ((s == state) != (s->cont == Continuation::None))
         fail("V6", at, "continuation on the innermost frame, or none on a caller");
       if (s->caller && !s->function) fail("V6", at, "inlined frame without its function");
@@ -433,9 +451,12 @@ class Verifier {
     for (size_t id = 0; id < held.size(); id++) {
       if (held[id] <= 0) continue;
       std::string which = "v" + std::to_string(id);
-      if (!named[id]) fail("V9", at, "exit leaks " + which);
-      else if (held[id] > 1) fail("V9", at, "exit holds two references to " + which);
-      else if (!values_[id]->owned()) fail("V9", at, "exit holds a reference to borrowed " + which);
+      if (!named[id])
+        fail("V9", at, "exit leaks " + which);
+      else if (held[id] > 1)
+        fail("V9", at, "exit holds two references to " + which);
+      else if (!values_[id]->owned())
+        fail("V9", at, "exit holds a reference to borrowed " + which);
     }
   }
   void check_ownership() {
@@ -450,7 +471,8 @@ class Verifier {
       if (held.empty()) continue;
       size_t entry = block->entry_state ? entry_position(*block) : 0;
       for (size_t i = 0; i < block->values.size(); i++) {
-        if (block->entry_state && i == entry) check_exit(held, block->entry_state, block->values[i]);
+        if (block->entry_state && i == entry)
+          check_exit(held, block->entry_state, block->values[i]);
         step(held, *block->values[i], i);
       }
       for (size_t i = 0; i < block->succs.size(); i++) {
@@ -480,11 +502,12 @@ class Verifier {
     for (size_t id = 0; id < held.size(); id++) {
       if (held[id] == in[id]) continue;
       if (held[id] > 0 || in[id] > 0) {
-        // A value that is only defined on one of the paths is named by nobody behind the merge, so the
-        // difference is real either way.
-        fail("V11", block, "edge to b" + std::to_string(succ->id) + " holds v" + std::to_string(id) +
-                               " " + std::to_string(held[id] > 0 ? held[id] : 0) + " times, another " +
-                               std::to_string(in[id] > 0 ? in[id] : 0));
+        // A value that is only defined on one of the paths is named by nobody behind the merge, so
+        // the difference is real either way.
+        fail("V11", block,
+             "edge to b" + std::to_string(succ->id) + " holds v" + std::to_string(id) + " " +
+                 std::to_string(held[id] > 0 ? held[id] : 0) + " times, another " +
+                 std::to_string(in[id] > 0 ? in[id] : 0));
       }
       if (held[id] == kGone) in[id] = kGone;
     }
@@ -494,11 +517,13 @@ class Verifier {
   }
   void step(std::vector<int8_t>& held, const Value& value, size_t index) {
     for (const Value* input : value.inputs)
-      if (input->owned() && held[input->id] == kGone && value.op != Op::Retain && value.op != Op::RetainNullable)
+      if (input->owned() && held[input->id] == kGone && value.op != Op::Retain &&
+          value.op != Op::RetainNullable)
         fail("V10", &value, "uses " + name(input) + ", which was given up");
     for (size_t i = 0; i < value.inputs.size(); i++)
       if (takes_reference(value, i)) take(held, value.input(i), &value, "gives up");
-    if (value.op == Op::StoreObject || value.op == Op::StoreObjectAt) take_over_old(held, value, index);
+    if (value.op == Op::StoreObject || value.op == Op::StoreObjectAt)
+      take_over_old(held, value, index);
     if (value.state) check_exit(held, value.state, &value);
     if (value.op == Op::Retain || value.op == Op::RetainNullable) {
       int8_t& count = held[value.input(0)->id];
@@ -508,7 +533,8 @@ class Verifier {
       for (size_t id = 0; id < held.size(); id++)
         if (held[id] > 0) fail("V9", &value, "return leaks v" + std::to_string(id));
     if (value.rep != Rep::Object) return;
-    if (held[value.id] > 0) fail("V9", &value, "its last reference leaks when it is computed again");
+    if (held[value.id] > 0)
+      fail("V9", &value, "its last reference leaks when it is computed again");
     held[value.id] = value.owned() && !is_object_load(value) ? 1 : 0;
   }
   // old = LoadObject p; StoreObject p, new: the slot's reference is now ours.
@@ -528,14 +554,42 @@ class Verifier {
   }
 
   // ---- V12
-  bool proved_no_number(const Value* value, const Value* update) const {
+  // source: where borrowed objects were loaded from, see check_in_place.
+  bool proved_no_number(const Value* value, const Value* update,
+                        const std::vector<uint32_t>& source) const {
     if (!types_) return false;
-    if (is_object_load(*value) && types_->is_no_number(value->ptr)) return true;
+    if (value->op != Op::Phi) {
+      if (is_object_load(*value) && types_->is_no_number(value->ptr)) return true;
+      return has_guard(value, [&](const Value* guard) {
+        return available(guard, update->block, position_[update->id]);
+      });
+    }
+    // Whatever flows into the phi was proved where it was loaded.
+    std::vector<const Value*> phis{value};
+    for (size_t i = 0; i < phis.size(); i++)
+      for (const Value* input : phis[i]->inputs) {
+        if (!source[input->id]) continue;  // somebody else owns it, so it is not changed in place
+        if (input->op == Op::Phi) {
+          if (std::find(phis.begin(), phis.end(), input) == phis.end()) phis.push_back(input);
+          continue;
+        }
+        if (is_object_load(*input) && types_->is_no_number(input->ptr)) continue;
+        uint32_t at = position_[update->id];
+        if (!has_guard(input, [&](const Value* guard) {
+              return guard->block == input->block &&
+                     (update->block != input->block || at < position_[input->id] ||
+                      position_[guard->id] < at);
+            }))
+          return false;
+      }
+    return true;
+  }
+  template <class Accept>
+  bool has_guard(const Value* value, Accept accept) const {
     for (const Block* block : order_)
       for (const Value* guard : block->values)
         if (guard->op == Op::GuardType && guard->imm == 1 && guard->input(0) == value &&
-            types_->is_no_number(guard->ptr) &&
-            available(guard, update->block, position_[update->id]))
+            types_->is_no_number(guard->ptr) && accept(guard))
           return true;
     return false;
   }
@@ -558,7 +612,8 @@ class Verifier {
           for (const Value* value : *list) {
             if (value->owned() || value->rep != Rep::Object) continue;
             uint32_t classes = source[value->id];
-            if (is_object_load(*value) && (value->heap == Heap::ListItems || value->heap == Heap::Attributes))
+            if (is_object_load(*value) &&
+                (value->heap == Heap::ListItems || value->heap == Heap::Attributes))
               classes |= 1u << static_cast<int>(value->heap);
             if (value->op == Op::Phi || value->op == Op::SelectObject)
               for (const Value* input : value->inputs) classes |= source[input->id];
@@ -567,7 +622,8 @@ class Verifier {
           }
     }
     // Backwards: which of them are used later.
-    std::vector<std::vector<bool>> live(graph_.block_count, std::vector<bool>(graph_.value_count, false));
+    std::vector<std::vector<bool>> live(graph_.block_count,
+                                        std::vector<bool>(graph_.value_count, false));
     for (bool changed = true, report = false; changed || !report;) {
       if (!changed) report = true;
       changed = false;
@@ -587,7 +643,7 @@ class Verifier {
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
               if (now[id] && (source[id] & written_classes(*value)) &&
-                  !proved_no_number(values_[id], value))
+                  !proved_no_number(values_[id], value, source))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;
           for (const Value* input : value->inputs)

@@ -7,15 +7,18 @@
 // Needs dominators. Keeps edges. After hoist_invariants, which relies on the checks removed here.
 //
 // Two kinds of knowledge:
-//  - an interval per value, a fixed point over all definitions: widened to infinity where a bound keeps
-//    moving round a loop, then narrowed twice. A checked op that would leave 64 bits exits, so its result is
-//    clamped.
-//  - facts x <= y + c, each valid behind one position: from branches (successors with one predecessor), guards
+//  - an interval per value, a fixed point over all definitions: widened to infinity where a bound
+//  keeps
+//    moving round a loop, then narrowed twice. A checked op that would leave 64 bits exits, so its
+//    result is clamped.
+//  - facts x <= y + c, each valid behind one position: from branches (successors with one
+//  predecessor), guards
 //    and index checks. They sharpen intervals at the point of use, and prove() chains them, as in
-//    "ABCD: eliminating array bounds checks on demand" (Bodik, Gupta, Sarkar), through additions and phis.
-// Counting iterators: cur goes up by 1 while remaining goes down by 1; cur + remaining is invariant, so
-// remaining >= 1 means cur <= start + length - 1.
-// Sound: all facts used at a point dominate it; arithmetic in facts saturates to "unknown".
+//    "ABCD: eliminating array bounds checks on demand" (Bodik, Gupta, Sarkar), through additions
+//    and phis.
+// Counting iterators: cur goes up by 1 while remaining goes down by 1; cur + remaining is
+// invariant, so remaining >= 1 means cur <= start + length - 1. Sound: all facts used at a point
+// dominate it; arithmetic in facts saturates to "unknown".
 #include <algorithm>
 
 #include "analysis/dominators.h"
@@ -40,7 +43,7 @@ namespace {
 
 using Wide = __int128;
 constexpr int64_t kMin = INT64_MIN, kMax = INT64_MAX;
-constexpr int64_t kMaxSize = int64_t{1} << 60;   // of any container
+constexpr int64_t kMaxSize = int64_t{1} << 60;  // of any container
 
 struct Interval {
   int64_t lo = kMin, hi = kMax;
@@ -67,7 +70,7 @@ Interval join(Interval a, Interval b) {
 
 struct Point {
   const Block* block;
-  uint32_t position;   // knowledge gained before this position counts
+  uint32_t position;  // knowledge gained before this position counts
 };
 
 class Ranger {
@@ -108,15 +111,24 @@ class Ranger {
     const Value* a = condition->input(0);
     const Value* b = condition->input(1);
     switch (truth ? condition->cond : ir::negate(condition->cond)) {
-      case Cond::Lt: add(a, b, -1, from); break;
-      case Cond::Le: add(a, b, 0, from); break;
-      case Cond::Gt: add(b, a, -1, from); break;
-      case Cond::Ge: add(b, a, 0, from); break;
+      case Cond::Lt:
+        add(a, b, -1, from);
+        break;
+      case Cond::Le:
+        add(a, b, 0, from);
+        break;
+      case Cond::Gt:
+        add(b, a, -1, from);
+        break;
+      case Cond::Ge:
+        add(b, a, 0, from);
+        break;
       case Cond::Eq:
         add(a, b, 0, from);
         add(b, a, 0, from);
         break;
-      case Cond::Ne: break;
+      case Cond::Ne:
+        break;
     }
     counter_fact(a, from);
     counter_fact(b, from);
@@ -147,7 +159,8 @@ class Ranger {
       }
     }
   }
-  // Adds what a comparison of the remaining counter says about the counters that move along with it.
+  // Adds what a comparison of the remaining counter says about the counters that move along with
+  // it.
   void counter_fact(const Value* remaining, Point from) {
     const Value *rest0, *start;
     int64_t step;
@@ -164,7 +177,8 @@ class Ranger {
     for (int back = 0; back < 2; back++) {
       const Value* next = phi->input(back);
       if (!doms_.dominates(phi->block, phi->block->preds[back])) continue;
-      if (next->inputs.size() != 2 || next->input(0) != phi || next->input(1)->op != Op::ConstI64) continue;
+      if (next->inputs.size() != 2 || next->input(0) != phi || next->input(1)->op != Op::ConstI64)
+        continue;
       int64_t c = next->input(1)->imm;
       if (next->op == Op::AddInt || next->op == Op::AddIntUnchecked) {
         *step = c;
@@ -191,7 +205,8 @@ class Ranger {
   }
   Interval at(const Value* value, Point point, int depth = 1) const {
     Interval range = base(value);
-    if (range.empty() || !value || value->op == Op::ConstI64 || value->id >= upper_.size()) return range;
+    if (range.empty() || !value || value->op == Op::ConstI64 || value->id >= upper_.size())
+      return range;
     for (const Fact& fact : upper_[value->id]) {
       if (!valid(fact.from, point)) continue;
       Interval other = depth > 0 ? at(fact.other, point, depth - 1) : base(fact.other);
@@ -211,13 +226,17 @@ class Ranger {
   }
   WideInterval exact(const Value* value, Interval a, Interval b) const {
     switch (value->op) {
-      case Op::AddInt: case Op::AddIntUnchecked:
+      case Op::AddInt:
+      case Op::AddIntUnchecked:
         return {Wide{a.lo} + b.lo, Wide{a.hi} + b.hi};
-      case Op::SubInt: case Op::SubIntUnchecked:
+      case Op::SubInt:
+      case Op::SubIntUnchecked:
         return {Wide{a.lo} - b.hi, Wide{a.hi} - b.lo};
       default: {
-        Wide products[] = {Wide{a.lo} * b.lo, Wide{a.lo} * b.hi, Wide{a.hi} * b.lo, Wide{a.hi} * b.hi};
-        return {*std::min_element(products, products + 4), *std::max_element(products, products + 4)};
+        Wide products[] = {Wide{a.lo} * b.lo, Wide{a.lo} * b.hi, Wide{a.hi} * b.lo,
+                           Wide{a.hi} * b.hi};
+        return {*std::min_element(products, products + 4),
+                *std::max_element(products, products + 4)};
       }
     }
   }
@@ -229,8 +248,12 @@ class Ranger {
     switch (value->op) {
       case Op::ConstI64:
         return {value->imm, value->imm};
-      case Op::AddInt: case Op::SubInt: case Op::MulInt:
-      case Op::AddIntUnchecked: case Op::SubIntUnchecked: case Op::MulIntUnchecked:
+      case Op::AddInt:
+      case Op::SubInt:
+      case Op::MulInt:
+      case Op::AddIntUnchecked:
+      case Op::SubIntUnchecked:
+      case Op::MulIntUnchecked:
         return exact(value, input(0), input(1)).clamp();
       case Op::NegInt: {
         Interval a = input(0);
@@ -244,7 +267,8 @@ class Ranger {
         Interval a = input(0), b = input(1);
         if (b.lo < 1) return {};
         auto div = [](int64_t x, int64_t y) { return x / y - (x % y != 0 && x < 0); };
-        return {std::min(div(a.lo, b.lo), div(a.lo, b.hi)), std::max(div(a.hi, b.lo), div(a.hi, b.hi))};
+        return {std::min(div(a.lo, b.lo), div(a.lo, b.hi)),
+                std::max(div(a.hi, b.lo), div(a.hi, b.hi))};
       }
       case Op::ModInt: {
         Interval a = input(0), b = input(1);
@@ -259,7 +283,8 @@ class Ranger {
         if (b.lo >= 0) return {0, b.hi};
         return {};
       }
-      case Op::OrInt: case Op::XorInt: {
+      case Op::OrInt:
+      case Op::XorInt: {
         Interval a = input(0), b = input(1);
         if (a.lo < 0 || b.lo < 0) return {};
         uint64_t top = static_cast<uint64_t>(a.hi | b.hi);
@@ -276,13 +301,15 @@ class Ranger {
         int64_t s = std::clamp<int64_t>(b.lo, 0, 62), t = std::clamp<int64_t>(b.hi, 0, 62);
         Wide corners[] = {Wide{a.lo} * (Wide{1} << s), Wide{a.lo} * (Wide{1} << t),
                           Wide{a.hi} * (Wide{1} << s), Wide{a.hi} * (Wide{1} << t)};
-        return WideInterval{*std::min_element(corners, corners + 4), *std::max_element(corners, corners + 4)}
+        return WideInterval{*std::min_element(corners, corners + 4),
+                            *std::max_element(corners, corners + 4)}
             .clamp();
       }
       case Op::WrapIndex: {
         Interval i = input(0), n = input(1);
         if (i.lo >= 0) return i;
-        WideInterval wrapped{Wide{i.lo} + n.lo, i.hi < 0 ? Wide{i.hi} + n.hi : std::max(Wide{i.hi}, Wide{n.hi} - 1)};
+        WideInterval wrapped{Wide{i.lo} + n.lo,
+                             i.hi < 0 ? Wide{i.hi} + n.hi : std::max(Wide{i.hi}, Wide{n.hi} - 1)};
         if (i.hi >= 0 && wrapped.lo > 0) wrapped.lo = 0;
         return wrapped.fits() ? wrapped.clamp() : Interval{};
       }
@@ -338,7 +365,8 @@ class Ranger {
       }
     }
     if (!stable) {  // never seen; be safe
-      for (const Value* value : ints) base_[value->id] = value->op == Op::ConstI64 ? base(value) : Interval{};
+      for (const Value* value : ints)
+        base_[value->id] = value->op == Op::ConstI64 ? base(value) : Interval{};
       return;
     }
     for (int round = 0; round < 2; round++)
@@ -347,12 +375,15 @@ class Ranger {
         Interval& old = base_[value->id];
         old = {std::max(now.lo, old.lo), std::min(now.hi, old.hi)};
       }
-    // The counters' facts need intervals to be known not to wrap; add them now and narrow once more.
+    // The counters' facts need intervals to be known not to wrap; add them now and narrow once
+    // more.
     for (const Counter& c : counters_) {
       if (at(c.remaining, {c.from.block, c.from.position + 1}).lo < 1) continue;
       const Value* rest0 = c.rest0;
-      if (c.start->op == Op::ConstI64 && c.start->imm != kMin) add(c.cur, rest0, c.start->imm - 1, c.from);
-      if ((rest0->op == Op::SubInt || rest0->op == Op::SubIntUnchecked) && rest0->input(1) == c.start)
+      if (c.start->op == Op::ConstI64 && c.start->imm != kMin)
+        add(c.cur, rest0, c.start->imm - 1, c.from);
+      if ((rest0->op == Op::SubInt || rest0->op == Op::SubIntUnchecked) &&
+          rest0->input(1) == c.start)
         add(c.cur, rest0->input(0), -1, c.from);
     }
     if (!counters_.empty())
@@ -376,22 +407,27 @@ class Ranger {
     if (!rx.empty() && !ry.empty() && Wide{rx.hi} <= Wide{ry.lo} + c) return true;
     if (depth == 0) return false;
     for (const Fact& fact : upper_of(x))
-      if (fact.other && valid(fact.from, point) && prove(fact.other, y, c - fact.offset, point, depth - 1))
+      if (fact.other && valid(fact.from, point) &&
+          prove(fact.other, y, c - fact.offset, point, depth - 1))
         return true;
     for (const Fact& fact : lower_of(y))
-      if (fact.other && valid(fact.from, point) && prove(x, fact.other, c + fact.offset, point, depth - 1))
+      if (fact.other && valid(fact.from, point) &&
+          prove(x, fact.other, c + fact.offset, point, depth - 1))
         return true;
     switch (x->op) {
-      case Op::AddInt: case Op::AddIntUnchecked:
+      case Op::AddInt:
+      case Op::AddIntUnchecked:
         if (x->input(1)->op == Op::ConstI64)
           return prove(x->input(0), y, c - x->input(1)->imm, point, depth - 1);
         break;
-      case Op::SubInt: case Op::SubIntUnchecked: {
+      case Op::SubInt:
+      case Op::SubIntUnchecked: {
         Interval b = at(x->input(1), point);
         if (b.lo > kMin && prove(x->input(0), y, c + b.lo, point, depth - 1)) return true;
         break;
       }
-      case Op::ShrInt: case Op::FloorDivInt: {
+      case Op::ShrInt:
+      case Op::FloorDivInt: {
         Interval a = at(x->input(0), point), b = at(x->input(1), point);
         if (a.lo >= 0 && b.lo >= (x->op == Op::ShrInt ? 0 : 1))
           return prove(x->input(0), y, c, point, depth - 1);
@@ -406,8 +442,10 @@ class Ranger {
       case Op::Phi: {
         for (const Goal& goal : open_)
           if (goal.x == x && goal.y == y) return c >= goal.c;
-        if (!doms_.dominates(y->block, x->block) || (y->block == x->block && y->op != Op::Phi)) return false;
-        if (y->block == x->block) return false;  // the two move together: compared at different turns
+        if (!doms_.dominates(y->block, x->block) || (y->block == x->block && y->op != Op::Phi))
+          return false;
+        if (y->block == x->block)
+          return false;  // the two move together: compared at different turns
         open_.push_back({x, y, static_cast<int64_t>(c)});
         bool all = true;
         for (size_t i = 0; all && i < x->inputs.size(); i++)
@@ -448,7 +486,9 @@ class Ranger {
         Op op = value->op;
         int64_t truth = -1;
         switch (value->op) {
-          case Op::AddInt: case Op::SubInt: case Op::MulInt: {
+          case Op::AddInt:
+          case Op::SubInt:
+          case Op::MulInt: {
             Interval a = at(value->input(0), here), b = at(value->input(1), here);
             good = !a.empty() && !b.empty() && exact(value, a, b).fits();
             op = op == Op::AddInt   ? Op::AddIntUnchecked
@@ -457,7 +497,8 @@ class Ranger {
             break;
           }
           case Op::CheckIndex:
-            good = at(value->input(0), here).lo >= 0 && less(value->input(0), value->input(1), -1, here);
+            good = at(value->input(0), here).lo >= 0 &&
+                   less(value->input(0), value->input(1), -1, here);
             break;
           case Op::WrapIndex:
             good = at(value->input(0), here).lo >= 0;
@@ -503,12 +544,18 @@ class Ranger {
     const Value* a = compare.input(0);
     const Value* b = compare.input(1);
     switch (compare.cond) {
-      case Cond::Lt: return less(a, b, -1, point) ? 1 : less(b, a, 0, point) ? 0 : -1;
-      case Cond::Le: return less(a, b, 0, point) ? 1 : less(b, a, -1, point) ? 0 : -1;
-      case Cond::Gt: return less(b, a, -1, point) ? 1 : less(a, b, 0, point) ? 0 : -1;
-      case Cond::Ge: return less(b, a, 0, point) ? 1 : less(a, b, -1, point) ? 0 : -1;
-      case Cond::Eq: return less(a, b, -1, point) || less(b, a, -1, point) ? 0 : -1;
-      case Cond::Ne: return less(a, b, -1, point) || less(b, a, -1, point) ? 1 : -1;
+      case Cond::Lt:
+        return less(a, b, -1, point) ? 1 : less(b, a, 0, point) ? 0 : -1;
+      case Cond::Le:
+        return less(a, b, 0, point) ? 1 : less(b, a, -1, point) ? 0 : -1;
+      case Cond::Gt:
+        return less(b, a, -1, point) ? 1 : less(a, b, 0, point) ? 0 : -1;
+      case Cond::Ge:
+        return less(b, a, 0, point) ? 1 : less(a, b, -1, point) ? 0 : -1;
+      case Cond::Eq:
+        return less(a, b, -1, point) || less(b, a, -1, point) ? 0 : -1;
+      case Cond::Ne:
+        return less(a, b, -1, point) || less(b, a, -1, point) ? 1 : -1;
     }
     return -1;
   }

@@ -6,27 +6,29 @@
 //     v3 = UnboxFloat v2
 //     ReleasePlain v2
 //
-// Needs explicit references (front end) and dominators. Afterwards a value may be borrowed: later passes may
-// lengthen its life only while nothing writes the cell it came from. Keeps edges. O(values held x rounds),
-// bounded.
+// Needs explicit references (front end) and dominators. Afterwards a value may be borrowed: later
+// passes may lengthen its life only while nothing writes the cell it came from. Keeps edges.
+// O(values held x rounds), bounded.
 //
-// Works on *webs*: owned loads, and the owned phis they flow into. A web can be borrowed if every way a
-// member gets its reference is known (a Retain behind the load, an edge from a member, a Retain of a constant
-// or argument before the edge), and no *barrier* stands where a member is held. What the web gives away for good
-// (StoreObject, Return) gets a Retain just before; the rest of its Retains and Releases go. Exits in between name
-// a borrowed value and make their own references.
+// Works on *webs*: owned loads, and the owned phis they flow into. A web can be borrowed if every
+// way a member gets its reference is known (a Retain behind the load, an edge from a member, a
+// Retain of a constant or argument before the edge), and no *barrier* stands where a member is
+// held. What the web gives away for good (StoreObject, Return) gets a Retain just before; the rest
+// of its Retains and Releases go. Exits in between name a borrowed value and make their own
+// references.
 //
 // Barriers: whatever may drop or overwrite the container's own reference:
 //   - anything that runs Python code, a Release that may finalise included;
 //   - writes to the cells the web was loaded from, or to the shape of the same containers;
-//   - in-place updates of such cells (they write into the very object, or free it), unless each load is
+//   - in-place updates of such cells (they write into the very object, or free it), unless each
+//   load is
 //     proved to be no number;
-// Not a barrier: ReleasePlain, whose object holds nothing a program could have loaded from it (number, str, bytes,
-// None, range), and releases of web members. Sound by induction over time: as long as no barrier was met, the
-// container still holds its reference, so such a release never drops the last one. So all webs are assumed good,
-// the bad ones are struck out, and this repeats until nothing changes.
-// Containers stay alive by the same argument: dropping one is a Release, hence a barrier, or a member's
-// release, whose own container holds it.
+// Not a barrier: ReleasePlain, whose object holds nothing a program could have loaded from it
+// (number, str, bytes, None, range), and releases of web members. Sound by induction over time: as
+// long as no barrier was met, the container still holds its reference, so such a release never
+// drops the last one. So all webs are assumed good, the bad ones are struck out, and this repeats
+// until nothing changes. Containers stay alive by the same argument: dropping one is a Release,
+// hence a barrier, or a member's release, whose own container holds it.
 #include <algorithm>
 
 #include "analysis/dominators.h"
@@ -62,9 +64,9 @@ struct Web {
   bool has_phi = false;
   CellMask cells = 0;
   // Found by the last walk.
-  std::vector<Value*> removed;        // Retains and Releases
-  std::vector<Value*> given_away;     // ops that take a member's last reference
-  std::vector<Value*> given_values;   // and which member
+  std::vector<Value*> removed;       // Retains and Releases
+  std::vector<Value*> given_away;    // ops that take a member's last reference
+  std::vector<Value*> given_values;  // and which member
 };
 
 double weight(const Block* block) {
@@ -118,7 +120,8 @@ class Elider {
       }
       for (Value* value : block->values) {
         any |= analysis::is_object_load(*value) && value->owned();
-        if (value->op == Op::GuardType && value->imm == 1) guards_[value->input(0)->id].push_back(value);
+        if (value->op == Op::GuardType && value->imm == 1)
+          guards_[value->input(0)->id].push_back(value);
       }
     }
     if (!any) return;
@@ -151,16 +154,25 @@ class Elider {
   }
 
   // ---- types
+  // No member that may be held at the update is a number. A load that is guarded in its own block
+  // stays guarded wherever it flows from there.
   bool no_number(const Web& web, const Value* update) const {
-    if (web.has_phi) return false;
     for (const Value* load : web.members) {
+      if (load->op == Op::Phi) continue;
       bool proved = context_.types().is_no_number(load->ptr);
-      for (const Value* guard : guards_[load->id])
-        proved |= context_.types().is_no_number(guard->ptr) && positions_.available(doms_, guard, update);
+      for (const Value* guard : guards_[load->id]) {
+        if (proved || !context_.types().is_no_number(guard->ptr)) continue;
+        bool not_yet_loaded = update->block == load->block && positions_[update] < positions_[load];
+        proved = web.has_phi ? guard->block == load->block &&
+                                   (not_yet_loaded || update->block != load->block ||
+                                    positions_[guard] < positions_[update])
+                             : positions_.available(doms_, guard, update);
+      }
       if (!proved) return false;
     }
     return true;
   }
+
   bool is_barrier(const Value& value, const Web& web) const {
     if (analysis::is_release(value)) {
       if (member(value.input(0))) return false;
@@ -362,7 +374,7 @@ class Elider {
   Cells cells_;
   std::vector<Web> webs_;
   std::vector<uint32_t> web_of_, parent_;
-  std::vector<std::vector<Value*>> guards_;   // permanent type guards, by the value they test
+  std::vector<std::vector<Value*>> guards_;  // permanent type guards, by the value they test
   std::vector<uint32_t> visited_;
   uint32_t stamp_ = 0;
   int total_steps_ = 0;

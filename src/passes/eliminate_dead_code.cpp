@@ -5,10 +5,10 @@
 //     ReleasePlain v4
 //
 // Needs SSA. Keeps the edges. O(values + states).
-// Sound: an op is needed if it has a side effect (has_side_effect) or a needed op uses it or names it in its
-// state. Arithmetic that exits only leaves because the result does not fit: nobody reads the result. Guards
-// stay: what follows relies on them. A box that is used by its own releases only (and, before sink_boxes has
-// seen it, by no state) is removed with them.
+// Sound: an op is needed if it has a side effect (has_side_effect) or a needed op uses it or names
+// it in its state. Arithmetic that exits only leaves because the result does not fit: nobody reads
+// the result. Guards stay: what follows relies on them. A box that is used by its own releases only
+// (and, before sink_boxes has seen it, by no state) is removed with them.
 #include "analysis/effects.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"

@@ -2,14 +2,15 @@
 //
 //     v3 = AddInt 2, 3 ! {...}               v3 = ConstI64 5
 //     v4 = CmpInt.Lt v3, 9            =>
-//     Branch v4 b1, b2                       Jump b1            (b2 goes if nothing else leads there)
+//     Branch v4 b1, b2                       Jump b1            (b2 goes if nothing else leads
+//     there)
 //
 // Needs SSA. Changes edges; keeps references balanced, since a path disappears as a whole.
-// Sound: integers are folded only where the op would not exit. Floats are folded by the same IEEE operations
-// as at run time, never to NaN (its bits may differ), and the only float identities used are exact in every bit:
-// double negation and division by a power of two. A guard that always fails becomes a Deopt with its state.
-// A phi with one distinct input is that input, unless the phi is owned: the edge moves a reference, which is
-// only then the input's own if nobody else retained it.
+// Sound: integers are folded only where the op would not exit. Floats are folded by the same IEEE
+// operations as at run time, never to NaN (its bits may differ), and the only float identities used
+// are exact in every bit: double negation and division by a power of two. A guard that always fails
+// becomes a Deopt with its state. A phi with one distinct input is that input, unless the phi is
+// owned: the edge moves a reference, which is only then the input's own if nobody else retained it.
 #include <cmath>
 #include <cstring>
 
@@ -72,12 +73,18 @@ bool fold_int(Op op, int64_t a, int64_t b, int64_t* result) {
 
 bool fold_compare(Cond cond, int64_t a, int64_t b) {
   switch (cond) {
-    case Cond::Lt: return a < b;
-    case Cond::Le: return a <= b;
-    case Cond::Eq: return a == b;
-    case Cond::Ne: return a != b;
-    case Cond::Gt: return a > b;
-    case Cond::Ge: return a >= b;
+    case Cond::Lt:
+      return a < b;
+    case Cond::Le:
+      return a <= b;
+    case Cond::Eq:
+      return a == b;
+    case Cond::Ne:
+      return a != b;
+    case Cond::Gt:
+      return a > b;
+    case Cond::Ge:
+      return a >= b;
   }
   return false;
 }
@@ -96,12 +103,18 @@ int64_t as_bits(double value) {
 }
 bool fold_compare(Cond cond, double a, double b) {
   switch (cond) {
-    case Cond::Lt: return a < b;
-    case Cond::Le: return a <= b;
-    case Cond::Eq: return a == b;
-    case Cond::Ne: return a != b;
-    case Cond::Gt: return a > b;
-    case Cond::Ge: return a >= b;
+    case Cond::Lt:
+      return a < b;
+    case Cond::Le:
+      return a <= b;
+    case Cond::Eq:
+      return a == b;
+    case Cond::Ne:
+      return a != b;
+    case Cond::Gt:
+      return a > b;
+    case Cond::Ge:
+      return a >= b;
   }
   return false;
 }
@@ -113,11 +126,16 @@ bool is_power_of_two(double value) {
          exponent > -1000 && exponent < 1000;
 }
 
-// By how it is made. The nullable flag is no proof: it may have been cleared because of a guard behind it.
+// By how it is made. The nullable flag is no proof: it may have been cleared because of a guard
+// behind it.
 bool never_null(const Value* value) {
   switch (value->op) {
-    case Op::ConstObject: case Op::Function:
-    case Op::BoxInt: case Op::BoxFloat: case Op::BoxBool: case Op::BoxOr:
+    case Op::ConstObject:
+    case Op::Function:
+    case Op::BoxInt:
+    case Op::BoxFloat:
+    case Op::BoxBool:
+    case Op::BoxOr:
       return true;
     case Op::CallHelper:
       return value->owned();
@@ -128,8 +146,7 @@ bool never_null(const Value* value) {
 
 class Folder {
  public:
-  Folder(Graph& graph, PassContext& context)
-      : graph_(graph), context_(context), replaced_(graph) {}
+  Folder(Graph& graph, PassContext& context) : graph_(graph), context_(context), replaced_(graph) {}
 
   bool run() {
     bool changed = false;
@@ -247,11 +264,19 @@ class Folder {
 
   bool fold(Value* v, Block& block) {
     switch (v->op) {
-      case Op::AddInt: case Op::SubInt: case Op::MulInt:
-      case Op::AddIntUnchecked: case Op::SubIntUnchecked: case Op::MulIntUnchecked:
-      case Op::FloorDivInt: case Op::ModInt:
-      case Op::AndInt: case Op::OrInt: case Op::XorInt:
-      case Op::ShlInt: case Op::ShrInt:
+      case Op::AddInt:
+      case Op::SubInt:
+      case Op::MulInt:
+      case Op::AddIntUnchecked:
+      case Op::SubIntUnchecked:
+      case Op::MulIntUnchecked:
+      case Op::FloorDivInt:
+      case Op::ModInt:
+      case Op::AndInt:
+      case Op::OrInt:
+      case Op::XorInt:
+      case Op::ShlInt:
+      case Op::ShrInt:
         return fold_integer(v);
       case Op::NegInt:
         return is_int(v->input(0)) && v->input(0)->imm != INT64_MIN &&
@@ -271,13 +296,21 @@ class Folder {
       }
       case Op::FitsDouble:
         return is_int(v->input(0)) && bool_const(v, fits_double(v->input(0)->imm));
-      case Op::AddFloat: case Op::SubFloat: case Op::MulFloat: case Op::DivFloat:
-      case Op::NegFloat: case Op::AbsFloat: case Op::SqrtFloat: case Op::FloatToInt:
+      case Op::AddFloat:
+      case Op::SubFloat:
+      case Op::MulFloat:
+      case Op::DivFloat:
+      case Op::NegFloat:
+      case Op::AbsFloat:
+      case Op::SqrtFloat:
+      case Op::FloatToInt:
         return fold_float(v);
       case Op::CmpFloat:
         if (is_float(v->input(0)) && is_float(v->input(1)))
-          return bool_const(v, fold_compare(v->cond, as_double(v->input(0)->imm), as_double(v->input(1)->imm)));
-        return v->input(0) == v->input(1) && (v->cond == Cond::Lt || v->cond == Cond::Gt) && bool_const(v, false);
+          return bool_const(
+              v, fold_compare(v->cond, as_double(v->input(0)->imm), as_double(v->input(1)->imm)));
+        return v->input(0) == v->input(1) && (v->cond == Cond::Lt || v->cond == Cond::Gt) &&
+               bool_const(v, false);
       case Op::NotBool: {
         Value* x = v->input(0);
         if (is_bool(x)) return bool_const(v, !x->imm);
@@ -297,10 +330,15 @@ class Folder {
       case Op::WrapIndex:
         if (!is_int(v->input(0))) return false;
         if (v->input(0)->imm >= 0) return to_value(v, v->input(0));
-        return is_int(v->input(1)) && to_const(v, Op::ConstI64, v->input(0)->imm + v->input(1)->imm);
-      case Op::UnboxInt: case Op::UnboxFloat: case Op::UnboxBool:
+        return is_int(v->input(1)) &&
+               to_const(v, Op::ConstI64, v->input(0)->imm + v->input(1)->imm);
+      case Op::UnboxInt:
+      case Op::UnboxFloat:
+      case Op::UnboxBool:
         return fold_unbox(v);
-      case Op::RetainNullable: case Op::ReleaseNullable: case Op::ReleasePlainNullable:
+      case Op::RetainNullable:
+      case Op::ReleaseNullable:
+      case Op::ReleasePlainNullable:
         return fold_nullable(v);
       default:
         return fold_object(v, block);
@@ -321,12 +359,17 @@ class Folder {
       std::swap(a, b);
     }
     switch (v->op) {
-      case Op::SubInt: case Op::SubIntUnchecked:
+      case Op::SubInt:
+      case Op::SubIntUnchecked:
         if (a == b) return to_const(v, Op::ConstI64, 0);
         [[fallthrough]];
-      case Op::AddInt: case Op::AddIntUnchecked: case Op::ShlInt: case Op::ShrInt:
+      case Op::AddInt:
+      case Op::AddIntUnchecked:
+      case Op::ShlInt:
+      case Op::ShrInt:
         return is_int(b, 0) && to_value(v, a);
-      case Op::MulInt: case Op::MulIntUnchecked:
+      case Op::MulInt:
+      case Op::MulIntUnchecked:
         if (is_int(b, 0)) return to_const(v, Op::ConstI64, 0);
         return is_int(b, 1) && to_value(v, a);
       case Op::FloorDivInt:
@@ -370,7 +413,8 @@ class Folder {
 
   bool fold_float(Value* v) {
     Value* x = v->input(0);
-    if (v->op == Op::NegFloat && x->op == Op::NegFloat) return to_value(v, replaced_.resolve(x->input(0)));
+    if (v->op == Op::NegFloat && x->op == Op::NegFloat)
+      return to_value(v, replaced_.resolve(x->input(0)));
     if (v->op == Op::AbsFloat && x->op == Op::AbsFloat) return to_value(v, x);
     if (v->op == Op::AbsFloat && x->op == Op::NegFloat && spend()) {
       v->inputs[0] = replaced_.resolve(x->input(0));
@@ -394,15 +438,25 @@ class Folder {
     double b = v->inputs.size() > 1 ? as_double(v->input(1)->imm) : 0;
     double result;
     switch (v->op) {
-      case Op::AddFloat: result = a + b; break;
-      case Op::SubFloat: result = a - b; break;
-      case Op::MulFloat: result = a * b; break;
+      case Op::AddFloat:
+        result = a + b;
+        break;
+      case Op::SubFloat:
+        result = a - b;
+        break;
+      case Op::MulFloat:
+        result = a * b;
+        break;
       case Op::DivFloat:
         if (b == 0) return false;
         result = a / b;
         break;
-      case Op::NegFloat: result = -a; break;
-      case Op::AbsFloat: result = std::fabs(a); break;
+      case Op::NegFloat:
+        result = -a;
+        break;
+      case Op::AbsFloat:
+        result = std::fabs(a);
+        break;
       case Op::SqrtFloat:
         if (a < 0) return false;
         result = std::sqrt(a);
@@ -429,7 +483,8 @@ class Folder {
   bool fold_nullable(Value* v) {
     Value* x = v->input(0);
     if (x->op == Op::ConstNull) return drop(v);
-    if (!never_null(x) || reinterpret_cast<uintptr_t>(x->ptr) == ir::kUnbound || !spend()) return false;
+    if (!never_null(x) || reinterpret_cast<uintptr_t>(x->ptr) == ir::kUnbound || !spend())
+      return false;
     v->op = v->op == Op::RetainNullable    ? Op::Retain
             : v->op == Op::ReleaseNullable ? Op::Release
                                            : Op::ReleasePlain;
@@ -445,7 +500,8 @@ class Folder {
       case Op::IsNull:
         if (v->input(0)->op == Op::ConstNull) return bool_const(v, true);
         return never_null(v->input(0)) && bool_const(v, false);
-      case Op::GuardTrue: case Op::GuardFalse: {
+      case Op::GuardTrue:
+      case Op::GuardFalse: {
         Value* x = v->input(0);
         if (x->op == Op::NotBool && spend()) {
           v->op = v->op == Op::GuardTrue ? Op::GuardFalse : Op::GuardTrue;
@@ -464,7 +520,8 @@ class Folder {
       case Op::GuardIs:
         if (v->input(0)->op != Op::ConstObject) return false;
         return v->input(0)->ptr == v->ptr ? drop(v) : deopt(v, block);
-      case Op::GuardType: case Op::HasType: {
+      case Op::GuardType:
+      case Op::HasType: {
         const void* type = v->input(0)->op == Op::BoxFloat ? context_.types().float_type
                            : v->input(0)->op == Op::BoxInt ? context_.types().int_type
                                                            : nullptr;

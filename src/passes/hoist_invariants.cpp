@@ -6,24 +6,31 @@
 //       GuardType v1 type:list ! @12{...}      Jump b2
 //       v2 = LoadI64 v1 #16 ...              b2: loop
 //
-// Needs dominators and loops; splits an edge where a loop has no preheader. Inner loops first, so that what
-// is invariant in several travels outwards step by step. O(values of loops x depth).
+// Needs dominators and loops; splits an edge where a loop has no preheader. Inner loops first, so
+// that what is invariant in several travels outwards step by step. O(values of loops x depth).
 //
 // Sound:
-//  - Exits. A hoisted guard leaves with the state of the preheader: Block::entry_state there, or the state of a
-//    Poll that is the first thing the loop head does, with the head's phis replaced by what the preheader
-//    brings. It is put where that state holds, before the preheader takes or gives up any reference. Leaving
-//    early is always correct: the interpreter runs the loop. To leave rarely without need, only what is
-//    certain to run in an iteration that comes round is hoisted: blocks that dominate all latches.
+//  - Exits. A hoisted guard leaves with the state of the preheader: Block::entry_state there, or
+//  the state of a
+//    Poll that is the first thing the loop head does, with the head's phis replaced by what the
+//    preheader brings. It is put where that state holds, before the preheader takes or gives up any
+//    reference. Leaving early is always correct: the interpreter runs the loop. To leave rarely
+//    without need, only what is certain to run in an iteration that comes round is hoisted: blocks
+//    that dominate all latches.
 //  - Pure ops cannot fault and go out from anywhere.
-//  - Loads go out if nothing in the loop writes their cell (Python code writes all but the immutable ones) and
-//    only together with what protects them. A guard or branch that stays in the loop *taints* what it tests.
-//    Type taint (type, null and identity tests, flags of instances) keeps in the loop whatever dereferences
-//    the object. Bounds taint (index checks, comparisons) keeps in the loop what goes through an index or a raw pointer.
-//    Fields of an object whose type is known are always readable.
-//  - An owned load stays, since it carries the loop's reference; a borrowed copy goes out, and what inspects
-//    the object goes out on the copy. The copy is alive while the loop runs: nothing writes its slot.
-//  - In-place updates write only slots that hold numbers. A loaded object that the hoisted guard behind it proves
+//  - Loads go out if nothing in the loop writes their cell (Python code writes all but the
+//  immutable ones) and
+//    only together with what protects them. A guard or branch that stays in the loop *taints* what
+//    it tests. Type taint (type, null and identity tests, flags of instances) keeps in the loop
+//    whatever dereferences the object. Bounds taint (index checks, comparisons) keeps in the loop
+//    what goes through an index or a raw pointer. Fields of an object whose type is known are
+//    always readable.
+//  - An owned load stays, since it carries the loop's reference; a borrowed copy goes out, and what
+//  inspects
+//    the object goes out on the copy. The copy is alive while the loop runs: nothing writes its
+//    slot.
+//  - In-place updates write only slots that hold numbers. A loaded object that the hoisted guard
+//  behind it proves
 //    to be no number therefore does not change under them.
 #include "analysis/dominators.h"
 #include "analysis/effects.h"
@@ -134,7 +141,9 @@ class Hoister {
     }
     // Behind the last effect, except for references taken for the loop's phis.
     size_t last = values.size() - 1;
-    while (last > 0 && (leaves_no_trace(*values[last - 1]) || analysis::is_retain(*values[last - 1]))) last--;
+    while (last > 0 &&
+           (leaves_no_trace(*values[last - 1]) || analysis::is_retain(*values[last - 1])))
+      last--;
     while (last + 1 < values.size() && leaves_no_trace(*values[last])) last++;
     at_ = last;
     for (size_t i = at_; i + 1 < values.size(); i++)
@@ -194,14 +203,19 @@ class Hoister {
   }
   void taint(Value* value) {
     switch (value->op) {
-      case Op::GuardType: case Op::GuardIs: case Op::GuardNotNull: case Op::GuardNull:
+      case Op::GuardType:
+      case Op::GuardIs:
+      case Op::GuardNotNull:
+      case Op::GuardNull:
         mark(type_taint_, value->inputs[0]);
         return;
       case Op::CheckIndex:
         mark(bounds_taint_, value->inputs[0]);
         mark(bounds_taint_, value->inputs[1]);
         return;
-      case Op::GuardTrue: case Op::GuardFalse: case Op::Branch:
+      case Op::GuardTrue:
+      case Op::GuardFalse:
+      case Op::Branch:
         taint_condition(value->inputs[0], 4);
         return;
       default:
@@ -255,7 +269,8 @@ class Hoister {
         return move(value);
       case Effects::Exits:
         if (!certain || !state_) return false;
-        if ((value->op == Op::GuardType || value->op == Op::HasType) && !readable(*value)) return false;
+        if ((value->op == Op::GuardType || value->op == Op::HasType) && !readable(*value))
+          return false;
         return move(value);
       case Effects::ReadsExits:
         return certain && state_ && readable(*value) && move(value);
@@ -287,7 +302,8 @@ class Hoister {
       value->flags |= ir::kHoisted;
     }
     // The owned load it was about stays behind this guard.
-    if (value->op == Op::GuardType && value->imm == 1 && copy_[object->id]) object->ptr = value->ptr;
+    if (value->op == Op::GuardType && value->imm == 1 && copy_[object->id])
+      object->ptr = value->ptr;
     const void* type = analysis::is_object_load(*value) ? value->ptr : nullptr;
     if (type) value->ptr = nullptr;
     place(value);
@@ -309,7 +325,8 @@ class Hoister {
 
   // The guard behind a load that makes it safe from in-place updates.
   Value* number_free_guard(Value* load) {
-    if (!state_ || (cells_.reads(*load) & other_writes_) || !protected_outside(*load)) return nullptr;
+    if (!state_ || (cells_.reads(*load) & other_writes_) || !protected_outside(*load))
+      return nullptr;
     bool behind = false;
     for (Value* value : load->block->values) {
       if (value == load) behind = true;
@@ -379,9 +396,9 @@ class Hoister {
   size_t at_ = 0;
   uint32_t serial_ = 0, everything_tainted_ = 0;
   CellMask writes_ = 0, other_writes_ = 0;
-  std::vector<uint32_t> early_;             // serial of the loop in whose preheader it stands before at_
+  std::vector<uint32_t> early_;  // serial of the loop in whose preheader it stands before at_
   std::vector<uint32_t> type_taint_, bounds_taint_;
-  std::vector<Value*> copy_;                // borrowed copy of an owned load of this loop
+  std::vector<Value*> copy_;  // borrowed copy of an owned load of this loop
   std::vector<Value*> copied_;
   bool stopped_ = false, changed_ = false;
 };

@@ -8,18 +8,23 @@
 //
 // Needs dominators. Keeps edges. O(n), with a hash table that is never iterated.
 //
-// Every value has a class; two values of one class are the same bits whenever both are alive. Keys are made
-// of classes, so facts carry over between congruent values. A value is *replaced* by an earlier one of its
-// class only where that is harmless. Owned loads never are: each holds its own reference. They only join the
-// class, which is enough for the guards, loads and unboxings behind them to disappear.
+// Every value has a class; two values of one class are the same bits whenever both are alive. Keys
+// are made of classes, so facts carry over between congruent values. A value is *replaced* by an
+// earlier one of its class only where that is harmless. Owned loads never are: each holds its own
+// reference. They only join the class, which is enough for the guards, loads and unboxings behind
+// them to disappear.
 //
 // Sound:
 //  - an entry counts only where it dominates; a guard or exiting op that dominates has passed.
-//  - loads: every cell (analysis/effects.h) has a version. Writes and Python code make new ones, merges of
-//    different versions and heads of loops that write the cell as well. Same address, same version: same value.
+//  - loads: every cell (analysis/effects.h) has a version. Writes and Python code make new ones,
+//  merges of
+//    different versions and heads of loops that write the cell as well. Same address, same version:
+//    same value.
 //  - a store makes the load of its address known (not through narrower types).
-//  - types: ob_type never changes for immutable types (guards with imm 1); other type facts are loads.
-//  - unboxing reads memory, yet depends on the object only: a number can change in place only while nobody
+//  - types: ob_type never changes for immutable types (guards with imm 1); other type facts are
+//  loads.
+//  - unboxing reads memory, yet depends on the object only: a number can change in place only while
+//  nobody
 //    owns it but its slot, and then no value may name it afterwards (verifier, V12).
 //  - Allocations, owned results and anything with a side effect are never merged.
 //  - Float operands are not swapped: the NaN that comes out may depend on the order.
@@ -55,8 +60,8 @@ struct Key {
   Cond cond = Cond::Lt;
   uint8_t shift = 0;
   ir::Helper helper = ir::Helper{};
-  uint32_t count = 0;        // inputs
-  uint32_t inputs[6] = {};   // classes
+  uint32_t count = 0;       // inputs
+  uint32_t inputs[6] = {};  // classes
   uint32_t version = 0;
   int64_t imm = 0;
   const void* ptr = nullptr;
@@ -104,7 +109,8 @@ class Numberer {
     loop_writes_.assign(graph.block_count, 0);
     for (const Loop* loop : loops_.inner_first())
       for (const Block* block : loop->blocks)
-        for (const Value* value : block->values) loop_writes_[loop->head->id] |= cells_.writes(*value);
+        for (const Value* value : block->values)
+          loop_writes_[loop->head->id] |= cells_.writes(*value);
   }
 
   bool run() {
@@ -143,8 +149,8 @@ class Numberer {
   };
   struct Entry {
     Key key;
-    Value* value;         // a member of the class, or the guard
-    Block* block;         // known behind this position
+    Value* value;  // a member of the class, or the guard
+    Block* block;  // known behind this position
     uint32_t position;
     uint32_t next;
   };
@@ -185,7 +191,8 @@ class Numberer {
   template <class Accept>
   const Entry* find(const Key& key, Accept accept) const {
     for (uint32_t i = buckets_[key.hash() & (buckets_.size() - 1)]; i != kEnd; i = entries_[i].next)
-      if (entries_[i].key == key && reaches(entries_[i]) && accept(entries_[i])) return &entries_[i];
+      if (entries_[i].key == key && reaches(entries_[i]) && accept(entries_[i]))
+        return &entries_[i];
     return nullptr;
   }
   const Entry* find(const Key& key) const {
@@ -215,8 +222,14 @@ class Numberer {
     key->ptr = value.ptr;
     if (analysis::is_load(value)) key->ptr = nullptr;  // there it is a proved type
     switch (value.op) {
-      case Op::AddInt: case Op::MulInt: case Op::AddIntUnchecked: case Op::MulIntUnchecked:
-      case Op::AndInt: case Op::OrInt: case Op::XorInt: case Op::IsSame:
+      case Op::AddInt:
+      case Op::MulInt:
+      case Op::AddIntUnchecked:
+      case Op::MulIntUnchecked:
+      case Op::AndInt:
+      case Op::OrInt:
+      case Op::XorInt:
+      case Op::IsSame:
         if (key->inputs[0] > key->inputs[1]) std::swap(key->inputs[0], key->inputs[1]);
         break;
       case Op::CmpInt:
@@ -397,7 +410,8 @@ class Numberer {
     if (c->op == Op::IsNull && truth)
       insert(fact(Op::GuardNull, class_of(c->input(0))), c, block, position);
     if (c->op == Op::NotBool) {
-      insert(fact(truth ? Op::GuardFalse : Op::GuardTrue, class_of(c->input(0))), c, block, position);
+      insert(fact(truth ? Op::GuardFalse : Op::GuardTrue, class_of(c->input(0))), c, block,
+             position);
       implied(c->input(0), !truth, block, position);
     }
   }
@@ -427,13 +441,26 @@ class Numberer {
     Key key;
     Value* stored = nullptr;
     switch (store.op) {
-      case Op::StoreObject: key.op = Op::LoadObject; break;
-      case Op::StoreObjectAt: key.op = Op::LoadObjectAt; break;
-      case Op::StoreI64: key.op = Op::LoadI64; break;
-      case Op::StoreI64At: key.op = Op::LoadI64At; break;
-      case Op::StoreF64: key.op = Op::LoadF64; break;
-      case Op::StoreF64At: key.op = Op::LoadF64At; break;
-      default: return;
+      case Op::StoreObject:
+        key.op = Op::LoadObject;
+        break;
+      case Op::StoreObjectAt:
+        key.op = Op::LoadObjectAt;
+        break;
+      case Op::StoreI64:
+        key.op = Op::LoadI64;
+        break;
+      case Op::StoreI64At:
+        key.op = Op::LoadI64At;
+        break;
+      case Op::StoreF64:
+        key.op = Op::LoadF64;
+        break;
+      case Op::StoreF64At:
+        key.op = Op::LoadF64At;
+        break;
+      default:
+        return;
     }
     stored = store.inputs.back();
     CellMask reads = cells_.writes(store);

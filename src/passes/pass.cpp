@@ -133,7 +133,8 @@ bool run_passes(ir::Graph& graph, const PassOptions& options, std::vector<PassTi
   std::vector<std::pair<std::string, int>> fuel = options.fuel;
   bool changed = false;
   std::string previous;
-  if (contains(options.dump, "input") || contains(options.dump, "all")) dump(graph, options, "input");
+  if (contains(options.dump, "input") || contains(options.dump, "all"))
+    dump(graph, options, "input");
   if (options.verify) verify_or_abort(graph, options, "the front end", "");
   auto run = [&](const Row& row) {
     if (contains(options.off, row.name)) return;
@@ -152,8 +153,10 @@ bool run_passes(ir::Graph& graph, const PassOptions& options, std::vector<PassTi
     changed |= did;
     if (times) times->push_back({row.name, seconds.count(), did});
     if (options.time)
-      std::fprintf(stderr, "psyco: %s: %-20s %8.1f us\n", graph.name, row.name, seconds.count() * 1e6);
-    if (contains(options.dump, row.name) || contains(options.dump, "all")) dump(graph, options, row.name);
+      std::fprintf(stderr, "psyco: %s: %-20s %8.1f us\n", graph.name, row.name,
+                   seconds.count() * 1e6);
+    if (contains(options.dump, row.name) || contains(options.dump, "all"))
+      dump(graph, options, row.name);
     if (options.verify) verify_or_abort(graph, options, row.name, previous);
   };
   if (options.only.empty()) {

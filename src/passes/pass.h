@@ -1,4 +1,5 @@
-// What every pass gets, and how passes are run. A pass is one function in one file, named by a verb:
+// What every pass gets, and how passes are run. A pass is one function in one file, named by a
+// verb:
 //   bool name(ir::Graph& graph, PassContext& context);   // true if it changed anything
 // and one row in pipeline.def.
 #pragma once
@@ -17,18 +18,18 @@ namespace psyco::passes {
 
 struct PassOptions {
   ir::KnownTypes types;
-  std::vector<std::string> off;                      // passes not to run
-  std::vector<std::string> dump;                     // print the graph after these ("all", "input")
-  std::vector<std::pair<std::string, int>> fuel;     // at most so many rewrites
-  std::vector<std::string> only;                     // run these, in this order, instead of the pipeline
-  bool verify = false;                               // after each pass; a violation aborts
+  std::vector<std::string> off;                   // passes not to run
+  std::vector<std::string> dump;                  // print the graph after these ("all", "input")
+  std::vector<std::pair<std::string, int>> fuel;  // at most so many rewrites
+  std::vector<std::string> only;  // run these, in this order, instead of the pipeline
+  bool verify = false;            // after each pass; a violation aborts
   bool time = false;
-  ir::PtrPrintMap* names = nullptr;                  // for dumps
+  ir::PtrPrintMap* names = nullptr;  // for dumps
 };
 
 // Items of the debugging switch that concern passes: off=<pass>, dump=<pass>, fuel=<pass>:<n>,
-// verify=each, time=passes. Returns false with a message for an unknown pass or a bad number; items of
-// other subsystems are ignored.
+// verify=each, time=passes. Returns false with a message for an unknown pass or a bad number; items
+// of other subsystems are ignored.
 bool parse_pass_switches(const std::string& text, PassOptions& options, std::string& error);
 
 struct PassTime {
@@ -38,7 +39,8 @@ struct PassTime {
 };
 
 // Runs the pipeline. True if anything changed. Timings are appended to times if given.
-bool run_passes(ir::Graph& graph, const PassOptions& options, std::vector<PassTime>* times = nullptr);
+bool run_passes(ir::Graph& graph, const PassOptions& options,
+                std::vector<PassTime>* times = nullptr);
 
 class PassContext {
  public:

@@ -7,12 +7,12 @@
 
 namespace psyco::passes {
 
-// Collects "use that value instead of this one" and "remove this one"; apply() does all of it in one sweep
-// over inputs and states. Until then resolve() tells what a value has become.
+// Collects "use that value instead of this one" and "remove this one"; apply() does all of it in
+// one sweep over inputs and states. Until then resolve() tells what a value has become.
 class Replacements {
  public:
   explicit Replacements(ir::Graph& graph) : graph_(graph) {}
-  void replace(ir::Value* from, ir::Value* to);   // and removes from
+  void replace(ir::Value* from, ir::Value* to);  // and removes from
   void remove(ir::Value* value);
   bool gone(const ir::Value* value) const {
     return value->id < table_.size() && (table_[value->id].to || table_[value->id].removed);
@@ -32,8 +32,8 @@ class Replacements {
   bool changed_ = false;
 };
 
-// Removes the edge number `index` of block and the phi inputs that belonged to it. The terminator is the
-// caller's business.
+// Removes the edge number `index` of block and the phi inputs that belonged to it. The terminator
+// is the caller's business.
 void remove_edge(ir::Block* block, size_t index);
 // Drops blocks that cannot be reached. True if there were any.
 bool remove_unreachable(ir::Graph& graph);

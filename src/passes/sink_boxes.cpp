@@ -5,10 +5,10 @@
 //     ReleasePlain v3
 //
 // Needs SSA. Keeps edges. O(values + states).
-// Sound: only boxes that nothing but states and releases use. The states take the number instead, and an exit
-// makes one object for all slots that name the same number, so that `x is y` still holds; an activation
-// leaves at most once. A BoxOr may go if the object it prefers is borrowed for good (argument or constant),
-// since the states must then name that object as the number's box.
+// Sound: only boxes that nothing but states and releases use. The states take the number instead,
+// and an exit makes one object for all slots that name the same number, so that `x is y` still
+// holds; an activation leaves at most once. A BoxOr may go if the object it prefers is borrowed for
+// good (argument or constant), since the states must then name that object as the number's box.
 #include "analysis/effects.h"
 #include "analysis/liveness.h"
 #include "passes/pass.h"

@@ -9,7 +9,7 @@ using namespace psyco::objects;
 
 namespace {
 
-constexpr int kCallFlags = METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS;
+constexpr int kCallFlags = METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS | METH_METHOD;
 
 using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
 using FastCallKeywords = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);

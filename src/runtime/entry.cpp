@@ -334,6 +334,10 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
       if (made) entry_words(*made, bound.values, words);
     }
   }
+  if (body && !body_allowed(body)) {
+    g_entry_stats.interpreted++;
+    return g_plain_vectorcall(callable, args, nargsf, kwnames);
+  }
   if (!body) {
     g_entry_stats.interpreted++;
     // Nothing will ever come of it: calls need not pass by here any more.

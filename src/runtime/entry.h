@@ -88,8 +88,8 @@ Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_
 std::string native_signature(const Version& version);
 
 // ---- the driver's side. All may be null. None may run Python code or leave an error set.
-// No version fits these arguments (complete, as the function's locals). Compile, add_version() and return the code, or null:
-// this call runs in the interpreter.
+// No version fits these arguments (complete, as the function's locals). Compile, add_version() and
+// return the code, or null: this call runs in the interpreter.
 extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
                                         Py_ssize_t count);
 // The code object dies: give back what hangs on the entry. Its versions must no longer be used.

@@ -1,7 +1,7 @@
 // Turns the values of a record into objects: registers and spill slots to PyObject*.
 //
-// Only allocates: no Python code runs, no error is left set (one that is set meanwhile must be held aside by the caller).
-// Every result is a new reference. The activation keeps its own references until release_owned().
+// Only allocates: no Python code runs, no error is left set (one that is set already must be held aside
+// by the caller). Every result is a new reference. The activation keeps its own references until release_owned().
 #pragma once
 #include <vector>
 

@@ -113,7 +113,14 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
       Py_RETURN_NONE;
     }
   }
+  if (!body_allowed(body)) Py_RETURN_NONE;
   return take_over(ts, frame, body, target);
+}
+
+bool has_call_version(const CodeEntry* entry) {
+  for (const Version& version : entry->versions)
+    if (version.target == kEntryCall && !state_of(version.code)->invalid) return true;
+  return false;
 }
 
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
@@ -130,11 +137,12 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
     Py_RETURN_NONE;
   const bool hot = count_up(static_cast<uint32_t>(++entry->calls), &entry->first_call_ns,
                             g_hot.call_threshold);
-  if (!hot && entry->versions.empty() && !entry->bound) Py_RETURN_NONE;
+  const bool compiled = has_call_version(entry);
+  if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
   PyFunctionObject* function = Port::function_of(frame);
   if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
-  if (entry->versions.empty() && !may_compile(entry)) Py_RETURN_NONE;
+  if (!compiled && !may_compile(entry)) Py_RETURN_NONE;
   install_function(function);   // compiled at its next call, when the arguments are at hand
   // Every function object made from a nested code has to come by here once.
   if (code->co_flags & CO_NESTED) Py_RETURN_NONE;

@@ -22,8 +22,8 @@ bool watch_code(PyCodeObject* code);      // false: a Python error is set
 bool unwatch_code(PyCodeObject* code);
 bool watch_everything(bool on);           // global events: costs every function a little
 
-// The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those of `frame`, as
-// the loop head expects them. Compile, add_version() and return the code; or return null: not now, or,
+// The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those of
+// `frame`, as the loop head expects them. Compile, add_version() and return the code; or return null: not now, or,
 // with refuse_loop(), never. `function` is null for a frame without one (class bodies have one too).
 extern CompiledCode* (*g_compile_osr)(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
                                       int target_bci, _PyInterpreterFrame* frame);

@@ -11,8 +11,21 @@ namespace psyco {
 extern uint8_t g_own_tools;       // bit mask of our sys.monitoring tool id, 0 if we have none
 extern bool g_foreign_tools;      // a tool of somebody else has global events
 
+extern bool g_local_tools;        // somebody else has set events of single code objects
+
 // The monitoring version changed: look who is there, and tell every activation to leave.
 void tools_changed(PyThreadState* ts);
+
+// A tool switched on inside a call-out must see the rest of the function that called out, but nothing
+// that compiled code tests changes when events of one code object are set. So the functions that switch tools on tell us:
+// sys.settrace, setprofile, their all-threads forms, sys.monitoring.set_events and set_local_events.
+void watch_tools();
+void stop_watching_tools();
+// Whether another tool has set events of a code object inlined in this body.
+bool inlined_code_is_watched(const CompiledCode* body);
+inline bool body_allowed(const CompiledCode* body) {
+  return !g_local_tools || !inlined_code_is_watched(body);
+}
 
 inline bool native_allowed_anywhere(PyThreadState* ts) {
   if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);

@@ -27,12 +27,14 @@ bool start_runtime() {
     return false;
   }
   init_monitoring();   // without a tool id calls alone are compiled
+  watch_tools();
   tools_changed(_PyThreadState_GET());
   return true;
 }
 
 void stop_runtime() {
   uninstall_all();
+  stop_watching_tools();
   stop_monitoring();
   stop_watchers();
   remove_locals_hook();

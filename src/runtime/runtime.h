@@ -10,7 +10,7 @@ bool start_runtime();
 void stop_runtime();
 // All of RuntimeTable.
 void fill_runtime_table(RuntimeTable* table);
-// Fills what this Python version says about objects. In the port: layout.cpp.
+// What this Python version says about objects.
 TargetLayout make_layout();
 
 // Tries on this very interpreter what everything else rests on: layouts, one exit, one exception, one loop,

@@ -1,7 +1,7 @@
 // Assumptions of compiled code about live objects, and the watchers that see them break.
 //
-// The callbacks only mark: the code becomes invalid, its activations are told to leave. Nothing is freed, no Python
-// runs, no object is made. The owner of a CompiledCode keeps every object it embeds or guards on alive;
+// The callbacks only mark: the code becomes invalid, its activations are told to leave. Nothing is
+// freed, no Python runs, no object is made. The owner of a CompiledCode keeps every object it embeds or guards on alive;
 // a watcher cannot, and an address used again would pass the guard.
 #pragma once
 #include "cpython/port.h"

@@ -1,5 +1,5 @@
-// Passes against an evaluator: random integer programs with branches and loops must end the same way, and no
-// unchecked op may ever overflow.
+// Passes against an evaluator: random integer programs with branches and loops must end the same
+// way, and no unchecked op may ever overflow.
 #include <doctest/doctest.h>
 
 #include <chrono>
@@ -68,13 +68,15 @@ class Evaluator {
     auto in = [&](size_t i) { return at_[value.input(i)->id]; };
     int64_t& result = at_[value.id];
     switch (value.op) {
-      case Op::ConstI64: case Op::ConstBool:
+      case Op::ConstI64:
+      case Op::ConstBool:
         result = value.imm;
         return true;
       case Op::Arg:
         result = args_[static_cast<size_t>(value.imm)];
         return true;
-      case Op::UnboxInt: case Op::BoolToInt:
+      case Op::UnboxInt:
+      case Op::BoolToInt:
         result = in(0);
         return true;
       case Op::NotInt:
@@ -93,7 +95,8 @@ class Evaluator {
         if (in(0) >= 0 && in(0) < in(1)) return true;
         leave(Outcome::Guard, value);
         return false;
-      case Op::GuardTrue: case Op::GuardFalse:
+      case Op::GuardTrue:
+      case Op::GuardFalse:
         if ((in(0) != 0) == (value.op == Op::GuardTrue)) return true;
         leave(Outcome::Guard, value);
         return false;
@@ -149,7 +152,8 @@ class Programmer {
     return g_.append(block_, value);
   }
   Value* constant() {
-    constexpr int64_t kSome[] = {0, 1, 2, 3, -1, 7, 63, 64, 100, -5, INT64_MAX, INT64_MIN, INT64_MAX - 1};
+    constexpr int64_t kSome[] = {0,   1,  2,         3,         -1,           7, 63, 64,
+                                 100, -5, INT64_MAX, INT64_MIN, INT64_MAX - 1};
     Value* value = emit(Op::ConstI64, Rep::I64, {});
     value->imm = kSome[pick(pick(3) ? 7 : 13)];
     return value;
@@ -203,8 +207,9 @@ class Programmer {
         vars_[pick(kVars)] = emit(Op::WrapIndex, Rep::I64, {operand(), operand_small()});
         return;
       default: {
-        constexpr Op kOps[] = {Op::AddInt, Op::SubInt, Op::MulInt, Op::FloorDivInt, Op::ModInt, Op::AndInt,
-                               Op::OrInt,  Op::XorInt, Op::ShlInt, Op::ShrInt,      Op::AddInt, Op::SubInt};
+        constexpr Op kOps[] = {Op::AddInt, Op::SubInt, Op::MulInt, Op::FloorDivInt,
+                               Op::ModInt, Op::AndInt, Op::OrInt,  Op::XorInt,
+                               Op::ShlInt, Op::ShrInt, Op::AddInt, Op::SubInt};
         Op op = kOps[pick(12)];
         FrameState* before = op_info(op).effects == Effects::Exits ? state() : nullptr;
         Value* value = emit(op, Rep::I64, {operand(), operand()});
@@ -225,9 +230,12 @@ class Programmer {
   void body(int depth) {
     for (uint32_t i = 2 + pick(5); i > 0; i--) {
       uint32_t kind = depth ? pick(8) : 7;
-      if (kind == 0) branch(depth);
-      else if (kind == 1) loop(depth);
-      else statement();
+      if (kind == 0)
+        branch(depth);
+      else if (kind == 1)
+        loop(depth);
+      else
+        statement();
     }
   }
   void branch(int depth) {
@@ -340,7 +348,9 @@ TEST_CASE("random programs: analyze_ranges") {
   compare({"analyze_ranges"}, 1500);
   compare({"number_values", "analyze_ranges", "fold_constants", "eliminate_dead_code"}, 1500);
 }
-TEST_CASE("random programs: hoist_invariants") { compare({"number_values", "hoist_invariants"}, 1500); }
+TEST_CASE("random programs: hoist_invariants") {
+  compare({"number_values", "hoist_invariants"}, 1500);
+}
 TEST_CASE("random programs: the pipeline") { compare({}, 2500); }
 
 TEST_CASE("folded integers agree with the definition on all 8-bit operands") {
@@ -383,7 +393,9 @@ TEST_CASE("compile time of the pipeline") {
     double seconds = 0;
     for (size_t i = row; i < times.size(); i += rows) seconds += times[i].seconds;
     all += seconds;
-    report += std::string("\n  ") + times[row].name + " " + std::to_string(static_cast<int>(seconds * scale));
+    report += std::string("\n  ") + times[row].name + " " +
+              std::to_string(static_cast<int>(seconds * scale));
   }
-  MESSAGE("us per 2,000 values: " << all * scale << " (" << values / 400 << " values a graph)" << report);
+  MESSAGE("us per 2,000 values: " << all * scale << " (" << values / 400 << " values a graph)"
+                                  << report);
 }

@@ -54,9 +54,10 @@ class Scrambler {
     if (Value* input = any()) value->inputs.push_back(g_.arena, input);
   }
   void make_value(Block* block) {
-    constexpr Op kOps[] = {Op::ConstI64, Op::ConstF64,   Op::ConstObject,  Op::AddInt,     Op::CmpInt,
-                           Op::Phi,      Op::CallHelper, Op::LoadObjectAt, Op::GuardType,  Op::PtrAdd,
-                           Op::Release,  Op::BoxFloat,   Op::StoreF64At,   Op::CallNative, Op::Poll};
+    constexpr Op kOps[] = {Op::ConstI64,   Op::ConstF64,   Op::ConstObject, Op::AddInt,
+                           Op::CmpInt,     Op::Phi,        Op::CallHelper,  Op::LoadObjectAt,
+                           Op::GuardType,  Op::PtrAdd,     Op::Release,     Op::BoxFloat,
+                           Op::StoreF64At, Op::CallNative, Op::Poll};
     Op op = kOps[pick(sizeof kOps / sizeof *kOps)];
     Rep rep = op_info(op).same ? static_cast<Rep>(pick(6)) : op_info(op).result;
     if (op == Op::Phi && rep == Rep::None) rep = Rep::Object;
@@ -72,7 +73,8 @@ class Scrambler {
     value->bci = static_cast<int32_t>(pick(20)) - 1;
     if (pick(2)) value->imm = static_cast<int64_t>(random_());
     if (pick(2)) value->imm = -value->imm;
-    if (!bare && pick(3) == 0) value->ptr = reinterpret_cast<const void*>(uintptr_t{0x2000} + pick(4) * 8);
+    if (!bare && pick(3) == 0)
+      value->ptr = reinterpret_cast<const void*>(uintptr_t{0x2000} + pick(4) * 8);
     g_.append(block, value);
     if (rep != Rep::None) named_.push_back(value);
     if (pick(3) == 0) value->state = make_state(0);

@@ -831,7 +831,7 @@ class Generator:
             self.emit(2, f"attempt('{f.name}.probe', {f.name}, [1, 2, 3])")
             self.emit(2, f"attempt('{f.name}.same', {f.name}, probe)")
             self.emit(2, "del probe[3:]")
-        self.emit(1, "print('refs', sys.getrefcount(probe))")
+        self.emit(1, "print('refs', list(map(sys.getrefcount, [probe])))")
         self.emit(1, "show('total', total)")
         self.emit(1, "show('factor', factor)")
         self.emit(0, "")

@@ -190,15 +190,17 @@ def reduce_program(text, mode, kind, limit=REDUCTION_LIMIT):
         text = text_of(ast.parse(text)) or text
         if not fails(text):
             return None  # it does not fail alone
-        progress = True
-        while progress and time.monotonic() < end:
-            progress = False
-            for candidate in variants(text):
-                if time.monotonic() > end:
-                    break
-                if candidate and len(candidate) < len(text) and fails(candidate):
-                    text, progress = candidate, True
-                    break
+        # After a success go on at the same place: what failed to help before it seldom helps now.
+        position, since_success = 0, 0
+        while time.monotonic() < end:
+            candidates = list(variants(text))
+            if since_success >= len(candidates):
+                break
+            candidate = candidates[position % len(candidates)]
+            if candidate and len(candidate) < len(text) and fails(candidate):
+                text, since_success = candidate, 0
+            else:
+                position, since_success = position + 1, since_success + 1
     return text
 
 

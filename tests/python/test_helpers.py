@@ -17,7 +17,7 @@ import pytest
 from psyco import _core
 
 helper = _core._test_helper
-NULL = _core._test_null
+NULL = _core._test_helper_null
 BIG = 10**30
 
 

@@ -7,6 +7,13 @@ import threading
 import pytest
 from psyco import _core
 from test_runtime_deopt import S, instruction
+@pytest.fixture(autouse=True)
+def only_fake_bodies():
+    """Keeps the real compiler out of what these tests stage."""
+    _core.set_options({"compile": False})
+    yield
+    _core.set_options({"compile": True})
+
 
 SOURCE = """
 def f(n, cb):
@@ -320,25 +327,41 @@ def test_inlined_exception():
 # --- tools ---------------------------------------------------------------------------------------
 
 
-def test_a_tool_switched_on_makes_callers_leave():
+@pytest.mark.parametrize("kind", ["events", "local", "trace"])
+def test_a_tool_switched_on_makes_callers_leave(kind):
     mon = sys.monitoring
+    if kind == "trace":
+        lines = []
+
+        def tracer(frame, event, arg):
+            lines.append(frame.f_lineno)
+            return tracer
+
+        def start():
+            sys._getframe(1).f_trace = tracer
+            sys.settrace(tracer)
+
+        f, number = native(start)
+        try:
+            assert f(4, start) == FINAL
+        finally:
+            sys.settrace(None)
+        assert _core._test_body_state(number)[0][1] == 1
+        assert 8 in lines and 9 in lines
+        return
     mon.use_tool_id(2, "other")
     try:
         def cb():
-            mon.set_events(2, mon.events.LINE)
+            if kind == "events":
+                mon.set_events(2, mon.events.LINE)
+            else:
+                mon.set_local_events(2, sys._getframe(1).f_code, mon.events.LINE)
 
         f, number = native(cb)
         lines = []
         mon.register_callback(2, mon.events.LINE, lambda code, line: lines.append(line) if code.co_name == "f" else None)
-        # leave is set when somebody notices the new version; an entry does
-        g, _ = native(lambda: None)
-
-        def cb2():
-            cb()
-            g(1, lambda: None)
-
-        f, number = native(cb2)
-        assert f(4, cb2) == FINAL
+        f, number = native(cb)
+        assert f(4, cb) == FINAL
         mon.set_events(2, 0)
         assert _core._test_body_state(number)[0][1] == 1
         assert 9 in lines

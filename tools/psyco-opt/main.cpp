@@ -1,17 +1,15 @@
 // Runs passes on graphs written as text. No interpreter needed.
 //
-//   psyco-opt [--accept] FILE.ir ...       run the cases of each file and compare with what they expect
-//   psyco-opt --passes=a,b [--verify] < graph     print the result ("--passes=" runs the pipeline)
+//   psyco-opt [--accept] FILE.ir ...       run the cases of each file and compare with what they
+//   expect psyco-opt --passes=a,b [--verify] < graph     print the result ("--passes=" runs the
+//   pipeline)
 //
 // A test file is a list of cases:
 //   ; case: what it shows
-//   ; run: pass, pass              or "verify", whose output is the list of violations; "all": the pipeline
-//   ; switches: fuel=...           optional
-//   fn ... { }
-//   ; expect
-//   fn ... { }
-// --accept writes the actual results into the file. The types named type:float and type:int mean what
-// they say.
+//   ; run: pass, pass              or "verify", whose output is the list of violations; "all": the
+//   pipeline ; switches: fuel=...           optional fn ... { } ; expect fn ... { }
+// --accept writes the actual results into the file. The types named type:float and type:int mean
+// what they say.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -41,7 +39,8 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 // Runs and returns the resulting text; errors are part of it, as comments.
-std::string transform(const std::string& text, const std::string& run, const std::string& switches) {
+std::string transform(const std::string& text, const std::string& run,
+                      const std::string& switches) {
   ir::Graph graph;
   ir::PtrPrintMap names;
   std::string error;
@@ -50,8 +49,7 @@ std::string transform(const std::string& text, const std::string& run, const std
   options.types.int_type = names.address_of("type:int");
   if (!ir::parse(text, graph, names, error)) return "; " + error + "\n";
   if (run != "verify") {
-    std::vector<std::string> errors =
-        ir::verify(graph, ir::VerifyLevel::Ownership, &options.types);
+    std::vector<std::string> errors = ir::verify(graph, ir::VerifyLevel::Ownership, &options.types);
     if (!errors.empty()) return "; the input is wrong: " + errors[0] + "\n";
     if (run != "all") options.only = split(run);
     options.names = &names;
@@ -86,8 +84,8 @@ int run_file(const char* path, bool accept) {
       std::string bare = actual;
       while (!bare.empty() && bare.back() == '\n') bare.pop_back();
       if (bare != expected && !accept) {
-        std::printf("%s: %s\n--- expected\n%s\n--- actual\n%s\n", path, title.c_str(), expected.c_str(),
-                    bare.c_str());
+        std::printf("%s: %s\n--- expected\n%s\n--- actual\n%s\n", path, title.c_str(),
+                    expected.c_str(), bare.c_str());
         failures++;
       }
     }

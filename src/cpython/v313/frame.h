@@ -13,8 +13,6 @@
 #include <internal/pycore_runtime.h>
 #include <opcode_ids.h>
 
-#include "emit/abi.h"
-
 namespace psyco::v313 {
 
 struct Port {
@@ -145,6 +143,24 @@ struct Port {
   // `target`. True: redirected. False: the callback must return the error; the interpreter does the rest.
   static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
   static bool prepare_unwind_running();   // once; false: no memory
+
+  // ---- where freed floats and small ints are; null: not to be used
+  static void* float_free_list() {
+#ifdef WITH_FREELISTS
+    return &PyInterpreterState_Get()->object_state.freelists.floats.items;
+#else
+    return nullptr;
+#endif
+  }
+  static void* float_free_count() {
+#ifdef WITH_FREELISTS
+    return &PyInterpreterState_Get()->object_state.freelists.floats.numfree;
+#else
+    return nullptr;
+#endif
+  }
+  static const void* small_ints() { return _PyLong_SMALL_INTS; }
+  static constexpr int kSmallIntSize = sizeof(PyLongObject);
 
   // ---- threads
   static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }

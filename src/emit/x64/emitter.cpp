@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#pragma GCC diagnostic error "-Wswitch"
+
 namespace psyco::x64 {
 
 using namespace lir;

@@ -35,6 +35,10 @@ Value* int_power(Builder& f, Value* base, const AV& exponent) {
 }
 
 AVId int_binary(Builder& f, int op, AVId left, AVId right) {
+  // &, | and ^ of two bools is a bool.
+  if ((op == kNbAnd || op == kNbOr || op == kNbXor) && f.likely_type(left) == &PyBool_Type &&
+      f.likely_type(right) == &PyBool_Type)
+    return kNoAV;
   Value* a = f.to_int(left);
   Value* b = f.to_int(right);
   if (!a || !b) return kNoAV;

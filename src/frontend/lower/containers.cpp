@@ -166,7 +166,7 @@ bool Builder::store_number_in_place(AVId value, PyObject* example, Heap heap, Va
   slot->imm = offset;
   slot->shift = 3;
   Value* update = emit(is_float ? Op::UpdateFloatSlot : Op::UpdateIntSlot, {slot, av(value).value});
-  update->heap = Heap::Numbers;
+  update->heap = heap;  // the class of the slot
   return true;
 }
 

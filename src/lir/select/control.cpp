@@ -28,7 +28,7 @@ void Selector::select_control(Value& v) {
       break;
     case Op::Deopt:
       i.op = Lop::Exit;
-      set_exit(i, v, Reason::NeverRun);
+      set_exit(i, v, v.reason);
       break;
     default:
       break;

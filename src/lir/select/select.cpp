@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#pragma GCC diagnostic error "-Wswitch"
+
 namespace psyco::lir {
 
 using ir::Op;

@@ -1,4 +1,4 @@
-// What machine code has to know of CPython 3.13's objects. Checked again at load time: runtime/selftest.cpp.
+// What machine code has to know of CPython's objects. Checked again at load time: selftest.cpp.
 #include <cstddef>
 
 #include "runtime/runtime.h"
@@ -18,13 +18,10 @@ TargetLayout make_layout() {
   layout.true_object = Py_True;
   layout.false_object = Py_False;
   layout.none_object = Py_None;
-  layout.small_ints = _PyLong_SMALL_INTS;
-  layout.small_int_size = sizeof(_PyLong_SMALL_INTS[0]);
-#ifdef WITH_FREELISTS
-  struct _Py_float_freelist& floats = PyInterpreterState_Get()->object_state.freelists.floats;
-  layout.float_free_list = &floats.items;
-  layout.float_free_count = &floats.numfree;
-#endif
+  layout.small_ints = Port::small_ints();
+  layout.small_int_size = Port::kSmallIntSize;
+  layout.float_free_list = Port::float_free_list();
+  layout.float_free_count = Port::float_free_count();
   layout.ts_eval_breaker = offsetof(PyThreadState, eval_breaker);
   layout.ts_current_frame = offsetof(PyThreadState, current_frame);
   layout.ts_datastack_top = offsetof(PyThreadState, datastack_top);
