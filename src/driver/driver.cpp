@@ -13,7 +13,9 @@
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
+#include "runtime/activation.h"
 #include "runtime/caches.h"
+#include "runtime/native_calls.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "runtime/helpers.h"
@@ -48,6 +50,27 @@ CodeHistory* history_of(CodeEntry* entry) {
   return static_cast<CodeHistory*>(entry->driver);
 }
 
+// Each cell gets the newest version it fits.
+void link_cells(CodeEntry* entry) {
+  for (auto& cell : history_of(entry)->cells) {
+    cell->body = nullptr;
+    cell->code = nullptr;
+    for (const Version& version : entry->versions) {
+      if (!version.simple || state_of(version.code)->invalid || native_signature(version) != cell->signature)
+        continue;
+      auto* unit = static_cast<Unit*>(version.code->owner);
+      if (!unit) continue;
+      cell->body = version.code->entry;
+      cell->code = version.code;
+      cell->record_bytes = direct_record_bytes(version.code);
+      cell->result = unit->result;
+    }
+  }
+}
+
+// Nothing to be counted on: callers expect an object from now on.
+void result_misfits(LinkCell* cell, CompiledCode* caller);
+
 class DriverFeedback : public FeedbackSource {
  public:
   Feedback* for_code(PyCodeObject* code) override {
@@ -58,6 +81,22 @@ class DriverFeedback : public FeedbackSource {
     if (!g_options.inlining) return false;
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
     return entry && !history_of(entry)->excluded;
+  }
+
+  LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) override {
+    CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+    if (!entry || entry->refused) return nullptr;
+    CodeHistory* history = history_of(entry);
+    for (auto& cell : history->cells)
+      if (cell->function == function && cell->signature == signature) return cell.get();
+    if (history->cells.size() >= 32) return nullptr;
+    history->cells.push_back(std::make_unique<LinkCell>());
+    LinkCell* cell = history->cells.back().get();
+    cell->function = function;
+    cell->signature = signature;
+    cell->monitoring = reinterpret_cast<void**>(&entry->code->_co_monitoring);
+    link_cells(entry);
+    return cell;
   }
 
  private:
@@ -93,6 +132,7 @@ void retire_unit(CodeEntry* entry, Unit* unit) {
   unit->retired = true;
   retire_code(unit->code);
   remove_version(entry, unit->code);
+  link_cells(entry);
   auto& units = history_of(entry)->units;
   units.erase(std::remove(units.begin(), units.end(), unit), units.end());
   g_graveyard.push_back(unit);
@@ -193,6 +233,7 @@ CompiledCode* compile(Attempt& attempt) {
   unit->lir_text = std::move(made.lir_listing);
   unit->assembly_text = std::move(made.assembly_listing);
   unit->walked = built.walked;
+  unit->result = built.result_kind();
   for (PyObject* object : built.objects)
     if (object != reinterpret_cast<PyObject*>(entry->code)) unit->objects.push_back(Py_NewRef(object));
   adopt_code(code);
@@ -224,11 +265,12 @@ CompiledCode* compile(Attempt& attempt) {
   g_totals.compiled++;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
   history->units.push_back(unit.release());
+  link_cells(entry);
   return code;
 }
 
 // Entry types are proved by the runtime before it enters a version, and once more by the code's own guards.
-std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
+std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count, bool call) {
   std::vector<EntryGuard> guards(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; i++) {
     EntryGuard& guard = guards[static_cast<size_t>(i)];
@@ -239,6 +281,8 @@ std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
     PyTypeObject* type = Py_TYPE(values[i]);
     guard.kind = EntryGuard::Type;
     guard.ptr = type;
+    if (call && type == &PyLong_Type && fits_word(values[i])) guard.kind = EntryGuard::Int;
+    if (call && type == &PyFloat_Type) guard.kind = EntryGuard::Float;
   }
   return guards;
 }
@@ -274,7 +318,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
   attempt.request.kind = ir::EntryKind::Call;
   attempt.request.examples = args;
   attempt.request.example_count = static_cast<int>(count);
-  attempt.guards = guards_for(args, count);
+  attempt.guards = guards_for(args, count, true);
   return compile(attempt);
 }
 
@@ -309,7 +353,7 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
     return nullptr;
   }
   request.osr_index = decoded.index_at(target_bci);
-  attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()));
+  attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
   CompiledCode* made = compile(attempt);
   if (!made && entry->refused) refuse_loop(entry, target_bci);
   return made;
@@ -354,6 +398,13 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   retire_unit(own, unit);
 }
 
+void result_misfits(LinkCell* cell, CompiledCode* caller) {
+  cell->misfit = true;
+  auto* unit = static_cast<Unit*>(caller->owner);
+  if (!unit || unit->retired) return;
+  if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
+}
+
 void entry_dies(CodeEntry* entry) {
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
@@ -382,6 +433,7 @@ bool start_driver() {
   g_compile_osr = compile_osr;
   g_exit_hook = on_exit;
   g_entry_dies = entry_dies;
+  g_result_misfits = result_misfits;
   std::string error;
   const char* debug = getenv("PSYCO_DEBUG");
   if (debug && !parse_debug(debug, error)) {

@@ -30,6 +30,7 @@ struct Unit {
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
+  char result = 'o';                     // LinkCell::result
   bool retired = false;
 };
 
@@ -37,6 +38,7 @@ struct Unit {
 struct CodeHistory {
   Feedback feedback;
   std::vector<Unit*> units;
+  std::vector<std::unique_ptr<LinkCell>> cells;   // of functions with this code
   int compiles = 0;
   bool excluded = false;         // cannotcompile
   std::string name;

@@ -12,9 +12,16 @@
 //
 //   | Activation | spill[0..spill_count) | outermost _PyInterpreterFrame (entry kind Call only) | ...
 //   ^ rbx
+// and behind it room for the inlined frames that a call-out or an exit may need.
+//
+// Native calls. A body called by another body (Op::CallNative) gets its own activation, a *direct* one: not in
+// the list of activations but found through its caller's `callee`; its frame exists only from the moment
+// somebody might look at it (framed). prev is the caller. It charges Python recursion, not C recursion.
+// Results: rax, and in edx what it is (ResultTag). A null object says that an error is set.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ir/graph.h"
@@ -23,8 +30,11 @@ namespace psyco {
 
 struct CompiledCode;
 
+enum ResultTag : uint32_t { kTagObject = 0, kTagInt = 1, kTagFloat = 2 };
+enum Framed : uint8_t { kUnframed = 0, kFramed = 1, kFrameGone = 2 };
+
 struct Activation {
-  Activation* prev;        // the thread's activations, newest first
+  Activation* prev;        // listed: the next older one. Direct: the caller
   Activation* next;
   void* tstate;
   CompiledCode* code;
@@ -37,6 +47,12 @@ struct Activation {
   uint8_t linked;          // inlined frames linked for the call-out under way
   uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
+  uint8_t direct;          // called by another body
+  uint8_t framed;          // Framed
+  uint8_t unused[2];
+  uint32_t tag;            // of the result: set by the enter stub
+  Activation* callee;      // direct activation running on behalf of this one, or null
+  uintptr_t stack_floor;   // lowest C stack address at which a native call may start
   uint64_t save_gpr[16];   // registers at a slow-path call-out or exit, by hardware number
   double save_xmm[16];
   int64_t spill[1];        // spill_count slots
@@ -84,6 +100,19 @@ struct ExitRecord {
   std::vector<ExitSlot> drops;
 };
 
+// One per function and way to call it; made and linked by the driver. Read by the stub call_native.
+struct LinkCell {
+  const uint8_t* body = nullptr;     // null: not linked, the call is made in the general way
+  CompiledCode* code = nullptr;
+  void* function = nullptr;          // borrowed: callers keep it alive
+  void** monitoring = nullptr;       // address of the code object's local events
+  uint32_t record_bytes = 0;         // of an activation with its frames
+  uint32_t misfits = 0;              // results that were not as predicted
+  bool misfit = false;               // results are of changing kinds: expect objects
+  char result = 'o';                 // what callers expect: i, d or o
+  std::string signature;             // a letter for each parameter: i (number, box), d (number, box), o
+};
+
 struct FrameMeta {
   const void* code;
   int32_t nlocals;
@@ -123,6 +152,7 @@ struct TargetLayout {
   void* float_free_count = nullptr;          // address of its int32 count
   int32_t ts_eval_breaker = 0;               // in PyThreadState, 64 bits
   int32_t ts_current_frame = 0;
+  int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;
   int32_t frame_instr_ptr = 0;               // in _PyInterpreterFrame
   int32_t code_units = 0;                    // first code unit in PyCodeObject
 };
@@ -136,6 +166,14 @@ struct RuntimeTable {
   // Around a call-out from an inlined frame: link the inlined frames of act->site; unlink them again.
   void (*link_frames)(Activation* act) = nullptr;
   void (*unlink_frames)(Activation* act) = nullptr;
+  // Makes the frames of a direct activation and of those it was called from.
+  void (*show_frames)(Activation* act) = nullptr;
+  // The general way of a native call; a new reference or null.
+  void* (*call_unlinked)(Activation* caller, LinkCell* cell, uint64_t* words) = nullptr;
+  // A direct activation whose frame exists or has existed is over.
+  void (*end_direct)(Activation* act) = nullptr;
+  // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object, and the box.
+  uint64_t (*convert_result)(Activation* act, LinkCell* cell, uint64_t value, uint32_t tag, void** box) = nullptr;
   void (*dealloc)(void* object) = nullptr;   // count has reached zero
   // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does not fit.
   int (*unbox_big_int)(void* object, int64_t* out) = nullptr;
@@ -145,5 +183,7 @@ struct RuntimeTable {
 
 // Poll compares the eval breaker with this: the version bits expected now. See runtime/poll.
 extern uint64_t g_expected_eval_breaker;
+// Our own sys.monitoring tool, as a bit mask in each byte.
+extern uint64_t g_own_tools_bytes;
 
 }  // namespace psyco

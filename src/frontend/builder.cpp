@@ -14,8 +14,8 @@ using ir::SlotKind;
 using ir::Value;
 
 Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
-                 BuildResult& result)
-    : request_(request), graph_(graph), heads_memory_(heads), result_(result) {}
+                 BuildResult& result, char own_result)
+    : request_(request), graph_(graph), own_result_(own_result), heads_memory_(heads), result_(result) {}
 
 // ---------------------------------------------------------------- stack and abstract values
 

@@ -55,11 +55,16 @@ struct CompileRequest {
   size_t attr_cache_size = 0, global_cache_size = 0;
 };
 
+struct LinkCell;
+
 class FeedbackSource {
  public:
   virtual ~FeedbackSource() = default;
   virtual Feedback* for_code(PyCodeObject* code) = 0;
   virtual bool may_inline(PyFunctionObject* function) = 0;
+  // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as its code.
+  // Null: not to be called directly.
+  virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;
 };
 
 struct InlineNote {
@@ -77,6 +82,9 @@ struct BuildResult {
   std::vector<InlineNote> inlined;
   std::vector<std::unique_ptr<char[]>> caches;   // site caches the code points to
   int walked = 0, rebuilds = 0;
+  int int_returns = 0, float_returns = 0;        // returns of an unboxed number
+  bool calls_itself = false;                     // by Op::CallNative, with its own signature
+  char result_kind() const { return int_returns ? 'i' : float_returns ? 'd' : 'o'; }
 };
 
 // Fills `graph`; called again with a fresh graph by build_graph until the loop heads agree.
@@ -111,7 +119,9 @@ constexpr int kPeelSlot = -1;   // HeadKey's slot for: walk the first iteration 
 
 class Builder {
  public:
-  Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result);
+  // own_result: what calls of the function being compiled are expected to give (i, d, o).
+  Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result,
+          char own_result);
   void build();
   bool restart() const { return restart_; }
 
@@ -202,6 +212,10 @@ class Builder {
   void branch(ir::Value* condition, int true_index, int false_index);
   void return_value(AVId id);
   void back_edge(int index);
+  bool returns_number(AVId id);
+  const std::string& own_signature() const { return own_signature_; }
+  bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
+                   const std::vector<AVId>& dropped);
   bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true, AVId if_false);   // pushes one of two popped values, drops both
@@ -245,6 +259,8 @@ class Builder {
 
   const CompileRequest& request_;
   ir::Graph& graph_;
+  const char own_result_;
+  std::string own_signature_;
   HeadMemory& heads_memory_;
   BuildResult& result_;
   ir::Block* cur_ = nullptr;

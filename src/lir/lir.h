@@ -82,8 +82,8 @@ enum class Lop : uint8_t {
   Select,                       // def = a (bool) ? imm : imm2
   Retain, Release,              // nullable, plain
   BoxInt, BoxFloat, BoxOr, UnboxInt, UpdateFloatSlot, UpdateIntSlot,
-  CallHelper, CallC,
-  Jump, Return, Exit,
+  CallHelper, CallC, CallNative, // CallNative: imm is the cell, imm2 the kind expected
+  Jump, Return, ReturnNumber, Exit,  // ReturnNumber: imm is the tag
 };
 
 // Where compiled code may leave: the state, and the registers that it names.

@@ -173,6 +173,7 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
       return emit_update_int(inst);
     case Lop::CallHelper:
     case Lop::CallC:
+    case Lop::CallNative:
       return emit_call(inst);
     case Lop::Jump: {
       const lir::Block* t = target_[block.succs[0]->id];
@@ -181,9 +182,35 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
     }
     case Lop::Return:
       load_operand(rax, inst.use[0]);
+      xor_(edx, edx);
       add(rsp, 8);
       ret();
       return;
+    case Lop::ReturnNumber: {
+      const lir::Operand& number = inst.use[0];
+      Label boxed;
+      const bool perhaps_boxed = inst.use[1].is_vreg() || inst.use[1].imm != 0;
+      if (perhaps_boxed) {
+        load_operand(r11, inst.use[1]);
+        test(r11, r11);
+        jnz(boxed);
+      }
+      if (number.is_vreg() && number.loc.kind == Loc::Xmm)
+        movq(rax, xmm(number));
+      else
+        load_operand(rax, number);
+      mov(edx, static_cast<uint32_t>(inst.imm));
+      add(rsp, 8);
+      ret();
+      if (perhaps_boxed) {
+        L(boxed);
+        mov(rax, r11);
+        xor_(edx, edx);
+        add(rsp, 8);
+        ret();
+      }
+      return;
+    }
     case Lop::Exit:
       jmp(exit_label(inst));
       return;

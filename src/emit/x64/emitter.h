@@ -133,6 +133,8 @@ class Emitter : public Assembler {
   void emit_unbox_int(lir::Inst& inst);
   void emit_update_int(lir::Inst& inst);
   void emit_call(lir::Inst& inst);
+  void emit_native_call(lir::Inst& inst);
+  void load_frame(const Reg64& to);
   void incref(const Reg64& object);
   void box_small_or_slow(lir::Inst& inst);
 
