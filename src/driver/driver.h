@@ -30,6 +30,7 @@ struct Unit {
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
+  uint32_t exits = 0;
   bool retired = false;
 };
 
@@ -39,6 +40,7 @@ struct CodeHistory {
   std::vector<Unit*> units;
   int compiles = 0;
   bool excluded = false;         // cannotcompile
+  bool slow_loop = false;        // a loop was faster in the interpreter
   std::string name;
 };
 

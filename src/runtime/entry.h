@@ -43,7 +43,19 @@ struct LoopCounter {
   int32_t target;              // bci of the loop head
   uint32_t count = 0;
   int64_t first_ns = 0;        // when the counting began: see osr.cpp
-  bool refused = false;        // cannot be compiled
+  bool refused = false;        // cannot be compiled, or was slower than the interpreter
+  bool decided = false;        // measured: compiled code wins
+  uint8_t trials = 0;
+};
+
+// Native and interpreted calls of one function, compared: see governor.cpp.
+struct CallTrial {
+  int calls = 0, chunks = 0, rounds = 0;
+  int chunk_calls[2] = {};     // interpreted, native
+  int64_t ns[2] = {};
+  float ratios[5] = {};
+  uint64_t exits = 0;
+  bool decided = false;
 };
 
 // One per code object, in its co_extra; dies with it.
@@ -61,6 +73,7 @@ struct CodeEntry {
   uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;     // why refused
   std::string reason_text;                  // with file and line, for people
+  CallTrial trial;
   void* driver = nullptr;                   // the driver's own
 };
 

@@ -20,6 +20,7 @@ constexpr int32_t kFunction = offsetof(Activation, function);
 constexpr int32_t kTstate = offsetof(Activation, tstate);
 constexpr int32_t kSite = offsetof(Activation, site);
 constexpr int32_t kLeave = offsetof(Activation, leave);
+constexpr int32_t kBudget = offsetof(Activation, budget);
 constexpr int32_t kSaveGpr = offsetof(Activation, save_gpr);
 constexpr int32_t kSaveXmm = offsetof(Activation, save_xmm);
 constexpr int32_t kSpill = static_cast<int32_t>(kSpillOffset);
