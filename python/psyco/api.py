@@ -422,8 +422,8 @@ def stats() -> dict[str, Any]:
     Keys: `code_bytes`, `compile_ms`, and `functions`, a list of dictionaries with `name`, `file`,
     `line`, `entries`, `exits` and `code_bytes`; more may be there.
 
-    >>> sorted(stats())[:2]
-    ['code_bytes', 'compile_ms']
+    >>> {'code_bytes', 'compile_ms'} <= set(stats())
+    True
     """
     return core.stats()
 

@@ -64,7 +64,6 @@ struct CodeEntry {
   std::vector<Version> versions;
   std::vector<LoopCounter> loops;
   uint64_t calls = 0;                       // counted at PY_START and at entries without a version
-  int64_t first_call_ns = 0;
   bool bound = false;                       // wanted by name: compile at the first call
   bool watched = false;                     // our monitoring events are on
   bool refused = false;                     // do not try to compile calls again

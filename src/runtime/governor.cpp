@@ -17,11 +17,15 @@ void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
+constexpr int64_t kCompileGrant = 25 * 1000 * 1000;   // what the compiler may spend at once,
+constexpr double kCompileShare = 0.04;                // and of all the time
 constexpr int64_t kEventNs = 30;            // a monitoring event that leads to nothing
+constexpr int64_t kClockNs = 40;            // reading it
+constexpr int64_t kCallNs = 30;             // what a call from C costs more than one within the interpreter
 constexpr int64_t kPhaseNs = 200 * 1000;    // a phase lasts so long at least, and kPhaseCount iterations,
 constexpr uint32_t kPhaseCount = 8;
 constexpr int64_t kLongPhaseNs = 5 * 1000 * 1000;   // or so long
-constexpr int kRounds = 3;
+constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
 constexpr int64_t kShortCallNs = 500 * 1000;        // loops in longer calls are decided by themselves
 
@@ -74,9 +78,11 @@ void end_round(int64_t native_ns) {
   if (!loop) return give_up();
   double* ratios = g_trial.ratios;
   for (int i = g_trial.round - 1; i > 0 && ratios[i] < ratios[i - 1]; i--) std::swap(ratios[i], ratios[i - 1]);
-  const bool clear = g_trial.ratios[g_trial.round - 1] < 0.7 || g_trial.ratios[0] > 3.0;
+  // One round says little: one of its phases may have met the end of the loop and much else.
+  const bool clear = g_trial.round >= 2 && (ratios[g_trial.round - 1] < 0.7 || ratios[0] > 2.0);
   if (g_trial.round < kRounds && !clear) return begin_phase(false);
   loop->trials++;
+  if (getenv("PSYCO_GOV")) fprintf(stderr, "loop %s@%d: n %ld t %.3fms ratios %.2f %.2f %.2f\n", PyUnicode_AsUTF8(g_trial.entry->code->co_qualname), g_trial.target, (long)g_trial.want, g_trial.interpreted_ns/1e6, ratios[0], g_trial.round > 1 ? ratios[1] : 0, g_trial.round > 2 ? ratios[2]:0);
   if (g_trial.ratios[g_trial.round / 2] <= 1.0) {
     loop->decided = true;
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
@@ -92,6 +98,19 @@ int64_t now_ns() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+
+bool compiler_may_spend() {
+  if (!g_governor || g_compile_ns <= kCompileGrant) return true;
+  // The clock is a system call, and who may not compile asks often.
+  static uint32_t asked = 0;
+  if (asked++ % 64 != 0) return false;
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  const double used = static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+  if (static_cast<double>(g_compile_ns - kCompileGrant) > kCompileShare * used) return false;
+  asked = 0;
+  return true;
 }
 
 bool others_must_wait() {
@@ -187,7 +206,7 @@ constexpr int kChunkCalls = 8, kChunks = 5;
 void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool native) {
   CallTrial& trial = entry->trial;
   trial.calls++;
-  trial.ns[native] += std::max<int64_t>(ns - 40, 1);
+  trial.ns[native] += std::max<int64_t>(ns - kClockNs - (native ? 0 : kCallNs), 1);
   trial.chunk_calls[native]++;
   const bool each = trial.chunk_calls[0] && trial.chunk_calls[1];
   if (!each) return;
@@ -211,6 +230,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     }
   }
   if (!decided) return;
+  if (getenv("PSYCO_GOV")) fprintf(stderr, "call %s: chunks %d ratio %.2f median %.2f %s\n", PyUnicode_AsUTF8(entry->code->co_qualname), trial.chunks, ratio, (double)trial.ratios[kChunks/2], native_wins ? "native" : "lost");
   if (!native_wins && trial.exits != g_speculative_exits && ++trial.rounds < kMaxTrials) {
     const int rounds = trial.rounds;
     trial = CallTrial{};
@@ -248,6 +268,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(Py_NewRef(function->func_code));
   const vectorcallfunc way = native ? psyco_call_function : g_plain_vectorcall;
   function->vectorcall = way;
+  const uint64_t entries = g_entry_stats.native;
   const Stamp start = stamp();
   if (!native) {
     g_timing_a_call = true;
@@ -260,7 +281,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   if (same && is_installed(function)) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
-    if (!entry->trial.decided) take_turns(function, entry, ns, native);
+    if (!entry->trial.decided && (!native || g_entry_stats.native != entries)) take_turns(function, entry, ns, native);
     PyErr_SetRaisedException(error);
     if (!entry->trial.decided && function->vectorcall == psyco_call_function)
       function->vectorcall = psyco_measured_call;

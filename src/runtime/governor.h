@@ -10,6 +10,7 @@ extern int64_t g_compile_ns;         // spent in the compiler so far: not counte
 extern uint64_t g_speculative_exits; // guards that failed so far; each may still make the code better
 
 int64_t now_ns();
+bool compiler_may_spend();           // within its share of the program's time
 
 // The loser's code is to be retired, and `target` (kEntryCall or a loop head) never compiled again.
 // May not run Python code.

@@ -137,6 +137,12 @@ bool has_call_version(const CodeEntry* entry) {
   return false;
 }
 
+// The interpreter runs these within the call of their class, which is cheaper than any entry of ours;
+// compiled callers have them inlined. (One that loops is entered at its loop.)
+bool is_initialiser(PyCodeObject* code) {
+  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
+}
+
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   g_osr_stats.events++;
@@ -149,10 +155,11 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
     Py_RETURN_NONE;
-  const bool hot = count_up(static_cast<uint32_t>(++entry->calls), &entry->first_call_ns,
-                            g_hot.call_threshold);
+  // Calls that take long are left to the loops in them.
+  const bool hot = ++entry->calls >= g_hot.call_threshold;
   const bool compiled = has_call_version(entry);
   if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
+  if (!entry->bound && is_initialiser(code)) return disable();
   PyFunctionObject* function = Port::function_of(frame);
   if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
