@@ -18,6 +18,7 @@
 #include "runtime/native_calls.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
+#include "runtime/governor.h"
 #include "runtime/helpers.h"
 #include "runtime/osr.h"
 #include "runtime/runtime.h"
@@ -253,6 +254,7 @@ CompiledCode* compile(Attempt& attempt) {
     }
   }
   unit->compile_ms = now_ms() - start;
+  g_compile_ns += static_cast<int64_t>(unit->compile_ms * 1e6);
   g_totals.total_ms += unit->compile_ms;
   g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
   g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));
@@ -300,6 +302,10 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
                             Py_ssize_t count) {
   PyCodeObject* code = entry->code;
   if (entry->refused || !compilable(entry)) return nullptr;
+  if (g_governor && history_of(entry)->slow_loop) {   // what holds for the loop holds for the call
+    refuse(entry, ir::Reason::Slower, 0);
+    return nullptr;
+  }
   if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) {
     refuse(entry, ir::Reason::Generator, 0);
     return nullptr;
@@ -320,6 +326,18 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
   attempt.request.example_count = static_cast<int>(count);
   attempt.guards = guards_for(args, count, true);
   return compile(attempt);
+}
+
+// A loop with a yield in it would leave at every iteration.
+bool suspends(const DecodedCode& decoded, int head) {
+  int last = head;
+  for (int i = head; i < static_cast<int>(decoded.list.size()); i++)
+    if (decoded.list[i].op == NeutralOp::LoopBack && decoded.list[i].target == head) last = i;
+  for (int i = head; i < last; i++) {
+    const NeutralOp op = decoded.list[i].op;
+    if (op == NeutralOp::Yield || op == NeutralOp::Send) return true;
+  }
+  return false;
 }
 
 CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
@@ -353,20 +371,18 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
     return nullptr;
   }
   request.osr_index = decoded.index_at(target_bci);
+  if (suspends(decoded, request.osr_index)) {
+    refuse_loop(entry, target_bci);
+    return nullptr;
+  }
   attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
   CompiledCode* made = compile(attempt);
   if (!made && entry->refused) refuse_loop(entry, target_bci);
   return made;
 }
 
-// Every exit comes here first. A guard that fails often is dropped at the next compilation.
-void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
-  g_totals.exits_by[static_cast<int>(exit.reason)]++;
-  if (code->exit_counts.size() <= record) return;
-  uint32_t count = code->exit_counts[record];
-  if (count < static_cast<uint32_t>(g_options.exit_limit)) return;
-  bool speculation = false;
-  switch (exit.reason) {
+bool is_speculation(ir::Reason reason) {
+  switch (reason) {
     case ir::Reason::TypeSeen:
     case ir::Reason::ValueSeen:
     case ir::Reason::Overflow:
@@ -376,13 +392,29 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     case ir::Reason::Bounds:
     case ir::Reason::Unbound:
     case ir::Reason::NeverRun:
-      speculation = true;
-      break;
+      return true;
     default:
-      break;
+      return false;
   }
+}
+
+// Code that was worth its while may not stay so: every so many exits it is measured again.
+void note_exits(CompiledCode* code, ir::Reason reason) {
+  if (is_speculation(reason)) g_speculative_exits++;
   Unit* unit = static_cast<Unit*>(code->owner);
-  if (!speculation || !unit || unit->retired || exit.frames.empty()) return;
+  if (!unit || unit->retired || ++unit->exits % 2048 != 0 || unit->target == kEntryCall) return;
+  if (CodeEntry* entry = code_entry(unit->python_code, false)) loop_exits_often(entry, unit->target);
+}
+
+// Every exit comes here first. A guard that fails often is dropped at the next compilation.
+void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
+  g_totals.exits_by[static_cast<int>(exit.reason)]++;
+  if (code->exit_counts.size() <= record) return;
+  note_exits(code, exit.reason);
+  uint32_t count = code->exit_counts[record];
+  if (count < static_cast<uint32_t>(g_options.exit_limit)) return;
+  Unit* unit = static_cast<Unit*>(code->owner);
+  if (!is_speculation(exit.reason) || !unit || unit->retired || exit.frames.empty()) return;
   const ExitFrame& inner = exit.frames.back();
   auto* python_code = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[inner.frame_index].code));
   CodeEntry* entry = code_entry(python_code, false);
@@ -405,7 +437,21 @@ void result_misfits(LinkCell* cell, CompiledCode* caller) {
   if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
 }
 
+// Measured, and the interpreter was faster.
+void on_lost(CodeEntry* entry, int target) {
+  CodeHistory* history = history_of(entry);
+  for (size_t i = history->units.size(); i-- > 0;)
+    if (history->units[i]->target == target) retire_unit(entry, history->units[i]);
+  if (target == kEntryCall) {
+    refuse(entry, ir::Reason::Slower, 0);
+  } else {
+    refuse_loop(entry, target);
+    history->slow_loop = true;
+  }
+}
+
 void entry_dies(CodeEntry* entry) {
+  governor_forget(entry);
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
   while (!history->units.empty()) retire_unit(entry, history->units.back());
@@ -434,6 +480,7 @@ bool start_driver() {
   g_exit_hook = on_exit;
   g_entry_dies = entry_dies;
   g_result_misfits = result_misfits;
+  g_lost = on_lost;
   std::string error;
   const char* debug = getenv("PSYCO_DEBUG");
   if (debug && !parse_debug(debug, error)) {
@@ -521,11 +568,16 @@ bool parse_debug(const char* text, std::string& error) {
       g_hot.loop_threshold = 1;
       g_hot.call_threshold = 1;
       g_hot.slow_ns = 0;
+      g_governor = false;
+    } else if (item == "off=governor") {
+      g_governor = false;
     } else if (item.rfind("stress=exit:", 0) == 0) {
       g_options.exit_every = atoi(item.c_str() + 12);
+      g_governor = false;
       if (g_options.exit_every <= 0) return error = "stress=exit:N wants a positive number", false;
     } else if (item == "stress=spill") {
       g_options.spill = true;
+      g_governor = false;
     } else if (item == "verify=each") {
       g_options.verify = true;
     } else if (item == "off=inlining") {

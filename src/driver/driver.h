@@ -31,6 +31,7 @@ struct Unit {
   double compile_ms = 0;
   int walked = 0;
   char result = 'o';                     // LinkCell::result
+  uint32_t exits = 0;
   bool retired = false;
 };
 
@@ -41,6 +42,7 @@ struct CodeHistory {
   std::vector<std::unique_ptr<LinkCell>> cells;   // of functions with this code
   int compiles = 0;
   bool excluded = false;         // cannotcompile
+  bool slow_loop = false;        // a loop was faster in the interpreter
   std::string name;
 };
 

@@ -46,6 +46,7 @@ struct Activation {
   uint8_t entry_kind;      // ir::EntryKind
   uint8_t linked;          // inlined frames linked for the call-out under way
   uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
+  int64_t budget;          // Osr: iterations of the entered loop still allowed; negative: leave
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
   uint8_t direct;          // called by another body
   uint8_t framed;          // Framed

@@ -6,6 +6,7 @@
 #include "driver/hooks.h"
 #include "ext/testing.h"
 #include "runtime/activation.h"
+#include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
 #include "runtime/runtime.h"
@@ -117,12 +118,15 @@ bool set_option(PyObject* name, PyObject* value) {
   }
   const std::string option = text;
   int64_t number = 0;
-  if (option == "compile" || option == "eager") {
+  if (option == "compile" || option == "eager" || option == "governor") {
     const int on = PyObject_IsTrue(value);
     if (on < 0) return false;
     if (option == "compile") {
       g_compiling = on;
+    } else if (option == "governor") {
+      g_governor = on;
     } else {
+      g_governor = !on;
       g_hot.loop_threshold = on ? 1 : HotOptions().loop_threshold;
       g_hot.call_threshold = on ? 1 : HotOptions().call_threshold;
     }
@@ -154,7 +158,8 @@ PyObject* core_set_options(PyObject*, PyObject* arg) {
 
 PyObject* core_options(PyObject*, PyObject*) {
   PyObject* dict = Py_BuildValue(
-      "{s:O,s:O,s:I,s:I,s:L}", "compile", g_compiling ? Py_True : Py_False, "eager",
+      "{s:O,s:O,s:O,s:I,s:I,s:L}", "compile", g_compiling ? Py_True : Py_False,
+      "governor", g_governor ? Py_True : Py_False, "eager",
       g_hot.loop_threshold == 1 ? Py_True : Py_False, "loop_threshold", g_hot.loop_threshold,
       "call_threshold", g_hot.call_threshold, "slow_us", static_cast<long long>(g_hot.slow_ns / 1000));
   if (dict && g_driver.add_options && !g_driver.add_options(dict)) Py_CLEAR(dict);

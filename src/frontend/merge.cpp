@@ -620,6 +620,8 @@ void Builder::back_edge(int index) {
   edge_bci_ = bci;
   Value* poll = emit(Op::Poll, {}, capture(bci));
   poll->reason = ir::Reason::Poll;
+  // The loop by which we came is counted, so that its pace can be compared with the interpreter's.
+  if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index) poll->imm = 1;
 
   Merger m(*this);
   std::vector<AVId*> hs = all_slots(head->state);

@@ -57,7 +57,19 @@ struct LoopCounter {
   int32_t target;              // bci of the loop head
   uint32_t count = 0;
   int64_t first_ns = 0;        // when the counting began: see osr.cpp
-  bool refused = false;        // cannot be compiled
+  bool refused = false;        // cannot be compiled, or was slower than the interpreter
+  bool decided = false;        // measured: compiled code wins
+  uint8_t trials = 0;
+};
+
+// Native and interpreted calls of one function, compared: see governor.cpp.
+struct CallTrial {
+  int calls = 0, chunks = 0, rounds = 0;
+  int chunk_calls[2] = {};     // interpreted, native
+  int64_t ns[2] = {};
+  float ratios[5] = {};
+  uint64_t exits = 0;
+  bool decided = false;
 };
 
 // One per code object, in its co_extra; dies with it.
@@ -66,7 +78,6 @@ struct CodeEntry {
   std::vector<Version> versions;
   std::vector<LoopCounter> loops;
   uint64_t calls = 0;                       // counted at PY_START and at entries without a version
-  int64_t first_call_ns = 0;
   bool bound = false;                       // wanted by name: compile at the first call
   bool watched = false;                     // our monitoring events are on
   bool refused = false;                     // do not try to compile calls again
@@ -75,6 +86,7 @@ struct CodeEntry {
   uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;     // why refused
   std::string reason_text;                  // with file and line, for people
+  CallTrial trial;
   void* driver = nullptr;                   // the driver's own
 };
 

@@ -3,9 +3,8 @@
 // instruction, with locals and stack to match. `tstate->tracing` is 1 meanwhile and must not be for our code.
 #include "runtime/osr.h"
 
-#include <time.h>
-
 #include "runtime/activation.h"
+#include "runtime/governor.h"
 #include "runtime/poll.h"
 #include "runtime/wanted.h"
 
@@ -24,12 +23,6 @@ PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
 long g_event_set = 0;   // JUMP | PY_START
-
-int64_t now_ns() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
-}
 
 PyObject* disable() { return Py_NewRef(g_disable); }
 
@@ -52,7 +45,8 @@ LoopCounter* loop_counter(CodeEntry* entry, int target) {
 }
 
 // Runs the loop natively. None: the frame stands where to go on. Null: the error is to be returned.
-PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode* code, int target) {
+PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode* code, int target,
+                    int64_t* budget) {
   const int count = Port::depth(frame);
   Activation* act = push_osr(ts, code, frame, count);
   if (!act) {
@@ -60,6 +54,7 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
     Py_RETURN_NONE;
   }
   osr_target(act) = target;
+  act->budget = *budget;
   // Moved, not copied: counts stay what they would be, and finalisers run when they should. Empty slots
   // and a valid stack top keep the frame readable.
   Port::Slot* slots = Port::slots(frame);
@@ -72,6 +67,7 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
   PyThreadState_LeaveTracing(ts);
   const uint64_t redirected = g_backend.enter(code->entry, act);
   PyThreadState_EnterTracing(ts);
+  *budget = act->budget;
   pop_osr(ts, act);
   if (!redirected) return nullptr;
   Py_RETURN_NONE;
@@ -95,6 +91,8 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   Version* version = find_version(entry, target, Port::slots(frame), Port::depth(frame));
   CompiledCode* body = version ? version->code : nullptr;
   if (!body) {
+    loop_not_native(entry, target);
+    if (others_must_wait()) Py_RETURN_NONE;
     if (!count_up(++loop->count, &loop->first_ns, g_hot.loop_threshold) || !g_compile_osr)
       Py_RETURN_NONE;
     loop->count = 0;   // for the next try
@@ -114,13 +112,35 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     }
   }
   if (!body_allowed(body)) Py_RETURN_NONE;
-  return take_over(ts, frame, body, target);
+  int64_t budget = INT64_MAX;
+  if (g_governor) {
+    loop = loop_counter(entry, target);
+    switch (loop_mode(entry, loop, &budget)) {
+      case LoopMode::Native: break;
+      case LoopMode::Interpret: Py_RETURN_NONE;
+      case LoopMode::Lost:
+        if (g_lost) g_lost(entry, target);
+        return disable();
+    }
+  }
+  const int64_t allowed = budget;
+  Py_INCREF(code);   // and with it the entry
+  PyObject* done = take_over(ts, frame, body, target, &budget);
+  if (g_governor) loop_left(entry, target, allowed - budget);
+  Py_DECREF(code);
+  return done;
 }
 
 bool has_call_version(const CodeEntry* entry) {
   for (const Version& version : entry->versions)
     if (version.target == kEntryCall && !state_of(version.code)->invalid) return true;
   return false;
+}
+
+// The interpreter runs these within the call of their class, which is cheaper than any entry of ours;
+// compiled callers have them inlined. (One that loops is entered at its loop.)
+bool is_initialiser(PyCodeObject* code) {
+  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
 }
 
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
@@ -131,19 +151,21 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->refused && entry->versions.empty()) return disable();
+  if (entry->refused && !has_call_version(entry)) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
     Py_RETURN_NONE;
-  const bool hot = count_up(static_cast<uint32_t>(++entry->calls), &entry->first_call_ns,
-                            g_hot.call_threshold);
+  // Calls that take long are left to the loops in them.
+  const bool hot = ++entry->calls >= g_hot.call_threshold;
   const bool compiled = has_call_version(entry);
   if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
+  if (!entry->bound && is_initialiser(code)) return disable();
   PyFunctionObject* function = Port::function_of(frame);
   if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
   if (!compiled && !may_compile(entry)) Py_RETURN_NONE;
   install_function(function);   // compiled at its next call, when the arguments are at hand
+  measure_calls(function);
   // Every function object made from a nested code has to come by here once.
   if (code->co_flags & CO_NESTED) Py_RETURN_NONE;
   return disable();

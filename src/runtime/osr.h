@@ -6,9 +6,9 @@
 namespace psyco {
 
 struct HotOptions {
-  uint32_t loop_threshold = 200;     // back edges
-  uint32_t call_threshold = 50;      // starts of a function
-  int64_t slow_ns = 1000 * 1000;     // or so long after the first event: slow iterations count too
+  uint32_t loop_threshold = 1000;    // back edges
+  uint32_t call_threshold = 200;     // starts of a function
+  int64_t slow_ns = 5 * 1000 * 1000; // or back edges for so long: slow iterations count too
 };
 extern HotOptions g_hot;
 

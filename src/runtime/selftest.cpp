@@ -2,11 +2,13 @@
 // psyco switched off, not crashing. Compares the layouts with what the interpreter publishes for debuggers,
 // then does once each thing that everything rests on, with C functions standing in for compiled code.
 #include <cstring>
+#include <utility>
 
 #include "cpython/bytecode.h"
 #include "runtime/activation.h"
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
+#include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
 #include "runtime/runtime.h"
@@ -277,11 +279,13 @@ const char* self_test() {
   const bool watched = !native_allowed_anywhere(_PyThreadState_GET());
   const Backend real = g_backend;
   g_backend = {enter, decode_one};
+  const bool governor = std::exchange(g_governor, false);
   if (!watched && !wrong) wrong = check_exit(space);
   if (!watched && !wrong) wrong = check_exception(space);
   if (!watched && !wrong) wrong = check_walk(space);
   if (!watched && !wrong) wrong = check_loop(space);
   g_backend = real;
+  g_governor = governor;
   g_entry_stats = EntryStats();
   g_osr_stats = OsrStats();
   g_record = ExitRecord();

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/watch.h"
 
@@ -94,6 +95,7 @@ void on_destroyed(PyFunctionObject* function) {
 
 bool may_compile(CodeEntry* entry) {
   if (!g_compiling || g_in_filter) return false;
+  if (!entry->bound && !compiler_may_spend()) return false;
   if (!g_filter) return true;
   if (entry->filter_generation == g_filter_generation) return entry->filter_allows;
   g_in_filter = true;

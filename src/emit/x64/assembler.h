@@ -28,6 +28,7 @@ constexpr int32_t kFramedByte = offsetof(Activation, framed);
 constexpr int32_t kTag = offsetof(Activation, tag);
 constexpr int32_t kCallee = offsetof(Activation, callee);
 constexpr int32_t kStackFloor = offsetof(Activation, stack_floor);
+constexpr int32_t kBudget = offsetof(Activation, budget);
 constexpr int32_t kSaveGpr = offsetof(Activation, save_gpr);
 constexpr int32_t kSaveXmm = offsetof(Activation, save_xmm);
 constexpr int32_t kSpill = static_cast<int32_t>(kSpillOffset);

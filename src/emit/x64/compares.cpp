@@ -69,6 +69,10 @@ Cc Emitter::compare(Inst& inst) {
       cmp(byte[rbx + kLeave], 0);
       return Cc::E;
     case CompareKind::Poll:
+      if (inst.value && inst.value->imm == 1) {   // counted: see Op::Poll
+        sub(qword[rbx + kBudget], 1);
+        js(exit_label(inst), T_NEAR);
+      }
       mov(r11, reinterpret_cast<uint64_t>(&g_expected_eval_breaker));
       mov(r11, qword[r11]);
       cmp(qword[r15 + layout_.ts_eval_breaker], r11);

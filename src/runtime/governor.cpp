@@ -1,0 +1,306 @@
+// Times are wall clock and include everything around the measured code, entering and leaving it
+// as well: what counts is how fast the program gets on.
+#include "runtime/governor.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "runtime/osr.h"
+
+namespace psyco {
+
+bool g_governor = true;
+int64_t g_compile_ns = 0;
+uint64_t g_speculative_exits = 0;
+void (*g_lost)(CodeEntry*, int) = nullptr;
+
+namespace {
+
+constexpr int64_t kCompileGrant = 25 * 1000 * 1000;   // what the compiler may spend at once,
+constexpr double kCompileShare = 0.04;                // and of all the time
+constexpr int64_t kEventNs = 30;            // a monitoring event that leads to nothing
+constexpr int64_t kClockNs = 40;            // reading it
+constexpr int64_t kCallNs = 30;             // what a call from C costs more than one within the interpreter
+constexpr int64_t kPhaseNs = 200 * 1000;    // a phase lasts so long at least, and kPhaseCount iterations,
+constexpr uint32_t kPhaseCount = 8;
+constexpr int64_t kLongPhaseNs = 5 * 1000 * 1000;   // or so long
+constexpr int kRounds = 5;
+constexpr int kMaxTrials = 8;
+constexpr int64_t kShortCallNs = 500 * 1000;        // loops in longer calls are decided by themselves
+
+// Time that counts: without the compiler and, while interpreting, without our own callbacks.
+struct Stamp {
+  int64_t ns;
+  uint64_t events;
+};
+Stamp stamp() { return {now_ns() - g_compile_ns, g_osr_stats.events}; }
+int64_t since(const Stamp& start) {
+  const Stamp now = stamp();
+  return now.ns - start.ns - static_cast<int64_t>(now.events - start.events) * kEventNs;
+}
+
+struct LoopTrial {
+  CodeEntry* entry = nullptr;     // null: none under way
+  int target = 0;
+  bool native = false;
+  int64_t want = 0, count = 0;
+  Stamp start{};
+  int64_t last_ns = 0;            // the last sign of life
+  int64_t interpreted_ns = 0;     // of the phase before
+  uint64_t exits = 0;
+  int round = 0;
+  double ratios[kRounds];
+} g_trial;
+bool g_timing_a_call = false;     // an interpreted one: loops wait
+Stamp g_call_start;
+
+void begin_phase(bool native) {
+  g_trial.native = native;
+  g_trial.count = 0;
+  g_trial.start = stamp();
+  g_trial.last_ns = g_trial.start.ns;
+}
+
+void give_up() { g_trial.entry = nullptr; }
+
+LoopCounter* counter(CodeEntry* entry, int target) {
+  for (LoopCounter& loop : entry->loops)
+    if (loop.target == target) return &loop;
+  return nullptr;
+}
+
+// True if the loop is decided.
+void end_round(int64_t native_ns) {
+  const int64_t interpreted = std::max<int64_t>(g_trial.interpreted_ns, 1);
+  g_trial.ratios[g_trial.round++] = static_cast<double>(native_ns) / static_cast<double>(interpreted);
+  LoopCounter* loop = counter(g_trial.entry, g_trial.target);
+  if (!loop) return give_up();
+  double* ratios = g_trial.ratios;
+  for (int i = g_trial.round - 1; i > 0 && ratios[i] < ratios[i - 1]; i--) std::swap(ratios[i], ratios[i - 1]);
+  // One round says little: one of its phases may have met the end of the loop and much else.
+  const bool clear = g_trial.round >= 2 && (ratios[g_trial.round - 1] < 0.7 || ratios[0] > 2.0);
+  if (g_trial.round < kRounds && !clear) return begin_phase(false);
+  loop->trials++;
+  if (getenv("PSYCO_GOV")) fprintf(stderr, "loop %s@%d: n %ld t %.3fms ratios %.2f %.2f %.2f\n", PyUnicode_AsUTF8(g_trial.entry->code->co_qualname), g_trial.target, (long)g_trial.want, g_trial.interpreted_ns/1e6, ratios[0], g_trial.round > 1 ? ratios[1] : 0, g_trial.round > 2 ? ratios[2]:0);
+  if (g_trial.ratios[g_trial.round / 2] <= 1.0) {
+    loop->decided = true;
+  } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
+    loop->refused = true;
+  }
+  // Otherwise the code may soon be replaced by better: measured again at the next back edge.
+  give_up();
+}
+
+}  // namespace
+
+int64_t now_ns() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+
+bool compiler_may_spend() {
+  if (!g_governor || g_compile_ns <= kCompileGrant) return true;
+  // The clock is a system call, and who may not compile asks often.
+  static uint32_t asked = 0;
+  if (asked++ % 64 != 0) return false;
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  const double used = static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+  if (static_cast<double>(g_compile_ns - kCompileGrant) > kCompileShare * used) return false;
+  asked = 0;
+  return true;
+}
+
+bool others_must_wait() {
+  if (g_timing_a_call) {
+    if (g_osr_stats.events % 64 == 0 && since(g_call_start) > kShortCallNs) g_timing_a_call = false;
+    return g_timing_a_call;
+  }
+  if (!g_trial.entry) return false;
+  if (g_osr_stats.events % 64 == 0) {
+    const int64_t quiet = now_ns() - g_compile_ns - g_trial.last_ns;
+    if (quiet > std::max<int64_t>(2 * kLongPhaseNs, 8 * g_trial.interpreted_ns)) {
+      give_up();
+      return false;
+    }
+  }
+  return !g_trial.native;
+}
+
+LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
+  *budget = INT64_MAX;
+  const bool measured = g_trial.entry == entry && g_trial.target == loop->target;
+  if (g_timing_a_call || (g_trial.entry && !measured))
+    return others_must_wait() ? LoopMode::Interpret : LoopMode::Native;
+  if (!measured) {
+    if (loop->decided) return LoopMode::Native;
+    g_trial.entry = entry;
+    g_trial.target = loop->target;
+    g_trial.round = 0;
+    g_trial.interpreted_ns = 0;
+    g_trial.exits = g_speculative_exits;
+    begin_phase(false);
+    return LoopMode::Interpret;
+  }
+  g_trial.count++;
+  if (!g_trial.native) {
+    if (g_trial.count >= 16 && g_trial.count % 8 != 0) return LoopMode::Interpret;
+    const int64_t now = now_ns() - g_compile_ns, gap = now - g_trial.last_ns;
+    g_trial.last_ns = now;
+    const int64_t elapsed = since(g_trial.start);
+    // The loop was left and came back after a while: what lay between is not its own.
+    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > elapsed / 2) {
+      begin_phase(false);
+      return LoopMode::Interpret;
+    }
+    if (!(elapsed >= kPhaseNs && g_trial.count >= kPhaseCount) && elapsed < kLongPhaseNs)
+      return LoopMode::Interpret;
+    g_trial.interpreted_ns = elapsed;
+    g_trial.want = g_trial.count;
+    begin_phase(true);
+    g_trial.count = 0;
+  } else {
+    const int64_t now = now_ns() - g_compile_ns, gap = now - g_trial.last_ns;
+    if (gap > kPhaseNs && gap > 2 * g_trial.interpreted_ns) {
+      begin_phase(false);
+      return LoopMode::Interpret;
+    }
+    if (g_trial.count >= g_trial.want) {
+      end_round(since(g_trial.start));
+      if (loop->refused) return LoopMode::Lost;
+      if (loop->decided) return LoopMode::Native;
+      return LoopMode::Interpret;
+    }
+  }
+  // The last one is left to the next event, so that the phase ends there.
+  *budget = std::max<int64_t>(g_trial.want - g_trial.count - 2, 0);
+  return LoopMode::Native;
+}
+
+void loop_left(CodeEntry* entry, int target, int64_t iterations) {
+  if (g_trial.entry != entry || g_trial.target != target || !g_trial.native) return;
+  g_trial.count += iterations;
+  g_trial.last_ns = now_ns() - g_compile_ns;
+}
+
+void loop_not_native(CodeEntry* entry, int target) {
+  if (g_trial.entry == entry && g_trial.target == target) give_up();
+}
+
+void loop_exits_often(CodeEntry* entry, int target) {
+  LoopCounter* loop = counter(entry, target);
+  if (loop && loop->trials < kMaxTrials) loop->decided = false;
+}
+
+// ---------------------------------------------------------------- functions
+
+namespace {
+
+// Which calls are native: the Thue-Morse sequence, so that no regularity of the program favours one side.
+bool native_turn(int call) { return __builtin_popcount(static_cast<unsigned>(call)) % 2 == 0; }
+
+constexpr int kChunkCalls = 8, kChunks = 5;
+
+void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool native) {
+  CallTrial& trial = entry->trial;
+  trial.calls++;
+  trial.ns[native] += std::max<int64_t>(ns - kClockNs - (native ? 0 : kCallNs), 1);
+  trial.chunk_calls[native]++;
+  const bool each = trial.chunk_calls[0] && trial.chunk_calls[1];
+  if (!each) return;
+  const double ratio = (static_cast<double>(trial.ns[1]) / trial.chunk_calls[1]) /
+                       (static_cast<double>(trial.ns[0]) / trial.chunk_calls[0]);
+  const int64_t total = trial.ns[0] + trial.ns[1];
+  const int in_chunk = trial.chunk_calls[0] + trial.chunk_calls[1];
+  bool decided = false, native_wins = false;
+  if (total > 20 * 1000 * 1000) {   // long calls: few have to do
+    decided = ratio < 0.8 || ratio > 1.25 || in_chunk >= 4;
+    native_wins = ratio <= 1.0;
+  }
+  if (!decided && in_chunk >= kChunkCalls && trial.calls % kChunkCalls == 0 && total >= 40 * 1000) {
+    trial.ratios[trial.chunks++] = static_cast<float>(ratio);
+    trial.ns[0] = trial.ns[1] = 0;
+    trial.chunk_calls[0] = trial.chunk_calls[1] = 0;
+    if (trial.chunks == kChunks) {
+      std::sort(trial.ratios, trial.ratios + kChunks);
+      decided = true;
+      native_wins = trial.ratios[kChunks / 2] <= 1.0f;
+    }
+  }
+  if (!decided) return;
+  if (getenv("PSYCO_GOV")) fprintf(stderr, "call %s: chunks %d ratio %.2f median %.2f %s\n", PyUnicode_AsUTF8(entry->code->co_qualname), trial.chunks, ratio, (double)trial.ratios[kChunks/2], native_wins ? "native" : "lost");
+  if (!native_wins && trial.exits != g_speculative_exits && ++trial.rounds < kMaxTrials) {
+    const int rounds = trial.rounds;
+    trial = CallTrial{};
+    trial.rounds = rounds;
+    trial.exits = g_speculative_exits;
+    return;
+  }
+  trial.decided = true;
+  if (native_wins) return;
+  if (g_lost) g_lost(entry, kEntryCall);
+  uninstall_function(function);
+}
+
+}  // namespace
+
+extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* args, size_t nargsf,
+                                         PyObject* kwnames) {
+  auto* function = reinterpret_cast<PyFunctionObject*>(callable);
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (!entry || !is_installed(function)) {
+    PyFunction_SetVectorcall(function, g_plain_vectorcall);
+    return g_plain_vectorcall(callable, args, nargsf, kwnames);
+  }
+  // For the calls that come out of this one, and for good if it is decided.
+  function->vectorcall = psyco_call_function;
+  if (entry->trial.decided || !g_governor) return psyco_call_function(callable, args, nargsf, kwnames);
+  if (g_trial.entry || g_timing_a_call) {
+    PyObject* result = psyco_call_function(callable, args, nargsf, kwnames);
+    if (is_installed(function) && function->vectorcall == psyco_call_function)
+      function->vectorcall = psyco_measured_call;
+    return result;
+  }
+  const bool native = native_turn(entry->trial.calls);
+  Py_INCREF(function);
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(Py_NewRef(function->func_code));
+  const vectorcallfunc way = native ? psyco_call_function : g_plain_vectorcall;
+  function->vectorcall = way;
+  const uint64_t entries = g_entry_stats.native;
+  const Stamp start = stamp();
+  if (!native) {
+    g_timing_a_call = true;
+    g_call_start = start;
+  }
+  PyObject* result = way(callable, args, nargsf, kwnames);
+  const int64_t ns = since(start);
+  if (!native) g_timing_a_call = false;
+  const bool same = reinterpret_cast<PyObject*>(code) == function->func_code;
+  if (same && is_installed(function)) {
+    if (function->vectorcall == way) function->vectorcall = psyco_call_function;
+    PyObject* error = PyErr_GetRaisedException();
+    if (!entry->trial.decided && (!native || g_entry_stats.native != entries)) take_turns(function, entry, ns, native);
+    PyErr_SetRaisedException(error);
+    if (!entry->trial.decided && function->vectorcall == psyco_call_function)
+      function->vectorcall = psyco_measured_call;
+  }
+  Py_DECREF(code);
+  Py_DECREF(function);
+  return result;
+}
+
+void measure_calls(PyFunctionObject* function) {
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
+  if (function->vectorcall != psyco_call_function) return;
+  entry->trial.exits = g_speculative_exits;
+  function->vectorcall = psyco_measured_call;
+}
+
+void governor_forget(const CodeEntry* entry) {
+  if (g_trial.entry == entry) give_up();
+}
+
+}  // namespace psyco
