@@ -62,6 +62,7 @@ void link_cells(CodeEntry* entry) {
       auto* unit = static_cast<Unit*>(version.code->owner);
       if (!unit) continue;
       cell->body = version.code->entry;
+      version.code->links.push_back(cell.get());
       cell->code = version.code;
       cell->record_bytes = direct_record_bytes(version.code);
       cell->result = unit->result;

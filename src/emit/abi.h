@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "ir/link_cell.h"
 
 namespace psyco {
 
@@ -101,19 +102,6 @@ struct ExitRecord {
   std::vector<ExitSlot> drops;
 };
 
-// One per function and way to call it; made and linked by the driver. Read by the stub call_native.
-struct LinkCell {
-  const uint8_t* body = nullptr;     // null: not linked, the call is made in the general way
-  CompiledCode* code = nullptr;
-  void* function = nullptr;          // borrowed: callers keep it alive
-  void** monitoring = nullptr;       // address of the code object's local events
-  uint32_t record_bytes = 0;         // of an activation with its frames
-  uint32_t misfits = 0;              // results that were not as predicted
-  bool misfit = false;               // results are of changing kinds: expect objects
-  char result = 'o';                 // what callers expect: i, d or o
-  std::string signature;             // a letter for each parameter: i (number, box), d (number, box), o
-};
-
 struct FrameMeta {
   const void* code;
   int32_t nlocals;
@@ -130,6 +118,7 @@ struct CompiledCode {
   std::vector<uint8_t> records;         // encoded; see decode_record
   std::vector<uint32_t> record_offsets; // by record id
   std::vector<uint32_t> exit_counts;    // by record id; machine code does not touch them
+  std::vector<LinkCell*> links;         // cells that lead here: reset when the code is retired
   void* owner = nullptr;                // the driver's bookkeeping
   void* arena = nullptr;                // the code memory's bookkeeping
   void* runtime = nullptr;              // the runtime's bookkeeping: see runtime/code.h

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "cpython/shapes.h"
-#include "emit/abi.h"
 #include "frontend/builder.h"
+#include "ir/link_cell.h"
 
 namespace psyco {
 

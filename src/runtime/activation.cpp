@@ -192,6 +192,8 @@ void adopt_code(CompiledCode* code) {
 
 void retire_code(CompiledCode* code) {
   state_of(code)->invalid = true;
+  for (LinkCell* cell : code->links)
+    if (cell->code == code) cell->body = nullptr;
   tell_to_leave(code);
 }
 

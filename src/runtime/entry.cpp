@@ -295,7 +295,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   if (entry && !kwnames && !entry->versions.empty()) {
     const Version& first = entry->versions.front();
     const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (first.simple && static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
+    if (first.simple && !state_of(first.code)->invalid && static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
         room_for_activation(ts) && accepts_all(first, args)) {
       uint64_t words[2 * kMaxEntryValues];
       entry_words(first, args, words);
