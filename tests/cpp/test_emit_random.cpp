@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <map>
 #include <random>
+#include <set>
 
 #include "fake_runtime.h"
 #include "graph_builder.h"
@@ -37,8 +38,10 @@ struct Outcome {
 // Runs a graph. Exits by stress at every n-th guard are given as a set of value ids.
 class Interpreter {
  public:
-  Interpreter(ir::Graph& g, FakeRuntime& rt, std::vector<FakeObject*> args)
-      : g_(g), rt_(rt), args_(std::move(args)), at_(g.value_count), needed_(g.value_count) {
+  Interpreter(ir::Graph& g, FakeRuntime& rt, std::vector<FakeObject*> args,
+              const std::set<uint32_t>& stressed = {})
+      : g_(g), rt_(rt), args_(std::move(args)), at_(g.value_count), needed_(g.value_count),
+        stressed_(stressed) {
     // Unused arithmetic does not exist in machine code, its exits included.
     std::vector<Value*> work;
     auto need = [&](Value*& v) {
@@ -84,6 +87,7 @@ class Interpreter {
   std::vector<FakeObject*> args_;
   std::vector<uint64_t> at_;
   std::vector<uint8_t> needed_;
+  const std::set<uint32_t>& stressed_;
   Outcome out_;
   bool done_ = false;
 
@@ -120,6 +124,7 @@ class Interpreter {
     auto in = [&](size_t i) { return static_cast<int64_t>(get(v.inputs[i])); };
     auto din = [&](size_t i) { return as_double(get(v.inputs[i])); };
     auto object = [&](FakeObject* o) { return reinterpret_cast<uint64_t>(o); };
+    if (stressed_.count(v.id)) return leave(v, ir::Reason::Stress);
     uint64_t& out = at_[v.id];
     int64_t r = 0;
     switch (v.op) {
@@ -693,16 +698,29 @@ void check_program(uint32_t seed, int size, int pressure, bool calls, bool wide)
     rt.memory.free(r.code);
     delete r.code;
   }
-  // Every guard as an exit.
+  // Guards as exits: all, or every n-th. The records say which.
   for (uint32_t every : {1u, 2u, 3u, 7u}) {
     BackendOptions options;
     options.exit_every = every;
+    options.spill_everything = every == 2;
     BackendResult r = compile_graph(b.g, rt.layout, rt.table, rt.memory, options);
     REQUIRE(r.code);
-    rt.run(r.code, arg_sets[0]);
-    if (every == 1 && rt.exit.happened) {
-      CHECK(rt.exit.happened);
-      CHECK(rt.exit.record.reason == ir::Reason::Stress);
+    std::set<uint32_t> stressed;
+    for (uint32_t i = 0; i < r.code->record_offsets.size(); i++) {
+      ExitRecord record = decode_record(*r.code, i);
+      if (record.reason == ir::Reason::Stress) stressed.insert(record.value_id);
+    }
+    CAPTURE(seed);
+    CAPTURE(every);
+    for (auto& args : arg_sets) {
+      Outcome expected = Interpreter(b.g, rt, args, stressed).run();
+      if (expected.stuck) continue;
+      rt.run(r.code, args);
+      CHECK(rt.exit.happened == expected.exited);
+      CHECK(rt.site_hash == expected.site_hash);
+      if (!expected.exited || !rt.exit.happened) continue;
+      CHECK(rt.exit.record.value_id == expected.value_id);
+      CHECK(text(rt.exit.values) == text(expected.values));
     }
     rt.memory.free(r.code);
     delete r.code;
