@@ -127,9 +127,12 @@ class Checker {
         if (t.is_vreg()) {
           if (check && !t.loc.is_reg()) fail(k, "a temporary has no register");
           if (t.loc.is_reg()) {
-            if (check)
+            if (check) {
               for (const Operand& o : inst.use)
                 if (o.is_vreg() && o.loc == t.loc) fail(k, "a temporary shares a use's register");
+              if (inst.def.is_vreg() && inst.def.loc == t.loc)
+                fail(k, "a temporary shares the definition's register");
+            }
             state[index(t.loc)] = t.vreg;
           }
         }

@@ -236,7 +236,9 @@ class LinearScan {
         }
         for (Operand& t : inst.temp)
           if (t.is_vreg()) {
+            // A use at either end: a definition at p + 2 may not take the register away.
             add_range(t.vreg, p, p + 3);
+            add_use(t.vreg, p + 2, kMust, f);
             add_use(t.vreg, p, kMust, f);
           }
       }
