@@ -22,7 +22,7 @@ extern const int32_t kMethodFunction, kMethodSelf;
 
 PyObject* empty_tuple();
 bool int_value(PyObject* exact_int, int64_t* value);    // false: beyond 64 bits
-bool dies_quietly(PyTypeObject* type);                  // instances run no Python code when they die
+bool dies_quietly(PyTypeObject* type);                  // instances hold no object and run no code when they die
 bool is_immortal(PyObject* object);
 PyTypeObject* range_iter_type();
 PyTypeObject* list_iter_type();

@@ -170,7 +170,7 @@ CompiledCode* compile(Attempt& attempt) {
   BackendOptions options;
   options.exit_every = static_cast<uint32_t>(g_options.exit_every);
   options.spill_everything = g_options.spill;
-  options.verify = g_options.verify;
+  options.verify = true;   // a wrong allocation refuses the function
   options.want_listing = g_options.listings;
   BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
   if (!made.code) {

@@ -93,6 +93,7 @@ struct Context {
   ir::FrameInfo* info;
   Context* caller;
   Feedback* feedback;
+  int peeling = -1;                  // head whose first iteration is being walked
   bool warm = false;                 // has run long enough for cold caches to mean something
   bool globals_are_locals = false;   // module code
   uint64_t path;                  // identifies the chain of call sites
@@ -106,6 +107,7 @@ struct Context {
 
 using HeadKey = std::tuple<uint64_t, int, int>;   // path, head index, slot number
 using HeadMemory = std::map<HeadKey, HeadFlags>;
+constexpr int kPeelSlot = -1;   // HeadKey's slot for: walk the first iteration apart (HeadFlags::phi)
 
 class Builder {
  public:
@@ -214,6 +216,8 @@ class Builder {
   void walk_range(Context& context, int start, int end);
   void lower(const Bytecode& bc);
   bool never_ran(Context& context, int index);
+  bool may_peel(Context& context, int index);
+  bool wants_peeling(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
   static int cursor_field(ir::VirtualKind kind);

@@ -607,7 +607,7 @@ void Builder::back_edge(int index) {
   Context& context = this->context();
   Head* head = nullptr;
   for (Head& h : active_heads_)
-    if (h.context == &context && h.index == index) head = &h;
+    if (h.context == &context && h.index == index && context.peeling != index) head = &h;
   int bci = context.decoded->list[index].bci;
   if (!head) {  // entered in the middle: the loop itself is walked later
     flush_drops(bci);
@@ -716,6 +716,12 @@ void Builder::back_edge(int index) {
           b = st_.avs[id];
         }
         if (b.kind != h.kind) {
+          // `total = 0` before a loop that adds floats: from the second iteration on it is a float.
+          if (may_peel(context, index)) {
+            restart_ = true;
+            heads_memory_[{context.path, index, kPeelSlot}].phi = true;
+            break;
+          }
           HeadFlags& f = note(s);
           f.object = true;
           if (b.kind == SlotKind::Object || b.kind != h.kind) f.no_type = true;

@@ -274,6 +274,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     }
     plans.push_back({id, kind});
   }
+  std::vector<Value*> iterators;
   for (const Plan& plan : plans) {
     Value* iterator = st_.avs[plan.id].value;
     char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
@@ -303,9 +304,15 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       AVId list = object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
       cursor.fields = {list, int_av(index, true)};
     }
-    // The iterator dies here; its sequence lives on through our own reference.
-    emit(Op::ReleasePlain, {iterator});
     st_.avs[plan.id] = cursor;
+    iterators.push_back(iterator);
+  }
+  // The iterators die here; their sequences live on through our own references. Not plain releases: those
+  // may hold nothing, and these hold what was just loaded from them.
+  for (size_t i = 0; i < iterators.size(); i++) {
+    ir::FrameState* state = capture(raw_bci_);
+    for (size_t j = i + 1; j < iterators.size(); j++) state->drops.push_back(graph_.arena, iterators[j]);
+    emit(Op::Release, {iterators[i]}, state);
   }
 }
 
@@ -345,7 +352,18 @@ void Builder::walk_range(Context& context, int start, int end) {
     if (context.pending[i].empty()) continue;
     std::vector<Edge> edges = std::move(context.pending[i]);
     context.pending[i].clear();
-    if (context.loop_end[i] >= 0)
+    if (context.loop_end[i] >= 0 && wants_peeling(context, i)) {
+      // The first iteration as straight code, then the loop from what its back edges bring.
+      context.peeling = i;
+      context.pending[i] = std::move(edges);
+      walk_range(context, i, context.loop_end[i] + 1);
+      context.peeling = -1;
+      if (restart_) return;
+      edges = std::move(context.pending[i]);
+      context.pending[i].clear();
+      if (edges.empty()) continue;
+    }
+    if (context.loop_end[i] >= 0 && context.peeling != i)
       loop_head(context, i, edges);
     else
       merge_here(edges, list[i].bci);
@@ -394,6 +412,20 @@ bool Builder::never_ran(Context& context, int index) {
     if (neutral_flags(list[i].op) & kEndsBlock) break;
   }
   return cold;
+}
+
+// Only innermost loops: the copies of nested ones would multiply.
+bool Builder::may_peel(Context& context, int index) {
+  if (context.loop_end[index] - index > 150) return false;
+  for (int i = index + 1; i <= context.loop_end[index]; i++)
+    if (context.loop_end[i] >= 0) return false;
+  return !heads_memory_[{context.path, index, kPeelSlot}].phi;
+}
+
+bool Builder::wants_peeling(Context& context, int index) {
+  if (context.peeling == index) return false;
+  auto it = heads_memory_.find({context.path, index, kPeelSlot});
+  return it != heads_memory_.end() && it->second.phi;
 }
 
 void Builder::lower(const Bytecode& bc) {
@@ -489,6 +521,28 @@ void Builder::return_value(AVId id) {
   cur_ = nullptr;
 }
 
+// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs pays that at every
+// turn and saves one call.
+static bool loops_over_calls(const Context& context) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  for (size_t head = 0; head < list.size(); head++) {
+    for (int i = static_cast<int>(head); i < context.loop_end[head]; i++) {
+      switch (list[i].op) {
+        case NeutralOp::Call:
+        case NeutralOp::CallKw:
+        case NeutralOp::CallEx:
+        case NeutralOp::Contains:
+        case NeutralOp::Format:
+          if (list[i].heat != Heat::Cold) return true;
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  return false;
+}
+
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable) {
   auto refuse = [&](const char* why) {
@@ -520,6 +574,10 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   if (!context || static_cast<int>(context->decoded->list.size()) > kMaxInlineSize) {
     graph_.frames.truncate(frames_before);
     return refuse("it is too large");
+  }
+  if (loops_over_calls(*context)) {
+    graph_.frames.truncate(frames_before);
+    return refuse("it loops over calls of its own");
   }
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});

@@ -55,7 +55,7 @@ bool int_value(PyObject* object, int64_t* value) {
 bool dies_quietly(PyTypeObject* type) {
   return type == &PyLong_Type || type == &PyFloat_Type || type == &PyUnicode_Type ||
          type == &PyBool_Type || type == &PyBytes_Type || type == &PyComplex_Type ||
-         type == Py_TYPE(Py_None) || type == &PyRange_Type || type == &PyRangeIter_Type;
+         type == Py_TYPE(Py_None) || type == &PyRangeIter_Type;
 }
 
 bool is_immortal(PyObject* object) { return _Py_IsImmortal(object); }
