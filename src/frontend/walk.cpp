@@ -521,8 +521,8 @@ void Builder::return_value(AVId id) {
   cur_ = nullptr;
 }
 
-// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs pays that at every
-// turn and saves one call.
+// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of accesses that
+// may become some, pays that at every turn and saves one call.
 static bool loops_over_calls(const Context& context) {
   const std::vector<Bytecode>& list = context.decoded->list;
   for (size_t head = 0; head < list.size(); head++) {
@@ -533,6 +533,8 @@ static bool loops_over_calls(const Context& context) {
         case NeutralOp::CallEx:
         case NeutralOp::Contains:
         case NeutralOp::Format:
+        case NeutralOp::LoadAttr:
+        case NeutralOp::StoreAttr:
           if (list[i].heat != Heat::Cold) return true;
           break;
         default:
