@@ -422,7 +422,7 @@ def stats() -> dict[str, Any]:
     Keys: `code_bytes`, `compile_ms`, and `functions`, a list of dictionaries with `name`, `file`,
     `line`, `entries`, `exits` and `code_bytes`; more may be there.
 
-    >>> {'code_bytes', 'compile_ms'} <= set(stats())
+    >>> stats()['code_bytes'] >= 0
     True
     """
     return core.stats()

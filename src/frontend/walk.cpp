@@ -651,6 +651,30 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   return true;
 }
 
+// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of accesses that
+// may become some, pays that at every turn and saves one call.
+static bool loops_over_calls(const Context& context) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  for (size_t head = 0; head < list.size(); head++) {
+    for (int i = static_cast<int>(head); i < context.loop_end[head]; i++) {
+      switch (list[i].op) {
+        case NeutralOp::Call:
+        case NeutralOp::CallKw:
+        case NeutralOp::CallEx:
+        case NeutralOp::Contains:
+        case NeutralOp::Format:
+        case NeutralOp::LoadAttr:
+        case NeutralOp::StoreAttr:
+          if (list[i].heat != Heat::Cold) return true;
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  return false;
+}
+
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable) {
   auto refuse = [&](const char* why) {
@@ -682,6 +706,10 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   if (!context || static_cast<int>(context->decoded->list.size()) > kMaxInlineSize) {
     graph_.frames.truncate(frames_before);
     return refuse("it is too large");
+  }
+  if (loops_over_calls(*context)) {
+    graph_.frames.truncate(frames_before);
+    return refuse("it loops over calls of its own");
   }
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
