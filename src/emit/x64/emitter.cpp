@@ -330,11 +330,14 @@ ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
 uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   if (exit.record != 0xffffffffu && reason == exit.reason) return exit.record;
   for (const Operand& use : exit.uses) place_[use.vreg] = use.loc;
-  ExitRecord record;
+  ExitRecord& record = record_;   // keeps its storage
   record.reason = reason;
   record.value_id = exit.value_id;
+  record.virtuals.clear();
+  record.drops.clear();
   virtuals_.clear();
-  std::vector<ir::FrameState*> chain;
+  std::vector<ir::FrameState*>& chain = chain_;
+  chain.clear();
   for (ir::FrameState* s = exit.state; s; s = s->caller) chain.push_back(s);
   record.frames.resize(chain.size());
   for (size_t i = 0; i < chain.size(); i++) {
@@ -343,6 +346,9 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
     f.frame_index = s->frame ? s->frame->index : 0;
     f.bci = s->bci;
     f.cont = s->cont;
+    f.function = ExitSlot{};
+    f.locals.clear();
+    f.stack.clear();
     if (s->function) {
       ir::Slot function;
       function.kind = ir::SlotKind::Object;

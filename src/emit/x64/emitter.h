@@ -65,6 +65,8 @@ class Emitter : public Assembler {
   std::vector<lir::Loc> place_;             // by virtual register, while a record is made
   std::vector<int32_t> virtual_index_;      // by virtual id
   std::vector<ir::Virtual*> virtuals_;
+  ExitRecord record_;                       // in the making
+  std::vector<ir::FrameState*> chain_;
 
   // blocks
   void emit_block(const lir::Block& block, const lir::Block* next);
