@@ -69,7 +69,7 @@ class Emitter : public Assembler {
   std::vector<ir::FrameState*> chain_;
 
   // blocks
-  void emit_block(const lir::Block& block, const lir::Block* next);
+  void rotate_loops(std::vector<const lir::Block*>& order);
   void emit_inst(lir::Inst& inst, const lir::Block& block, const lir::Block* next);
   void note(const lir::Inst& inst, size_t from);
 
