@@ -63,7 +63,7 @@ void Emitter::emit_call(Inst& inst) {
       m.imm = o.imm;
     moves.push_back(m);
   }
-  parallel_move(std::move(moves));
+  parallel_move(moves);
   if (array_reg >= 0) {
     lea(Reg64(kIntArgs[array_reg]), slot(array_at()));
     load_imm(Reg64(kIntArgs[array_reg + 1]), static_cast<int64_t>(count));
