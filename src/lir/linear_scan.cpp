@@ -237,6 +237,7 @@ class LinearScan {
         for (Operand& t : inst.temp)
           if (t.is_vreg()) {
             add_range(t.vreg, p, p + 3);
+            add_use(t.vreg, p + 2, kMust, f);   // still there when the definition is written
             add_use(t.vreg, p, kMust, f);
           }
       }
