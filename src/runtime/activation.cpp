@@ -124,10 +124,26 @@ Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* f
   return act;
 }
 
+Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
+  auto* act = static_cast<Activation*>(Port::push_words(ts, direct_record_bytes(code) / sizeof(void*)));
+  if (!act) return nullptr;
+  init_record(act, ts, code, ir::EntryKind::Call);
+  act->args = args;
+  act->function = function;
+  act->frame = nullptr;
+  act->framed = kUnframed;
+  Port::py_recursion_remaining(ts)--;
+  Port::c_recursion_remaining(ts)--;
+  enlist(act);
+  return act;
+}
+
 void pop_call(PyThreadState* ts, Activation* act) {
   unlist(act);
   if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) {
     drop_frame(ts, act, frame);
+  } else if (act->framed == kUnframed) {
+    Port::py_recursion_remaining(ts)++;
   }
   Port::c_recursion_remaining(ts)++;
   state_of(act->code)->running--;
@@ -214,9 +230,9 @@ void show_frames(Activation* act) {
   if (act->framed != kUnframed) return;
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   Activation* outermost = act;   // the first one without a frame
-  while (outermost->prev->direct && outermost->prev->framed == kUnframed) outermost = outermost->prev;
+  while (outermost->direct && outermost->prev->framed == kUnframed) outermost = outermost->prev;
   for (Activation* at = outermost;; at = at->callee) {
-    show_call_site(at->prev);
+    if (at->direct) show_call_site(at->prev);
     auto* function = static_cast<PyFunctionObject*>(at->function);
     auto* code = static_cast<PyCodeObject*>(const_cast<void*>(at->code->frames[0].code));
     auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(at) + kSpillOffset +

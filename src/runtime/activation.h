@@ -28,6 +28,8 @@ bool room_on_c_stack(PyThreadState* ts);
 // Entry kind Call: record, spill slots and a linked frame of `function`, all locals empty. Charges one
 // level of Python recursion and one of C recursion. Null with MemoryError.
 Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args);
+// The same, but the frame is made only when somebody might look: show_frames.
+Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args);
 // Behind a body that returned: pops the frame unless an exit has done it, then the record. Runs finalisers
 // only if somebody took the frame object. An error that is set stays set.
 void pop_call(PyThreadState* ts, Activation* act);

@@ -163,7 +163,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     }
   }
   act->linked = 0;
-  if (act->direct) act->framed = kFrameGone;
+  act->framed = kFrameGone;
   if (!osr) act->frame = nullptr;   // the record no longer stands for it: see pop_call
   unlist(act);
 

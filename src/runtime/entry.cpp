@@ -264,7 +264,7 @@ inline bool accepts_all(const Version& version, PyObject* const* values) {
 
 inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObject* function,
                             uint64_t* words) {
-  Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(words));
+  Activation* act = push_frameless(ts, body, function, reinterpret_cast<void**>(words));
   if (!act) return nullptr;
   g_entry_stats.native++;
   const uint64_t value = g_backend.enter(body->entry, act);

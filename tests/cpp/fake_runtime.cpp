@@ -6,6 +6,7 @@
 
 namespace psyco {
 __attribute__((weak)) uint64_t g_expected_eval_breaker = 0;
+__attribute__((weak)) uint64_t g_own_tools_bytes = 0;
 }
 
 namespace psyco::test {
