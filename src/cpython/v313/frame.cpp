@@ -8,6 +8,7 @@ namespace psyco::v313 {
 namespace {
 constexpr size_t kSpareSize = 256 * 1024;
 _PyStackChunk* g_spare_chunk = nullptr;
+_PyStackChunk* g_emptied_chunk = nullptr;
 }  // namespace
 
 void Port::restock_spare_chunk() {
@@ -20,13 +21,21 @@ void Port::restock_spare_chunk() {
 // Mirrors Python/pystate.c: push_chunk, allocate_chunk (3.13), which are not exported. The chunk must come
 // from the arena allocator, because the exported _PyThreadState_PopFrame gives it back there.
 void* Port::push_chunk(PyThreadState* ts, size_t words) {
-  constexpr size_t kChunkSize = 16 * 1024;
+  // Larger than CPython's 16 KiB: a recursion that swings around a chunk's edge pays at each crossing.
+  constexpr size_t kChunkSize = kSpareSize;
   constexpr size_t kMinimumOverhead = 1000;
   size_t size = kChunkSize;
   while (size < sizeof(PyObject*) * (words + kMinimumOverhead)) size *= 2;
   PyObjectArenaAllocator arena;
   PyObject_GetArenaAllocator(&arena);
-  auto* chunk = static_cast<_PyStackChunk*>(arena.alloc(arena.ctx, size));
+  _PyStackChunk* chunk = nullptr;
+  if (g_emptied_chunk && size <= g_emptied_chunk->size) {
+    chunk = g_emptied_chunk;
+    size = chunk->size;
+    g_emptied_chunk = nullptr;
+  } else {
+    chunk = static_cast<_PyStackChunk*>(arena.alloc(arena.ctx, size));
+  }
   if (!chunk && g_spare_chunk && size <= kSpareSize) {
     chunk = g_spare_chunk;
     size = kSpareSize;
@@ -50,7 +59,18 @@ void* Port::push_chunk(PyThreadState* ts, size_t words) {
 }
 
 void Port::pop_chunk(PyThreadState* ts, void* base) {
-  _PyThreadState_PopFrame(ts, static_cast<_PyInterpreterFrame*>(base));
+  _PyStackChunk* chunk = ts->datastack_chunk;
+  if (g_emptied_chunk || chunk->size != kSpareSize || !chunk->previous) {
+    _PyThreadState_PopFrame(ts, static_cast<_PyInterpreterFrame*>(base));
+    return;
+  }
+  // Mirrors Python/pystate.c: _PyThreadState_PopFrame (3.13), but keeps one emptied chunk for the next push.
+  _PyStackChunk* previous = chunk->previous;
+  ts->datastack_top = &previous->data[previous->top];
+  ts->datastack_chunk = previous;
+  ts->datastack_limit =
+      reinterpret_cast<PyObject**>(reinterpret_cast<char*>(previous) + previous->size);
+  g_emptied_chunk = chunk;
 }
 
 // Mirrors Python/ceval.c: get_exception_handler (3.13), which is static.
