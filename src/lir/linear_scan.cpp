@@ -43,7 +43,7 @@ struct Interval {
   UsePos* uses = nullptr;
   int use_count = 0;
   Interval* next = nullptr;   // the same register later
-  int until = 0;              // before here it stays in its range or hole
+  int until = 0;              // active: its range goes on to here
   uint32_t order = 0;
 
   bool covers(int pos) const {
@@ -120,7 +120,12 @@ class LinearScan {
     }
   };
   std::priority_queue<Interval*, std::vector<Interval*>, Later> unhandled_;
-  std::vector<Interval*> active_[2], inactive_[2], woken_;
+  std::vector<Interval*> active_[2];
+  struct Waiting {              // in a hole
+    int until;
+    Interval* it;
+  };
+  std::vector<Waiting> inactive_[2], asleep_;
   uint32_t order_ = 0;
   bool broken_ = false;                  // our own mistake: the function is refused
   std::vector<int32_t> slot_;
@@ -396,16 +401,16 @@ class LinearScan {
       unhandled_.pop();
       int bank = static_cast<int>(cur->bank);
       int pos = cur->start;
-      std::vector<Interval*>&act = active_[bank], &inact = inactive_[bank];
+      std::vector<Interval*>& act = active_[bank];
+      std::vector<Waiting>& inact = inactive_[bank];
       size_t kept = 0;
-      woken_.clear();
+      asleep_.clear();
       for (Interval* it : act) {
         if (it->spilled || it->stop <= pos) continue;
         if (pos >= it->until) {
           it->advance(pos);
           if (!it->covers(pos)) {
-            it->until = it->ranges[it->cursor].from;
-            woken_.push_back(it);
+            asleep_.push_back({it->ranges[it->cursor].from, it});
             continue;
           }
           it->until = it->ranges[it->cursor].to;
@@ -413,22 +418,24 @@ class LinearScan {
         act[kept++] = it;
       }
       act.resize(kept);
+      // What ended in its hole stays here until the hole ends; it meets nothing.
       kept = 0;
-      for (Interval* it : inact) {
-        if (it->spilled || it->stop <= pos) continue;
-        if (pos >= it->until) {
+      for (Waiting& w : inact) {
+        if (pos >= w.until) {
+          Interval* it = w.it;
+          if (it->spilled || it->stop <= pos) continue;
           it->advance(pos);
           if (it->covers(pos)) {
             it->until = it->ranges[it->cursor].to;
             act.push_back(it);
             continue;
           }
-          it->until = it->ranges[it->cursor].from;
+          w.until = it->ranges[it->cursor].from;
         }
-        inact[kept++] = it;
+        inact[kept++] = w;
       }
       inact.resize(kept);
-      inact.insert(inact.end(), woken_.begin(), woken_.end());
+      inact.insert(inact.end(), asleep_.begin(), asleep_.end());
       if ((pos & 3) == 1) {
         spill(cur, pos + 1);
         continue;
@@ -483,8 +490,8 @@ class LinearScan {
     std::fill(until, until + 16, INT_MAX);
     lost_at(cur, until);
     for (Interval* it : active_[bank]) until[it->reg] = 0;
-    for (Interval* it : inactive_[bank])
-      if (it->until < cur->stop && until[it->reg] > cur->start)
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop && from < until[it->reg])
         until[it->reg] = std::min(until[it->reg], it->intersection(*cur, cur->start));
     const uint8_t* order = bank ? kXmmOrder : kGprOrder;
     int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
@@ -568,7 +575,7 @@ class LinearScan {
     auto weigh = [&](Interval* it, bool is_active) {
       int from = pos;
       if (!is_active) {
-        from = it->until < cur->stop ? it->intersection(*cur, pos) : INT_MAX;
+        from = it->intersection(*cur, pos);
         if (from == INT_MAX) return;
       }
       float c;
@@ -587,7 +594,8 @@ class LinearScan {
       distance[it->reg] = std::min(distance[it->reg], use ? use->pos : INT_MAX);
     };
     for (Interval* it : active_[bank]) weigh(it, true);
-    for (Interval* it : inactive_[bank]) weigh(it, false);
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop) weigh(it, false);
 
     const uint8_t* order = bank ? kXmmOrder : kGprOrder;
     int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
@@ -618,8 +626,8 @@ class LinearScan {
       if (it->reg == best) losers.push_back(it);
     for (Interval* it : losers) evict(it, cut, pos);
     losers.clear();
-    for (Interval* it : inactive_[bank])
-      if (it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop && it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
     for (Interval* it : losers) {
       // In a hole: what follows is placed anew.
       Interval* rest = split(it, std::max(pos, it->start + 1));
