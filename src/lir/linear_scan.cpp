@@ -43,7 +43,7 @@ struct Interval {
   UsePos* uses = nullptr;
   int use_count = 0;
   Interval* next = nullptr;   // the same register later
-  int until = 0;              // before here it stays in its range or hole
+  int until = 0;              // active: its range goes on to here
   uint32_t order = 0;
 
   bool covers(int pos) const {
@@ -101,11 +101,14 @@ class LinearScan {
   const AllocationOptions& options_;
   Arena arena_;
   size_t words_ = 0;
-  std::vector<Bits> live_in_, live_out_;
+  std::vector<Bits> live_in_;            // by block
+  std::vector<uint32_t> bit_of_;         // by vreg; UINT32_MAX: lives in one block only
+  std::vector<Vreg> vreg_of_bit_;
   std::vector<Interval*> head_;          // by vreg
   std::vector<int8_t> last_reg_;         // by vreg: for hints
   std::vector<float> weight_;            // by vreg: sum of the uses' frequencies
   std::vector<uint32_t> block_of_;       // by instruction
+  std::vector<int> definition_;          // by vreg: its position
   struct Clobber {
     int pos;
     uint32_t mask[2];
@@ -117,7 +120,12 @@ class LinearScan {
     }
   };
   std::priority_queue<Interval*, std::vector<Interval*>, Later> unhandled_;
-  std::vector<Interval*> active_[2], inactive_[2], woken_;
+  std::vector<Interval*> active_[2];
+  struct Waiting {              // in a hole
+    int until;
+    Interval* it;
+  };
+  std::vector<Waiting> inactive_[2], asleep_;
   uint32_t order_ = 0;
   bool broken_ = false;                  // our own mistake: the function is refused
   std::vector<int32_t> slot_;
@@ -131,47 +139,67 @@ class LinearScan {
 
   Bits bits() { return {arena_.array<uint64_t>(words_)}; }
 
+  // Only registers that live across blocks have a bit; most do not.
   void find_liveness() {
-    words_ = (fn_.vregs.size() + 63) / 64;
     size_t n = fn_.blocks.size();
-    std::vector<Bits> gen(n), kill(n);
-    live_in_.resize(n);
-    live_out_.resize(n);
+    std::vector<uint32_t> home(fn_.vregs.size(), UINT32_MAX);   // the block of the definition
+    definition_.assign(fn_.vregs.size(), 0);
+    bit_of_.assign(fn_.vregs.size(), UINT32_MAX);
     block_of_.resize(fn_.insts.size());
     for (Block* b : fn_.blocks) {
-      Bits g = gen[b->id] = bits(), k = kill[b->id] = bits();
-      live_in_[b->id] = bits();
-      live_out_[b->id] = bits();
-      auto use = [&](const Operand& o) {
-        if (!k.test(o.vreg)) g.set(o.vreg);
-      };
-      for (Vreg p : b->params) k.set(p);
+      for (Vreg p : b->params) home[p] = b->id, definition_[p] = start_of(b);
       for (uint32_t i = b->first; i < b->last; i++) {
         block_of_[i] = b->id;
+        const Inst& inst = fn_.insts[i];
+        for (const Operand& t : inst.temp)
+          if (t.is_vreg()) home[t.vreg] = b->id, definition_[t.vreg] = 4 * static_cast<int>(i);
+        if (inst.def.is_vreg())
+          home[inst.def.vreg] = b->id, definition_[inst.def.vreg] = 4 * static_cast<int>(i) + 2;
+      }
+    }
+    std::vector<std::pair<uint32_t, uint32_t>> from_outside;   // (block, bit)
+    std::vector<uint32_t> seen_in(fn_.vregs.size(), UINT32_MAX);
+    for (Block* b : fn_.blocks) {
+      auto use = [&](const Operand& o) {
+        if (home[o.vreg] == b->id || seen_in[o.vreg] == b->id) return;
+        seen_in[o.vreg] = b->id;
+        uint32_t& bit = bit_of_[o.vreg];
+        if (bit == UINT32_MAX) {
+          bit = static_cast<uint32_t>(vreg_of_bit_.size());
+          vreg_of_bit_.push_back(o.vreg);
+        }
+        from_outside.push_back({b->id, bit});
+      };
+      for (uint32_t i = b->first; i < b->last; i++) {
         Inst& inst = fn_.insts[i];
         for_each_use(inst, use);
         if (inst.exit)
           for (const Operand& o : inst.exit->uses) use(o);
-        for (Operand& t : inst.temp)
-          if (t.is_vreg()) k.set(t.vreg);
-        if (inst.def.is_vreg()) k.set(inst.def.vreg);
       }
       for (Operand& o : b->args)
         if (o.is_vreg()) use(o);
-      for (size_t w = 0; w < words_; w++) live_in_[b->id].words[w] = g.words[w];
     }
+    words_ = (vreg_of_bit_.size() + 63) / 64;
+    uint64_t* rows = arena_.array<uint64_t>(2 * n * words_);
+    std::vector<Bits> kill(n);
+    live_in_.resize(n);
+    for (size_t i = 0; i < n; i++) {
+      live_in_[i] = {rows + 2 * i * words_};
+      kill[i] = {rows + (2 * i + 1) * words_};
+    }
+    for (auto [block, bit] : from_outside) live_in_[block].set(bit);
+    for (size_t bit = 0; bit < vreg_of_bit_.size(); bit++)
+      if (uint32_t block = home[vreg_of_bit_[bit]]; block != UINT32_MAX)
+        kill[block].set(static_cast<uint32_t>(bit));
     for (bool changed = true; changed;) {
       changed = false;
       for (size_t i = n; i-- > 0;) {
-        Block* b = fn_.blocks[i];
-        uint64_t* out = live_out_[i].words;
         uint64_t* in = live_in_[i].words;
-        for (Block* s : b->succs)
-          for (size_t w = 0; w < words_; w++) out[w] |= live_in_[s->id].words[w];
-        for (size_t w = 0; w < words_; w++) {
-          uint64_t now = gen[i].words[w] | (out[w] & ~kill[i].words[w]);
-          if (now != in[w]) in[w] = now, changed = true;
-        }
+        for (Block* s : fn_.blocks[i]->succs)
+          for (size_t w = 0; w < words_; w++) {
+            uint64_t now = in[w] | (live_in_[s->id].words[w] & ~kill[i].words[w]);
+            if (now != in[w]) in[w] = now, changed = true;
+          }
       }
     }
   }
@@ -206,9 +234,12 @@ class LinearScan {
       Block* b = fn_.blocks[bi];
       int start = start_of(b), end = end_of(b);
       float f = b->frequency;
-      for (size_t w = 0; w < words_; w++)
-        for (uint64_t x = live_out_[bi].words[w]; x; x &= x - 1)
-          add_range(static_cast<Vreg>(w * 64 + __builtin_ctzll(x)), start, end);
+      for (size_t w = 0; w < words_; w++) {
+        uint64_t out = 0;
+        for (Block* s : b->succs) out |= live_in_[s->id].words[w];
+        for (; out; out &= out - 1)
+          add_range(vreg_of_bit_[w * 64 + static_cast<size_t>(__builtin_ctzll(out))], start, end);
+      }
       for (uint32_t k = b->last; k-- > b->first;) {
         Inst& inst = fn_.insts[k];
         int p = 4 * static_cast<int>(k);
@@ -370,16 +401,16 @@ class LinearScan {
       unhandled_.pop();
       int bank = static_cast<int>(cur->bank);
       int pos = cur->start;
-      std::vector<Interval*>&act = active_[bank], &inact = inactive_[bank];
+      std::vector<Interval*>& act = active_[bank];
+      std::vector<Waiting>& inact = inactive_[bank];
       size_t kept = 0;
-      woken_.clear();
+      asleep_.clear();
       for (Interval* it : act) {
         if (it->spilled || it->stop <= pos) continue;
         if (pos >= it->until) {
           it->advance(pos);
           if (!it->covers(pos)) {
-            it->until = it->ranges[it->cursor].from;
-            woken_.push_back(it);
+            asleep_.push_back({it->ranges[it->cursor].from, it});
             continue;
           }
           it->until = it->ranges[it->cursor].to;
@@ -387,22 +418,24 @@ class LinearScan {
         act[kept++] = it;
       }
       act.resize(kept);
+      // What ended in its hole stays here until the hole ends; it meets nothing.
       kept = 0;
-      for (Interval* it : inact) {
-        if (it->spilled || it->stop <= pos) continue;
-        if (pos >= it->until) {
+      for (Waiting& w : inact) {
+        if (pos >= w.until) {
+          Interval* it = w.it;
+          if (it->spilled || it->stop <= pos) continue;
           it->advance(pos);
           if (it->covers(pos)) {
             it->until = it->ranges[it->cursor].to;
             act.push_back(it);
             continue;
           }
-          it->until = it->ranges[it->cursor].from;
+          w.until = it->ranges[it->cursor].from;
         }
-        inact[kept++] = it;
+        inact[kept++] = w;
       }
       inact.resize(kept);
-      inact.insert(inact.end(), woken_.begin(), woken_.end());
+      inact.insert(inact.end(), asleep_.begin(), asleep_.end());
       if ((pos & 3) == 1) {
         spill(cur, pos + 1);
         continue;
@@ -457,8 +490,8 @@ class LinearScan {
     std::fill(until, until + 16, INT_MAX);
     lost_at(cur, until);
     for (Interval* it : active_[bank]) until[it->reg] = 0;
-    for (Interval* it : inactive_[bank])
-      if (it->until < cur->stop && until[it->reg] > cur->start)
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop && from < until[it->reg])
         until[it->reg] = std::min(until[it->reg], it->intersection(*cur, cur->start));
     const uint8_t* order = bank ? kXmmOrder : kGprOrder;
     int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
@@ -542,7 +575,7 @@ class LinearScan {
     auto weigh = [&](Interval* it, bool is_active) {
       int from = pos;
       if (!is_active) {
-        from = it->until < cur->stop ? it->intersection(*cur, pos) : INT_MAX;
+        from = it->intersection(*cur, pos);
         if (from == INT_MAX) return;
       }
       float c;
@@ -561,7 +594,8 @@ class LinearScan {
       distance[it->reg] = std::min(distance[it->reg], use ? use->pos : INT_MAX);
     };
     for (Interval* it : active_[bank]) weigh(it, true);
-    for (Interval* it : inactive_[bank]) weigh(it, false);
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop) weigh(it, false);
 
     const uint8_t* order = bank ? kXmmOrder : kGprOrder;
     int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
@@ -592,8 +626,8 @@ class LinearScan {
       if (it->reg == best) losers.push_back(it);
     for (Interval* it : losers) evict(it, cut, pos);
     losers.clear();
-    for (Interval* it : inactive_[bank])
-      if (it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
+    for (auto [from, it] : inactive_[bank])
+      if (from < cur->stop && it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
     for (Interval* it : losers) {
       // In a hole: what follows is placed anew.
       Interval* rest = split(it, std::max(pos, it->start + 1));
@@ -689,7 +723,7 @@ class LinearScan {
   };
   std::vector<Piece> pieces_;
   std::vector<uint32_t> first_piece_;  // by vreg, and one behind the last
-  Bits moving_{};                      // registers with several pieces
+  Bits moving_{};                      // by bit: registers with several pieces
 
   void collect_pieces() {
     moving_ = bits();
@@ -699,7 +733,7 @@ class LinearScan {
       first_piece_[v] = static_cast<uint32_t>(pieces_.size());
       for (const Interval* it = head_[v]; it; it = it->next)
         pieces_.push_back({it->start, it->stop, loc_of(it)});
-      if (pieces_.size() > first_piece_[v] + 1) moving_.set(v);
+      if (pieces_.size() > first_piece_[v] + 1 && bit_of_[v] != UINT32_MAX) moving_.set(bit_of_[v]);
     }
     first_piece_[head_.size()] = static_cast<uint32_t>(pieces_.size());
   }
@@ -764,7 +798,7 @@ class LinearScan {
         int end = end_of(b) - 1, start = start_of(s);
         for (size_t w = 0; w < words_; w++)
           for (uint64_t x = live_in_[s->id].words[w] & moving_.words[w]; x; x &= x - 1) {
-            Vreg v = static_cast<Vreg>(w * 64 + __builtin_ctzll(x));
+            Vreg v = vreg_of_bit_[w * 64 + static_cast<size_t>(__builtin_ctzll(x))];
             uint32_t i = at[v];
             while (pieces_[i].stop <= end && i + 1 < first_piece_[v + 1]) i++;
             at[v] = i;
@@ -798,19 +832,21 @@ class LinearScan {
     std::vector<uint8_t> at_definition(fn_.vregs.size());
     for (Vreg v = 0; v < head_.size(); v++) {
       if (slot_[v] < 0) continue;
-      Interval* it = head_[v];
-      const Block* b = block_at(it->start);
-      if (it->spilled || options_.spill_everything || store_cost[v] >= b->frequency) {
+      // Not always the first piece: a cold block may define what a hot one laid out before it uses.
+      int at = definition_[v];
+      Loc loc = loc_at(v, at);
+      const Block* b = block_at(at);
+      if (loc.kind == Loc::Slot || options_.spill_everything || store_cost[v] >= b->frequency) {
         at_definition[v] = 1;
-        if (it->spilled) continue;
+        if (loc.kind == Loc::Slot) continue;
         Move m;
-        m.from = loc_of(it);
+        m.from = loc;
         m.to.kind = Loc::Slot;
         m.to.slot = slot_[v];
-        m.bank = it->bank;
+        m.bank = fn_.vregs[v].bank;
         m.vreg = m.from_vreg = v;
-        bool param = (it->start & 3) == 0;
-        pending.push_back({it->start & ~3, param ? 0 : 10, m, 0, false, false, !param});
+        bool param = (at & 3) == 0;
+        pending.push_back({at & ~3, param ? 0 : 10, m, 0, false, false, !param});
       }
     }
     // By position and rank; moves made earlier first.

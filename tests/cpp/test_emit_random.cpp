@@ -552,9 +552,26 @@ class Generator {
     }
   }
 
+  // The other path leaves for good, so this cold block dominates hot code laid out before it.
+  void cold_and_back(int nesting) {
+    bool was_cold = cold_;
+    ir::Block *yes = b.block(depth_, true), *no = b.block(depth_, was_cold), *next = b.block(depth_, was_cold);
+    b.branch(condition(), yes, no);
+    b.cur = no;
+    b.op(Op::Deopt, Rep::None, {}, state());
+    b.cur = yes;
+    cold_ = true;
+    int steps = 1 + pick(6);
+    for (int i = 0; i < steps; i++) statement(nesting + 1);
+    b.jump(next);
+    cold_ = was_cold;
+    b.cur = next;
+  }
+
   void statement(int nesting) {
     budget_--;
     int k = nesting > 3 ? 0 : pick(12);
+    if (k == 9 && !pick(3)) return cold_and_back(nesting);
     if (k == 10) return branch(nesting);
     if (k == 11) return loop(nesting);
     simple();
