@@ -13,7 +13,9 @@
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
+#include "runtime/activation.h"
 #include "runtime/caches.h"
+#include "runtime/native_calls.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "runtime/governor.h"
@@ -49,6 +51,28 @@ CodeHistory* history_of(CodeEntry* entry) {
   return static_cast<CodeHistory*>(entry->driver);
 }
 
+// Each cell gets the newest version it fits.
+void link_cells(CodeEntry* entry) {
+  for (auto& cell : history_of(entry)->cells) {
+    cell->body = nullptr;
+    cell->code = nullptr;
+    for (const Version& version : entry->versions) {
+      if (!version.simple || state_of(version.code)->invalid || native_signature(version) != cell->signature)
+        continue;
+      auto* unit = static_cast<Unit*>(version.code->owner);
+      if (!unit) continue;
+      cell->body = version.code->entry;
+      version.code->links.push_back(cell.get());
+      cell->code = version.code;
+      cell->record_bytes = direct_record_bytes(version.code);
+      cell->result = unit->result;
+    }
+  }
+}
+
+// Nothing to be counted on: callers expect an object from now on.
+void result_misfits(LinkCell* cell, CompiledCode* caller);
+
 class DriverFeedback : public FeedbackSource {
  public:
   Feedback* for_code(PyCodeObject* code) override {
@@ -59,6 +83,22 @@ class DriverFeedback : public FeedbackSource {
     if (!g_options.inlining) return false;
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
     return entry && !history_of(entry)->excluded;
+  }
+
+  LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) override {
+    CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+    if (!entry || entry->refused) return nullptr;
+    CodeHistory* history = history_of(entry);
+    for (auto& cell : history->cells)
+      if (cell->function == function && cell->signature == signature) return cell.get();
+    if (history->cells.size() >= 32) return nullptr;
+    history->cells.push_back(std::make_unique<LinkCell>());
+    LinkCell* cell = history->cells.back().get();
+    cell->function = function;
+    cell->signature = signature;
+    cell->monitoring = reinterpret_cast<void**>(&entry->code->_co_monitoring);
+    link_cells(entry);
+    return cell;
   }
 
  private:
@@ -94,6 +134,7 @@ void retire_unit(CodeEntry* entry, Unit* unit) {
   unit->retired = true;
   retire_code(unit->code);
   remove_version(entry, unit->code);
+  link_cells(entry);
   auto& units = history_of(entry)->units;
   units.erase(std::remove(units.begin(), units.end(), unit), units.end());
   g_graveyard.push_back(unit);
@@ -194,6 +235,7 @@ CompiledCode* compile(Attempt& attempt) {
   unit->lir_text = std::move(made.lir_listing);
   unit->assembly_text = std::move(made.assembly_listing);
   unit->walked = built.walked;
+  unit->result = built.result_kind();
   for (PyObject* object : built.objects)
     if (object != reinterpret_cast<PyObject*>(entry->code)) unit->objects.push_back(Py_NewRef(object));
   adopt_code(code);
@@ -226,11 +268,12 @@ CompiledCode* compile(Attempt& attempt) {
   g_totals.compiled++;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
   history->units.push_back(unit.release());
+  link_cells(entry);
   return code;
 }
 
 // Entry types are proved by the runtime before it enters a version, and once more by the code's own guards.
-std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
+std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count, bool call) {
   std::vector<EntryGuard> guards(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; i++) {
     EntryGuard& guard = guards[static_cast<size_t>(i)];
@@ -241,6 +284,8 @@ std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count) {
     PyTypeObject* type = Py_TYPE(values[i]);
     guard.kind = EntryGuard::Type;
     guard.ptr = type;
+    if (call && type == &PyLong_Type && fits_word(values[i])) guard.kind = EntryGuard::Int;
+    if (call && type == &PyFloat_Type) guard.kind = EntryGuard::Float;
   }
   return guards;
 }
@@ -280,7 +325,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
   attempt.request.kind = ir::EntryKind::Call;
   attempt.request.examples = args;
   attempt.request.example_count = static_cast<int>(count);
-  attempt.guards = guards_for(args, count);
+  attempt.guards = guards_for(args, count, true);
   return compile(attempt);
 }
 
@@ -331,7 +376,7 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
     refuse_loop(entry, target_bci);
     return nullptr;
   }
-  attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()));
+  attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
   CompiledCode* made = compile(attempt);
   if (!made && entry->refused) refuse_loop(entry, target_bci);
   return made;
@@ -386,6 +431,13 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   retire_unit(own, unit);
 }
 
+void result_misfits(LinkCell* cell, CompiledCode* caller) {
+  cell->misfit = true;
+  auto* unit = static_cast<Unit*>(caller->owner);
+  if (!unit || unit->retired) return;
+  if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
+}
+
 // Measured, and the interpreter was faster.
 void on_lost(CodeEntry* entry, int target) {
   CodeHistory* history = history_of(entry);
@@ -404,6 +456,8 @@ void entry_dies(CodeEntry* entry) {
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
   while (!history->units.empty()) retire_unit(entry, history->units.back());
+  for (auto& [bci, site] : history->feedback.sites)
+    for (PyTypeObject* type : site.types) Py_XDECREF(type);
   delete history;
   entry->driver = nullptr;
 }
@@ -426,6 +480,7 @@ bool start_driver() {
   g_compile_osr = compile_osr;
   g_exit_hook = on_exit;
   g_entry_dies = entry_dies;
+  g_result_misfits = result_misfits;
   g_lost = on_lost;
   std::string error;
   const char* debug = getenv("PSYCO_DEBUG");

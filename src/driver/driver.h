@@ -30,6 +30,7 @@ struct Unit {
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
+  char result = 'o';                     // LinkCell::result
   uint32_t exits = 0;
   bool retired = false;
 };
@@ -38,6 +39,7 @@ struct Unit {
 struct CodeHistory {
   Feedback feedback;
   std::vector<Unit*> units;
+  std::vector<std::unique_ptr<LinkCell>> cells;   // of functions with this code
   int compiles = 0;
   bool excluded = false;         // cannotcompile
   bool slow_loop = false;        // a loop was faster in the interpreter

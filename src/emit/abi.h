@@ -12,19 +12,30 @@
 //
 //   | Activation | spill[0..spill_count) | outermost _PyInterpreterFrame (entry kind Call only) | ...
 //   ^ rbx
+// and behind it room for the inlined frames that a call-out or an exit may need.
+//
+// Native calls. A body called by another body (Op::CallNative) gets its own activation, a *direct* one: not in
+// the list of activations but found through its caller's `callee`; its frame exists only from the moment
+// somebody might look at it (framed). prev is the caller. It charges Python recursion, not C recursion.
+// Results: rax, and in edx what it is (ResultTag). A null object says that an error is set.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "ir/graph.h"
+#include "ir/link_cell.h"
 
 namespace psyco {
 
 struct CompiledCode;
 
+enum ResultTag : uint32_t { kTagObject = 0, kTagInt = 1, kTagFloat = 2 };
+enum Framed : uint8_t { kUnframed = 0, kFramed = 1, kFrameGone = 2 };
+
 struct Activation {
-  Activation* prev;        // the thread's activations, newest first
+  Activation* prev;        // listed: the next older one. Direct: the caller
   Activation* next;
   void* tstate;
   CompiledCode* code;
@@ -38,6 +49,12 @@ struct Activation {
   uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
   int64_t budget;          // Osr: iterations of the entered loop still allowed; negative: leave
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
+  uint8_t direct;          // called by another body
+  uint8_t framed;          // Framed
+  uint8_t unused[2];
+  uint32_t tag;            // of the result: set by the enter stub
+  Activation* callee;      // direct activation running on behalf of this one, or null
+  uintptr_t stack_floor;   // lowest C stack address at which a native call may start
   uint64_t save_gpr[16];   // registers at a slow-path call-out or exit, by hardware number
   double save_xmm[16];
   int64_t spill[1];        // spill_count slots
@@ -101,6 +118,7 @@ struct CompiledCode {
   std::vector<uint8_t> records;         // encoded; see decode_record
   std::vector<uint32_t> record_offsets; // by record id
   std::vector<uint32_t> exit_counts;    // by record id; machine code does not touch them
+  std::vector<LinkCell*> links;         // cells that lead here: reset when the code is retired
   void* owner = nullptr;                // the driver's bookkeeping
   void* arena = nullptr;                // the code memory's bookkeeping
   void* runtime = nullptr;              // the runtime's bookkeeping: see runtime/code.h
@@ -124,6 +142,7 @@ struct TargetLayout {
   void* float_free_count = nullptr;          // address of its int32 count
   int32_t ts_eval_breaker = 0;               // in PyThreadState, 64 bits
   int32_t ts_current_frame = 0;
+  int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;
   int32_t frame_instr_ptr = 0;               // in _PyInterpreterFrame
   int32_t code_units = 0;                    // first code unit in PyCodeObject
 };
@@ -137,6 +156,14 @@ struct RuntimeTable {
   // Around a call-out from an inlined frame: link the inlined frames of act->site; unlink them again.
   void (*link_frames)(Activation* act) = nullptr;
   void (*unlink_frames)(Activation* act) = nullptr;
+  // Makes the frames of a direct activation and of those it was called from.
+  void (*show_frames)(Activation* act) = nullptr;
+  // The general way of a native call; a new reference or null.
+  void* (*call_unlinked)(Activation* caller, LinkCell* cell, uint64_t* words) = nullptr;
+  // A direct activation whose frame exists or has existed is over.
+  void (*end_direct)(Activation* act) = nullptr;
+  // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object, and the box.
+  uint64_t (*convert_result)(Activation* act, LinkCell* cell, uint64_t value, uint32_t tag, void** box) = nullptr;
   void (*dealloc)(void* object) = nullptr;   // count has reached zero
   // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does not fit.
   int (*unbox_big_int)(void* object, int64_t* out) = nullptr;
@@ -146,5 +173,7 @@ struct RuntimeTable {
 
 // Poll compares the eval breaker with this: the version bits expected now. See runtime/poll.
 extern uint64_t g_expected_eval_breaker;
+// Our own sys.monitoring tool, as a bit mask in each byte.
+extern uint64_t g_own_tools_bytes;
 
 }  // namespace psyco

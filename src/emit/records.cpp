@@ -9,6 +9,10 @@
 // Numbers are LEB128; signed ones zigzag.
 #include "emit/records.h"
 
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+
 #include "support/check.h"
 
 namespace psyco {
@@ -129,8 +133,8 @@ struct Reader {
 }  // namespace
 
 uint32_t RecordWriter::add(const ExitRecord& record) {
-  std::vector<uint8_t> bytes;
-  bytes.reserve(64);
+  std::vector<uint8_t>& bytes = scratch_;
+  bytes.clear();
   Writer w{bytes};
   w.byte(static_cast<uint8_t>(record.reason));
   w.number(record.value_id);
@@ -149,13 +153,30 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
     w.slots(v.fields);
   }
   w.slots(record.drops);
-  auto [it, added] = known_.try_emplace(std::string(bytes.begin(), bytes.end()),
-                                        static_cast<uint32_t>(offsets_.size()));
-  if (added) {
-    offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
-    bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  if (hashes_.size() * 2 >= table_.size()) grow();
+  uint64_t hash = std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  size_t at = hash & (table_.size() - 1);
+  for (; table_[at]; at = (at + 1) & (table_.size() - 1)) {
+    uint32_t id = table_[at] - 1;
+    size_t from = offsets_[id], to = id + 1 < offsets_.size() ? offsets_[id + 1] : bytes_.size();
+    if (hashes_[id] == hash && to - from == bytes.size() &&
+        std::memcmp(bytes_.data() + from, bytes.data(), bytes.size()) == 0)
+      return id;
   }
-  return it->second;
+  offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
+  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+  hashes_.push_back(hash);
+  table_[at] = static_cast<uint32_t>(hashes_.size());
+  return table_[at] - 1;
+}
+
+void RecordWriter::grow() {
+  table_.assign(std::max<size_t>(64, table_.size() * 2), 0);
+  for (size_t id = 0; id < hashes_.size(); id++) {
+    size_t at = hashes_[id] & (table_.size() - 1);
+    while (table_[at]) at = (at + 1) & (table_.size() - 1);
+    table_[at] = static_cast<uint32_t>(id + 1);
+  }
 }
 
 void RecordWriter::finish(CompiledCode& code) {

@@ -1,8 +1,6 @@
 // Writing exit records. The format is private to records.cpp; decode_record (abi.h) reads it back.
 #pragma once
 #include <cstdint>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "emit/abi.h"
@@ -19,7 +17,10 @@ class RecordWriter {
  private:
   std::vector<uint8_t> bytes_;
   std::vector<uint32_t> offsets_;
-  std::unordered_map<std::string, uint32_t> known_;
+  std::vector<uint8_t> scratch_;
+  std::vector<uint32_t> table_;   // hash table of ids + 1; its size is a power of two
+  std::vector<uint64_t> hashes_;  // by id
+  void grow();
 };
 
 }  // namespace psyco

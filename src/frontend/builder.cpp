@@ -14,8 +14,8 @@ using ir::SlotKind;
 using ir::Value;
 
 Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
-                 BuildResult& result)
-    : request_(request), graph_(graph), heads_memory_(heads), result_(result) {}
+                 BuildResult& result, char own_result)
+    : request_(request), graph_(graph), own_result_(own_result), heads_memory_(heads), result_(result) {}
 
 // ---------------------------------------------------------------- stack and abstract values
 
@@ -252,6 +252,21 @@ const void* Builder::site_cache(size_t size) {
 
 Value* Builder::frame_locals() {
   return context().globals_are_locals ? const_object(context().globals) : const_null();
+}
+
+void Builder::learn_type(PyTypeObject* type, int operand) {
+  PyTypeObject*& known = site().types[operand];
+  if (!type || known == type) return;
+  Py_INCREF(type);
+  // The old one is not released here: nothing may run while a graph is built. It is a class that has code.
+  known = type;
+}
+
+void Builder::learn(AVId id, int operand) {
+  if (PyTypeObject* type = likely_type(id))
+    learn_type(type, operand);
+  else
+    suggest_type(id, learnt(operand));
 }
 
 void Builder::suggest_type(AVId id, PyTypeObject* type) {
@@ -541,7 +556,11 @@ Value* Builder::to_int(AVId id) {
 
 Value* Builder::to_float(AVId id) {
   if (st_.avs[id].kind == SlotKind::Float) return st_.avs[id].value;
-  if (known_int(id)) return emit(Op::IntToFloat, {to_int(id)});
+  PyTypeObject* likely = likely_type(id);
+  if (known_int(id) || likely == &PyLong_Type || likely == &PyBool_Type) {
+    Value* number = to_int(id);
+    return number ? emit(Op::IntToFloat, {number}) : nullptr;
+  }
   if (!guard_type(id, &PyFloat_Type)) return nullptr;
   Value* object = st_.avs[id].value;
   Value* number = load(Op::UnboxFloat, object, 0, Heap::Numbers);

@@ -35,7 +35,7 @@ struct Feedback {
     bool generic = false;      // speculation failed too often: use the general helper
     bool reached = false;      // code that had never run was needed
     bool unstable = false;     // a promoted global or attribute changed: read it at run time
-    PyTypeObject* types[4] = {};  // seen by an exit (borrowed; compare only)
+    PyTypeObject* types[4] = {};  // of the operands, when they were last known (owned)
   };
   std::map<int, Site> sites;   // by bci
 };
@@ -55,11 +55,16 @@ struct CompileRequest {
   size_t attr_cache_size = 0, global_cache_size = 0;
 };
 
+struct LinkCell;
+
 class FeedbackSource {
  public:
   virtual ~FeedbackSource() = default;
   virtual Feedback* for_code(PyCodeObject* code) = 0;
   virtual bool may_inline(PyFunctionObject* function) = 0;
+  // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as its code.
+  // Null: not to be called directly.
+  virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;
 };
 
 struct InlineNote {
@@ -77,6 +82,9 @@ struct BuildResult {
   std::vector<InlineNote> inlined;
   std::vector<std::unique_ptr<char[]>> caches;   // site caches the code points to
   int walked = 0, rebuilds = 0;
+  int int_returns = 0, float_returns = 0;        // returns of an unboxed number
+  bool calls_itself = false;                     // by Op::CallNative, with its own signature
+  char result_kind() const { return int_returns ? 'i' : float_returns ? 'd' : 'o'; }
 };
 
 // Fills `graph`; called again with a fresh graph by build_graph until the loop heads agree.
@@ -111,7 +119,9 @@ constexpr int kPeelSlot = -1;   // HeadKey's slot for: walk the first iteration 
 
 class Builder {
  public:
-  Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result);
+  // own_result: what calls of the function being compiled are expected to give (i, d, o).
+  Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result,
+          char own_result);
   void build();
   bool restart() const { return restart_; }
 
@@ -160,7 +170,7 @@ class Builder {
   ir::Value* take_out(ir::Value* call, int word, bool nullable = false);   // result in the out area
   const void* site_cache(size_t size);                 // zeroed, lives as long as the code
   ir::Value* frame_locals();                           // f_locals of module code, or the null object
-  bool store_number_in_place(AVId value, PyObject* example, ir::Heap heap, ir::Value* base,
+  bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
   ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
@@ -178,6 +188,11 @@ class Builder {
   void check_bound(AVId id);
   PyTypeObject* type_of(AVId id);                      // proved type or null
   PyTypeObject* likely_type(AVId id);                  // proved, predicted or by example
+  // Operand number `operand` of this instruction: remembers its likely type, or recalls it from an earlier
+  // version that saw live objects here.
+  void learn(AVId id, int operand);
+  void learn_type(PyTypeObject* type, int operand);
+  PyTypeObject* learnt(int operand) { return site().types[operand]; }
   void suggest_type(AVId id, PyTypeObject* type);      // a prediction, if there is none yet
   bool guard_type(AVId id, PyTypeObject* type);        // proves it; false if it cannot be
   ir::Value* to_int(AVId id);                          // int64 of an int or bool; guards
@@ -197,6 +212,10 @@ class Builder {
   void branch(ir::Value* condition, int true_index, int false_index);
   void return_value(AVId id);
   void back_edge(int index);
+  bool returns_number(AVId id);
+  const std::string& own_signature() const { return own_signature_; }
+  bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
+                   const std::vector<AVId>& dropped);
   bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true, AVId if_false);   // pushes one of two popped values, drops both
@@ -240,6 +259,8 @@ class Builder {
 
   const CompileRequest& request_;
   ir::Graph& graph_;
+  const char own_result_;
+  std::string own_signature_;
   HeadMemory& heads_memory_;
   BuildResult& result_;
   ir::Block* cur_ = nullptr;

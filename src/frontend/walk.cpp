@@ -3,6 +3,7 @@
 
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
+#include "ir/link_cell.h"
 
 namespace psyco {
 
@@ -23,14 +24,25 @@ constexpr int kMaxRebuilds = 40;
 BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph) {
   HeadMemory heads;
   std::vector<std::unique_ptr<DecodedCode>> codes;
+  char own_result = 'o';
+  bool tried_result = false;
   for (int attempt = 0; attempt < kMaxRebuilds; attempt++) {
     BuildResult result;
     result.codes = std::move(codes);
     graph = std::make_unique<ir::Graph>();
-    Builder builder(request, *graph, heads, result);
+    Builder builder(request, *graph, heads, result, own_result);
     builder.build();
     result.rebuilds = attempt;
-    if (!builder.restart()) return result;
+    if (!builder.restart()) {
+      // Recursive: once more, counting on what it was seen to return.
+      if (!result.ok || !result.calls_itself || tried_result || result.result_kind() == own_result)
+        return result;
+      tried_result = true;
+      own_result = request.feedback->native_cell(request.function, builder.own_signature())->misfit
+                       ? 'o'
+                       : result.result_kind();
+      if (own_result == 'o') return result;
+    }
     codes = std::move(result.codes);
   }
   BuildResult failed;
@@ -178,15 +190,36 @@ void Builder::build() {
     raw_bci_ = decoded.list[start].bci;
   }
   raw_next_ = raw_bci_;
-  int entry_bci = raw_bci_;
+  int entry_bci = raw_bci_, word = 0;
   for (int i = 0; i < request_.example_count; i++) {
     PyObject* example = request_.examples[i];
     AVId id;
+    int64_t number;
     if (!example) {   // the runtime enters this version only while the slot is empty
+      word++;
+      own_signature_ += '-';
       id = null_av();
+    } else if (request_.kind == ir::EntryKind::Call &&
+               (PyFloat_CheckExact(example) ||
+                (PyLong_CheckExact(example) && shapes::int_value(example, &number)))) {
+      // Two words: the number and, if there is one, its object.
+      const bool is_float = PyFloat_CheckExact(example);
+      Value* value = graph_.new_value(Op::ArgNumber, is_float ? Rep::F64 : Rep::I64);
+      Value* box = graph_.new_value(Op::Arg, Rep::Object);
+      value->imm = word++;
+      box->imm = word++;
+      box->flags |= ir::kNullable;
+      value->bci = box->bci = entry_bci;
+      graph_.append(entry_, value);
+      graph_.append(entry_, box);
+      id = is_float ? float_av(value) : int_av(value);
+      av(id).box = box;
+      av(id).example = example;
+      own_signature_ += is_float ? 'd' : 'i';
     } else {
       Value* arg = graph_.new_value(Op::Arg, Rep::Object);
-      arg->imm = i;
+      arg->imm = word++;
+      own_signature_ += 'o';
       arg->bci = entry_bci;
       if (request_.kind == ir::EntryKind::Osr) arg->flags |= ir::kOwned | ir::kNullable;
       graph_.append(entry_, arg);
@@ -213,6 +246,7 @@ void Builder::build() {
     AVId id = i < nlocals ? frame.locals[i] : frame.stack[i - nlocals];
     type_entry_value(id, request_.examples[i]);
   }
+  graph_.arg_count = static_cast<uint32_t>(word);
   if (request_.kind == ir::EntryKind::Osr) unpack_cursors(frame.stack);
   drops_.clear();
 
@@ -481,6 +515,22 @@ void Builder::branch(Value* condition, int true_index, int false_index) {
   cur_ = nullptr;
 }
 
+// A number that has no object for certain: the caller may want it as it is. Constants beyond the cached ints have
+// an identity.
+bool Builder::returns_number(AVId id) {
+  const AV& a = av(id);
+  if (request_.kind != ir::EntryKind::Call || (a.kind != SlotKind::Int && a.kind != SlotKind::Float))
+    return false;
+  if (!a.not_null) return false;
+  if (a.constant) {
+    int64_t value;
+    return a.kind == SlotKind::Int && shapes::int_value(a.constant, &value) && value >= -5 && value <= 256;
+  }
+  if (!a.box || a.box->op == Op::ConstNull) return true;
+  if (!a.box->nullable()) return false;
+  return true;
+}
+
 void Builder::return_value(AVId id) {
   Context& context = this->context();
   if (context.depth == 0) {
@@ -492,7 +542,8 @@ void Builder::return_value(AVId id) {
       cur_ = nullptr;
       return;
     }
-    force(id);
+    const bool number = returns_number(id);
+    if (!number) force(id);
     // Locals die in slot order, then the value is handed over. RETURN_CONST has no operand on the stack.
     bool operand = bc_->first_of_raw;
     if (operand) push(id);
@@ -505,6 +556,16 @@ void Builder::return_value(AVId id) {
       if (!cur_) return;
     }
     if (operand) pop();
+    if (number) {
+      const AV& a = av(id);
+      Value* box = a.box && !a.constant ? a.box : const_null();
+      // Its own reference goes along; otherwise one is made.
+      if (!box->owned() && box->op != Op::ConstNull) emit(Op::RetainNullable, {box});
+      emit(Op::ReturnNumber, {a.value, box});
+      (a.kind == SlotKind::Int ? result_.int_returns : result_.float_returns)++;
+      cur_ = nullptr;
+      return;
+    }
     Value* object;
     consume(id, object);
     emit(Op::Return, {object});
@@ -519,6 +580,75 @@ void Builder::return_value(AVId id) {
   flush_drops(bci);
   context.returns.push_back({cur_, st_});
   cur_ = nullptr;
+}
+
+// Calls the function's compiled body. `args` are its parameters, `dropped` what goes afterwards; all are popped.
+bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& args_given,
+                          const std::vector<AVId>& dropped) {
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE |
+                        CO_VARARGS | CO_VARKEYWORDS) ||
+      code->co_kwonlyargcount || site().big_int)
+    return false;
+  int given = static_cast<int>(args_given.size());
+  int wanted = code->co_argcount;
+  int defaults = function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  if (wanted > 8 || given > wanted || given < wanted - defaults) return false;
+  if (!PyDict_CheckExact(function->func_globals) || !request_.feedback->may_inline(function)) return false;
+  std::vector<AVId> args = args_given;
+  for (int i = given; i < wanted; i++)
+    args.push_back(const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
+  std::string signature;
+  for (AVId arg : args) {
+    if (av(arg).kind == SlotKind::Object && !av(arg).constant) {
+      PyTypeObject* likely = likely_type(arg);
+      if (likely == &PyLong_Type) to_int(arg);
+      if (likely == &PyFloat_Type) to_float(arg);
+      if (!cur_) return true;
+    }
+    const SlotKind kind = av(arg).kind;
+    signature += kind == SlotKind::Int ? 'i' : kind == SlotKind::Float ? 'd' : 'o';
+  }
+  LinkCell* cell = request_.feedback->native_cell(function, signature);
+  if (!cell) return false;
+  assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+  char result = cell->result;
+  if (code == request_.code && request_.kind == ir::EntryKind::Call && signature == own_signature_) {
+    result_.calls_itself = true;
+    result = own_result_;
+  }
+  if (cell->misfit) result = 'o';
+  std::vector<Value*> words;
+  for (size_t i = 0; i < args.size(); i++) {
+    if (signature[i] == 'o') {
+      words.push_back(force(args[i]));
+      continue;
+    }
+    check_bound(args[i]);
+    const AV& a = av(args[i]);
+    words.push_back(a.value);
+    words.push_back(a.box ? a.box : const_null());
+  }
+  ir::FrameState* state = before();
+  Value* call = graph_.new_value(Op::CallNative, result == 'i' ? Rep::I64 : result == 'd' ? Rep::F64 : Rep::Object);
+  for (Value* word : words) call->inputs.push_back(graph_.arena, word);
+  call->ptr = cell;
+  call->state = state;
+  call->bci = raw_bci_;
+  if (result == 'o') call->flags |= ir::kOwned;
+  graph_.append(cur_, call);
+  ran_python();
+  AVId id;
+  if (result == 'o') {
+    id = object_av(call);
+  } else {
+    Value* box = take_out(call, 0, true);
+    id = result == 'i' ? int_av(call) : float_av(call);
+    av(id).box = box;
+  }
+  for (AVId each : dropped) drop(each);
+  push(id);
+  return true;
 }
 
 // Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of accesses that

@@ -260,6 +260,7 @@ class Printer {
       case Op::ConstI64:
       case Op::ConstBool:
       case Op::Arg:
+      case Op::ArgNumber:
         out_ += " " + std::to_string(value.imm);
         break;
       case Op::ConstF64:

@@ -87,6 +87,7 @@ bool takes_reference(const Value& value, size_t input) {
     case Op::ReleasePlainNullable:
     case Op::Return:
       return true;
+    case Op::ReturnNumber:
     case Op::StoreObject:
       return input == 1;
     case Op::StoreObjectAt:
@@ -249,7 +250,7 @@ class Verifier {
       const Value& value = *block.values[i];
       Effects effects = op_info(value.op).effects;
       if (effects != Effects::Pure && effects != Effects::Reads && effects != Effects::Exits &&
-          effects != Effects::ReadsExits && value.op != Op::Arg)
+          effects != Effects::ReadsExits && value.op != Op::Arg && value.op != Op::ArgNumber)
         break;
     }
     return i;
@@ -528,7 +529,7 @@ class Verifier {
       int8_t& count = held[value.input(0)->id];
       if (counts(value.input(0))) count = static_cast<int8_t>(count <= 0 ? 1 : count + 1);
     }
-    if (value.op == Op::Return)
+    if (value.op == Op::Return || value.op == Op::ReturnNumber)
       for (size_t id = 0; id < held.size(); id++)
         if (held[id] > 0) fail("V9", &value, "return leaks v" + std::to_string(id));
     if (value.rep != Rep::Object) return;

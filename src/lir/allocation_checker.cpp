@@ -2,6 +2,7 @@
 //
 // A block's entry state is what all its predecessors agree on. Every operand, and every location an exit
 // record will name, must then hold the register it stands for. Independent of how locations were found.
+#include <algorithm>
 #include <vector>
 
 #include "lir/linear_scan.h"
@@ -16,40 +17,48 @@ class Checker {
 
   std::string run() {
     size_t n = fn_.blocks.size();
-    entry_.resize(n);
-    std::vector<uint8_t> reached(n);
     if (n == 0) return {};
-    first_group_.resize(fn_.insts.size() + 1);
+    entry_.resize(n * size_);
+    written_.resize(size_);
+    first_group_.resize(n);
     size_t g = 0;
-    for (size_t i = 0; i <= fn_.insts.size(); i++) {
-      while (g < fn_.moves.size() && fn_.moves[g].inst < i) g++;
-      first_group_[i] = g;
+    for (const Block* b : fn_.blocks) {
+      while (g < fn_.moves.size() && fn_.moves[g].inst < b->first) g++;
+      first_group_[b->id] = g;
     }
-    entry_[0].assign(size_, kNoVreg);
-    reached[0] = 1;
+    std::vector<uint8_t> reached(n), dirty(n);
+    std::vector<Vreg> state(size_);
+    std::fill(entry_.begin(), entry_.begin() + static_cast<ptrdiff_t>(size_), kNoVreg);
+    reached[0] = dirty[0] = 1;
     for (bool changed = true; changed;) {
       changed = false;
       for (const Block* b : fn_.blocks) {
-        if (!reached[b->id]) continue;
-        std::vector<Vreg> state = entry_[b->id];
-        simulate(*b, state, false);
+        if (!dirty[b->id]) continue;
+        dirty[b->id] = 0;
+        std::copy_n(entry(b), size_, state.data());
+        simulate<false>(*b, state.data());
         for (const Block* s : b->succs) {
-          std::vector<Vreg>& in = entry_[s->id];
+          Vreg* in = entry(s);
           if (!reached[s->id]) {
-            reached[s->id] = 1;
-            in = state;
-            changed = true;
-            continue;
+            reached[s->id] = dirty[s->id] = 1;
+            std::copy_n(state.data(), size_, in);
+          } else {
+            bool differs = false;
+            for (size_t i = 0; i < size_; i++) {
+              Vreg both = in[i] == state[i] ? in[i] : kNoVreg;
+              differs |= both != in[i];
+              in[i] = both;
+            }
+            if (differs) dirty[s->id] = 1;
           }
-          for (size_t i = 0; i < size_; i++)
-            if (in[i] != kNoVreg && in[i] != state[i]) in[i] = kNoVreg, changed = true;
+          if (dirty[s->id] && s->id <= b->id) changed = true;
         }
       }
     }
     for (const Block* b : fn_.blocks) {
       if (!reached[b->id]) continue;
-      std::vector<Vreg> state = entry_[b->id];
-      simulate(*b, state, true);
+      std::copy_n(entry(b), size_, state.data());
+      simulate<true>(*b, state.data());
     }
     return error_;
   }
@@ -57,9 +66,13 @@ class Checker {
  private:
   const Function& fn_;
   size_t size_;
-  std::vector<std::vector<Vreg>> entry_;
-  std::vector<size_t> first_group_;
+  std::vector<Vreg> entry_;          // size_ places for each block
+  std::vector<size_t> first_group_;  // by block
+  std::vector<uint32_t> written_;    // by place: the last group that wrote it
+  uint32_t group_number_ = 0;
   std::string error_;
+
+  Vreg* entry(const Block* b) { return entry_.data() + b->id * size_; }
 
   size_t index(const Loc& loc) const {
     if (loc.kind == Loc::Gpr) return loc.reg;
@@ -76,7 +89,7 @@ class Checker {
     if (error_.empty())
       error_ = "instruction " + std::to_string(inst) + ": " + what + " in: " + print(fn_.insts[inst]);
   }
-  void expect(const std::vector<Vreg>& state, const Operand& o, uint32_t inst, const char* role) {
+  void expect(const Vreg* state, const Operand& o, uint32_t inst, const char* role) {
     Bank bank = fn_.vregs[o.vreg].bank;
     if (!valid(o.loc, bank)) return fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " has no place");
     if (o.kind == Operand::Reg && !o.loc.is_reg())
@@ -85,31 +98,37 @@ class Checker {
       fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " is not in " + print(o.loc));
   }
 
-  void apply(const MoveGroup& group, std::vector<Vreg>& state, bool check) {
-    std::vector<Vreg> before = state;
-    std::vector<uint8_t> written(size_);
-    for (const Move& m : group.moves) {
-      if (!valid(m.to, m.bank)) {
-        if (check) fail(group.inst, "a move to no place");
-        continue;
-      }
-      if (check) {
-        if (written[index(m.to)]) fail(group.inst, "two moves to " + print(m.to));
-        written[index(m.to)] = 1;
+  template <bool check>
+  void apply(const MoveGroup& group, Vreg* state) {
+    if (check) {
+      group_number_++;
+      for (const Move& m : group.moves) {
+        if (!valid(m.to, m.bank)) {
+          fail(group.inst, "a move to no place");
+          continue;
+        }
+        if (written_[index(m.to)] == group_number_) fail(group.inst, "two moves to " + print(m.to));
+        written_[index(m.to)] = group_number_;
         if (m.from.kind != Loc::None &&
-            (!valid(m.from, m.bank) || before[index(m.from)] != m.from_vreg))
+            (!valid(m.from, m.bank) || state[index(m.from)] != m.from_vreg))
           fail(group.inst, "a move of v" + std::to_string(m.from_vreg) + " from " + print(m.from));
       }
-      state[index(m.to)] = m.vreg;
     }
+    for (const Move& m : group.moves)
+      if (valid(m.to, m.bank)) state[index(m.to)] = m.vreg;
   }
 
-  void simulate(const Block& b, std::vector<Vreg>& state, bool check) {
+  static void clobber(Vreg* state, uint32_t mask) {
+    for (; mask; mask &= mask - 1) state[__builtin_ctz(mask)] = kNoVreg;
+  }
+
+  template <bool check>
+  void simulate(const Block& b, Vreg* state) {
+    size_t g = first_group_[b.id];
     for (uint32_t k = b.first; k < b.last; k++) {
       const Inst& inst = fn_.insts[k];
-      size_t g = first_group_[k];
       for (; g < fn_.moves.size() && fn_.moves[g].inst == k && !fn_.moves[g].after; g++)
-        apply(fn_.moves[g], state, check);
+        apply<check>(fn_.moves[g], state);
       if (check) {
         for (const Operand& o : inst.use)
           if (o.is_vreg()) expect(state, o, k, "use");
@@ -119,22 +138,27 @@ class Checker {
         if (inst.exit)
           for (const Operand& o : inst.exit->uses) expect(state, o, k, "exit");
       }
-      for (int r = 0; r < 16; r++) {
-        if (inst.clobber_gpr >> r & 1) state[r] = kNoVreg;
-        if (inst.clobber_xmm >> r & 1) state[16 + r] = kNoVreg;
-      }
+      clobber(state, inst.clobber_gpr);
+      clobber(state + 16, inst.clobber_xmm);
       for (const Operand& t : inst.temp)
         if (t.is_vreg()) {
-          if (check && !t.loc.is_reg()) fail(k, "a temporary has no register");
-          if (t.loc.is_reg()) {
-            if (check)
+          bool ok = t.loc.is_reg() && valid(t.loc, fn_.vregs[t.vreg].bank);
+          if (check && !ok) fail(k, "a temporary has no register");
+          if (ok) {
+            if (check) {
               for (const Operand& o : inst.use)
                 if (o.is_vreg() && o.loc == t.loc) fail(k, "a temporary shares a use's register");
+              if (inst.def.is_vreg() && inst.def.loc == t.loc)
+                fail(k, "a temporary shares the definition's register");
+              if (inst.exit)
+                for (const Operand& o : inst.exit->uses)
+                  if (o.loc == t.loc) fail(k, "a temporary shares an exit's register");
+            }
             state[index(t.loc)] = t.vreg;
           }
         }
       if (inst.def.is_vreg()) {
-        if (!inst.def.loc.is_reg()) {
+        if (!inst.def.loc.is_reg() || !valid(inst.def.loc, fn_.vregs[inst.def.vreg].bank)) {
           if (check) fail(k, "the definition has no register");
         } else {
           state[index(inst.def.loc)] = inst.def.vreg;
@@ -147,7 +171,7 @@ class Checker {
           for (const Operand& o : inst.exit->uses)
             if (o.late) expect(state, o, k, "late exit");
       }
-      for (; g < fn_.moves.size() && fn_.moves[g].inst == k; g++) apply(fn_.moves[g], state, check);
+      for (; g < fn_.moves.size() && fn_.moves[g].inst == k; g++) apply<check>(fn_.moves[g], state);
     }
   }
 };

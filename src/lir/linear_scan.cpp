@@ -43,6 +43,7 @@ struct Interval {
   UsePos* uses = nullptr;
   int use_count = 0;
   Interval* next = nullptr;   // the same register later
+  int until = 0;              // before here it stays in its range or hole
   uint32_t order = 0;
 
   bool covers(int pos) const {
@@ -86,9 +87,13 @@ class LinearScan {
     find_liveness();
     build_intervals();
     walk();
-    assign_slots();
-    resolve();
-    write_locations();
+    if (!broken_) {
+      assign_slots();
+      collect_pieces();
+      resolve();
+      write_locations();
+    }
+    if (broken_) fn_.error = "internal: no register for a value that needs one";
   }
 
  private:
@@ -112,8 +117,9 @@ class LinearScan {
     }
   };
   std::priority_queue<Interval*, std::vector<Interval*>, Later> unhandled_;
-  std::vector<Interval*> active_[2], inactive_[2];
+  std::vector<Interval*> active_[2], inactive_[2], woken_;
   uint32_t order_ = 0;
+  bool broken_ = false;                  // our own mistake: the function is refused
   std::vector<int32_t> slot_;
 
   int start_of(const Block* b) const { return 4 * static_cast<int>(b->first); }
@@ -177,13 +183,19 @@ class LinearScan {
     weight_.assign(n, 0);
     last_reg_.assign(n, -1);
     head_.assign(n, nullptr);
+    // Blocks come last to first; the range that still grows is kept apart.
+    std::vector<Range> open(n, Range{INT_MAX, INT_MAX});
+    auto close = [&](Vreg v) {
+      if (open[v].from != INT_MAX) ranges[v].push_back(arena_, open[v]);
+    };
     auto add_range = [&](Vreg v, int from, int to) {
-      ArenaVec<Range>& list = ranges[v];
-      if (!list.empty() && list.back().from <= to) {
-        list.back().from = std::min(list.back().from, from);
-        list.back().to = std::max(list.back().to, to);
+      Range& r = open[v];
+      if (r.from <= to) {
+        r.from = std::min(r.from, from);
+        r.to = std::max(r.to, to);
       } else {
-        list.push_back(arena_, {from, to});
+        close(v);
+        r = {from, to};
       }
     };
     auto add_use = [&](Vreg v, int pos, UseKind kind, float frequency) {
@@ -204,10 +216,10 @@ class LinearScan {
           clobbers_.push_back({p + 1, {inst.clobber_gpr, inst.clobber_xmm}});
         if (inst.def.is_vreg()) {
           Vreg v = inst.def.vreg;
-          if (ranges[v].empty() || ranges[v].back().from > p + 3)
+          if (open[v].from > p + 3)
             add_range(v, p + 2, p + 4);
           else
-            ranges[v].back().from = p + 2;
+            open[v].from = p + 2;
           add_use(v, p + 2, kMust, f);
         }
         if (inst.exit)
@@ -236,17 +248,20 @@ class LinearScan {
         }
         for (Operand& t : inst.temp)
           if (t.is_vreg()) {
+            // A use at either end: a definition at p + 2 may not take the register away.
             add_range(t.vreg, p, p + 3);
+            add_use(t.vreg, p + 2, kMust, f);
             add_use(t.vreg, p, kMust, f);
           }
       }
       for (Vreg v : b->params) {
-        if (ranges[v].empty() || ranges[v].back().from > start) add_range(v, start, start + 1);
+        if (open[v].from > start) add_range(v, start, start + 1);
         add_use(v, start, kWeak, f);
       }
     }
     std::reverse(clobbers_.begin(), clobbers_.end());
     for (Vreg v = 0; v < n; v++) {
+      close(v);
       if (ranges[v].empty()) continue;
       std::reverse(ranges[v].begin(), ranges[v].end());
       std::reverse(uses[v].begin(), uses[v].end());
@@ -274,8 +289,12 @@ class LinearScan {
 
   // Cuts `it` at pos, start < pos < stop. The rest is returned, in no list.
   Interval* split(Interval* it, int pos) {
-    PSYCO_CHECK(pos > it->start && pos < it->stop);
     Interval* rest = arena_.make<Interval>();
+    if (pos <= it->start || pos >= it->stop) {
+      broken_ = true;
+      *rest = *it;
+      return rest;
+    }
     rest->vreg = it->vreg;
     rest->bank = it->bank;
     rest->stop = it->stop;
@@ -346,37 +365,44 @@ class LinearScan {
   }
 
   void walk() {
-    while (!unhandled_.empty()) {
+    while (!unhandled_.empty() && !broken_) {
       Interval* cur = unhandled_.top();
       unhandled_.pop();
       int bank = static_cast<int>(cur->bank);
       int pos = cur->start;
       std::vector<Interval*>&act = active_[bank], &inact = inactive_[bank];
-      size_t kept = 0, total = act.size();
-      std::vector<Interval*> now_inactive;
-      for (size_t i = 0; i < total; i++) {
-        Interval* it = act[i];
+      size_t kept = 0;
+      woken_.clear();
+      for (Interval* it : act) {
         if (it->spilled || it->stop <= pos) continue;
-        it->advance(pos);
-        if (it->covers(pos))
-          act[kept++] = it;
-        else
-          now_inactive.push_back(it);
+        if (pos >= it->until) {
+          it->advance(pos);
+          if (!it->covers(pos)) {
+            it->until = it->ranges[it->cursor].from;
+            woken_.push_back(it);
+            continue;
+          }
+          it->until = it->ranges[it->cursor].to;
+        }
+        act[kept++] = it;
       }
       act.resize(kept);
       kept = 0;
-      total = inact.size();
-      for (size_t i = 0; i < total; i++) {
-        Interval* it = inact[i];
+      for (Interval* it : inact) {
         if (it->spilled || it->stop <= pos) continue;
-        it->advance(pos);
-        if (it->covers(pos))
-          act.push_back(it);
-        else
-          inact[kept++] = it;
+        if (pos >= it->until) {
+          it->advance(pos);
+          if (it->covers(pos)) {
+            it->until = it->ranges[it->cursor].to;
+            act.push_back(it);
+            continue;
+          }
+          it->until = it->ranges[it->cursor].from;
+        }
+        inact[kept++] = it;
       }
       inact.resize(kept);
-      inact.insert(inact.end(), now_inactive.begin(), now_inactive.end());
+      inact.insert(inact.end(), woken_.begin(), woken_.end());
       if ((pos & 3) == 1) {
         spill(cur, pos + 1);
         continue;
@@ -432,7 +458,7 @@ class LinearScan {
     lost_at(cur, until);
     for (Interval* it : active_[bank]) until[it->reg] = 0;
     for (Interval* it : inactive_[bank])
-      if (until[it->reg] > cur->start)
+      if (it->until < cur->stop && until[it->reg] > cur->start)
         until[it->reg] = std::min(until[it->reg], it->intersection(*cur, cur->start));
     const uint8_t* order = bank ? kXmmOrder : kGprOrder;
     int count = bank ? static_cast<int>(sizeof kXmmOrder) : static_cast<int>(sizeof kGprOrder);
@@ -516,7 +542,7 @@ class LinearScan {
     auto weigh = [&](Interval* it, bool is_active) {
       int from = pos;
       if (!is_active) {
-        from = it->intersection(*cur, pos);
+        from = it->until < cur->stop ? it->intersection(*cur, pos) : INT_MAX;
         if (from == INT_MAX) return;
       }
       float c;
@@ -556,7 +582,10 @@ class LinearScan {
         return false;
       }
     }
-    PSYCO_CHECK(!blocked);
+    if (blocked) {
+      broken_ = true;
+      return false;
+    }
     // Cut the others.
     std::vector<Interval*> losers;
     for (Interval* it : active_[bank])
@@ -574,7 +603,6 @@ class LinearScan {
     if (limit[best] < cur->stop) {
       int at = cut_before(limit[best], bank);
       if (at <= cur->start) at = limit[best];
-      PSYCO_CHECK(at > cur->start);
       enqueue(split(cur, at));
     }
     return true;
@@ -654,10 +682,42 @@ class LinearScan {
     }
     return loc;
   }
+  // The intervals of each register in order, as (end, place).
+  struct Piece {
+    int start, stop;
+    Loc loc;
+  };
+  std::vector<Piece> pieces_;
+  std::vector<uint32_t> first_piece_;  // by vreg, and one behind the last
+  Bits moving_{};                      // registers with several pieces
+
+  void collect_pieces() {
+    moving_ = bits();
+    first_piece_.resize(head_.size() + 1);
+    pieces_.reserve(order_ + head_.size());
+    for (Vreg v = 0; v < head_.size(); v++) {
+      first_piece_[v] = static_cast<uint32_t>(pieces_.size());
+      for (const Interval* it = head_[v]; it; it = it->next)
+        pieces_.push_back({it->start, it->stop, loc_of(it)});
+      if (pieces_.size() > first_piece_[v] + 1) moving_.set(v);
+    }
+    first_piece_[head_.size()] = static_cast<uint32_t>(pieces_.size());
+  }
+  // In a hole: the piece behind it. Behind the end: the last.
   Loc loc_at(Vreg v, int pos) const {
-    for (const Interval* it = head_[v]; it; it = it->next)
-      if (pos < it->stop || !it->next) return loc_of(it);
-    return {};
+    const Piece* low = pieces_.data() + first_piece_[v];
+    size_t count = first_piece_[v + 1] - first_piece_[v];
+    PSYCO_DCHECK(count);
+    while (count > 1) {
+      size_t half = count / 2;
+      if (low[half - 1].stop <= pos) {
+        low += half;
+        count -= half;
+      } else {
+        count = half;
+      }
+    }
+    return low->loc;
   }
 
   struct Pending {
@@ -685,32 +745,38 @@ class LinearScan {
       pending.push_back({pos, rank, m, f, store, edge, false});
     };
     for (Vreg v = 0; v < head_.size(); v++)
-      for (Interval* it = head_[v]; it && it->next; it = it->next) {
-        Interval* next = it->next;
-        if (it->stop != next->start) continue;
-        const Block* b = block_at(next->start);
-        if (next->start == start_of(b)) continue;
-        add(next->start & ~3, 1 + (next->start & 3), v, loc_of(it), loc_of(next), b->frequency,
-            false);
+      for (uint32_t i = first_piece_[v] + 1; i < first_piece_[v + 1]; i++) {
+        int at = pieces_[i].start;
+        if (pieces_[i - 1].stop != at) continue;
+        const Block* b = block_at(at);
+        if (at == start_of(b)) continue;
+        add(at & ~3, 1 + (at & 3), v, pieces_[i - 1].loc, pieces_[i].loc, b->frequency, false);
       }
+    // The piece at the end of the block in hand; blocks come in order of position.
+    std::vector<uint32_t> at(first_piece_.begin(), first_piece_.end() - 1);
     for (Block* b : fn_.blocks)
       for (Block* s : b->succs) {
         bool at_end = b->succs.size() == 1;
-        PSYCO_CHECK(at_end || s->preds.size() == 1);
+        if (!at_end && s->preds.size() != 1) broken_ = true;
         int pos = at_end ? end_of(b) - 4 : start_of(s);
         int rank = at_end ? 9 : 0;
         float f = at_end ? b->frequency : s->frequency;
+        int end = end_of(b) - 1, start = start_of(s);
         for (size_t w = 0; w < words_; w++)
-          for (uint64_t x = live_in_[s->id].words[w]; x; x &= x - 1) {
+          for (uint64_t x = live_in_[s->id].words[w] & moving_.words[w]; x; x &= x - 1) {
             Vreg v = static_cast<Vreg>(w * 64 + __builtin_ctzll(x));
-            if (!head_[v]->next) continue;
-            bool is_param = false;
-            for (Vreg p : s->params) is_param |= p == v;
-            if (is_param) continue;
-            add(pos, rank, v, loc_at(v, end_of(b) - 1), loc_at(v, start_of(s)), f, at_end);
+            uint32_t i = at[v];
+            while (pieces_[i].stop <= end && i + 1 < first_piece_[v + 1]) i++;
+            at[v] = i;
+            if (start < pieces_[i].stop && (i == first_piece_[v] || start >= pieces_[i - 1].stop))
+              continue;  // the same piece
+            add(pos, rank, v, pieces_[i].loc, loc_at(v, start), f, at_end);
           }
         if (b->args.empty() && s->params.empty()) continue;
-        PSYCO_CHECK(at_end && b->args.size() == s->params.size());
+        if (!at_end || b->args.size() != s->params.size()) {
+          broken_ = true;
+          return;
+        }
         for (size_t i = 0; i < b->args.size(); i++) {
           Operand& arg = b->args[i];
           Move m;
@@ -724,12 +790,8 @@ class LinearScan {
           } else {
             m.imm = arg.imm;
           }
-          if (!(m.from == m.to)) {
-            pending.push_back({pos, rank, m, f, false, at_end, false});
-          } else {
-            // Nothing to do, but the checker must see the renaming.
-            pending.push_back({pos, rank, m, f, false, at_end, false});
-          }
+          // Even from a place to itself: the checker must see the renaming.
+          pending.push_back({pos, rank, m, f, false, at_end, false});
         }
       }
     // Store at the definition, or at every split?
@@ -751,27 +813,37 @@ class LinearScan {
         pending.push_back({it->start & ~3, param ? 0 : 10, m, 0, false, false, !param});
       }
     }
-    std::stable_sort(pending.begin(), pending.end(), [](const Pending& a, const Pending& b) {
-      return a.key != b.key ? a.key < b.key : a.rank < b.rank;
-    });
-    int key = -1, rank = -1;
-    for (const Pending& p : pending) {
+    // By position and rank; moves made earlier first.
+    std::vector<uint64_t> order;
+    order.reserve(pending.size());
+    for (size_t i = 0; i < pending.size(); i++) {
+      const Pending& p = pending[i];
       if (p.store && at_definition[p.move.vreg]) continue;
-      if (p.key != key || p.rank != rank) {
-        key = p.key, rank = p.rank;
-        fn_.moves.push_back({static_cast<uint32_t>(key / 4), p.after, p.at_edge, {}});
+      order.push_back((static_cast<uint64_t>(p.key) << 4 | static_cast<uint64_t>(p.rank)) << 32 | i);
+    }
+    std::sort(order.begin(), order.end());
+    fn_.move_list.resize(order.size());
+    uint64_t group = UINT64_MAX;
+    for (size_t i = 0; i < order.size(); i++) {
+      const Pending& p = pending[order[i] & 0xffffffffu];
+      fn_.move_list[i] = p.move;
+      if (order[i] >> 32 != group) {
+        group = order[i] >> 32;
+        fn_.moves.push_back({static_cast<uint32_t>(p.key / 4), p.after, p.at_edge,
+                             {&fn_.move_list[i], size_t{0}}});
       }
-      fn_.moves.back().moves.push_back(p.move);
+      std::span<Move>& moves = fn_.moves.back().moves;
+      moves = {moves.data(), moves.size() + 1};
     }
   }
 
   void write_locations() {
-    // Intervals are looked up from where the last look-up of the register ended.
-    std::vector<Interval*> at = head_;
+    // Pieces are looked up from where the last look-up of the register ended.
+    std::vector<uint32_t> at(first_piece_.begin(), first_piece_.end() - 1);
     auto find = [&](Operand& o, int pos) {
-      Interval*& it = at[o.vreg];
-      while (it->next && pos >= it->stop) it = it->next;
-      o.loc = loc_of(it);
+      uint32_t& i = at[o.vreg];
+      while (pos >= pieces_[i].stop && i + 1 < first_piece_[o.vreg + 1]) i++;
+      o.loc = pieces_[i].loc;
     };
     for (Block* b : fn_.blocks)
       for (uint32_t k = b->first; k < b->last; k++) {

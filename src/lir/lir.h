@@ -10,6 +10,7 @@
 // An early use may therefore share its register with the definition; a late one may not.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,8 +83,8 @@ enum class Lop : uint8_t {
   Select,                       // def = a (bool) ? imm : imm2
   Retain, Release,              // nullable, plain
   BoxInt, BoxFloat, BoxOr, UnboxInt, UpdateFloatSlot, UpdateIntSlot,
-  CallHelper, CallC,
-  Jump, Return, Exit,
+  CallHelper, CallC, CallNative, // CallNative: imm is the cell, imm2 the kind expected
+  Jump, Return, ReturnNumber, Exit,  // ReturnNumber: imm is the tag
 };
 
 // Where compiled code may leave: the state, and the registers that it names.
@@ -158,7 +159,7 @@ struct MoveGroup {
   uint32_t inst;            // before this instruction; after_ says behind it
   bool after = false;       // a store at a definition
   bool at_edge = false;     // before the terminator (edge moves of the block that ends here)
-  std::vector<Move> moves;
+  std::span<Move> moves;    // in Function::move_list
 };
 
 struct Function {
@@ -166,6 +167,7 @@ struct Function {
   std::vector<Block*> blocks;          // emission order
   std::vector<Inst> insts;
   std::vector<VregInfo> vregs;
+  std::vector<Move> move_list;
   std::vector<MoveGroup> moves;        // sorted by instruction; filled by the allocator
   std::vector<Vreg> vreg_of_value;     // by ir value id; kNoVreg: none
   uint32_t spill_count = 0;

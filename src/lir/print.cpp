@@ -19,7 +19,7 @@ const char* lop_name(Lop op) {
     CASE(IntToFloat) CASE(FloatToIntExit) CASE(CompareSet) CASE(CompareBranch)
     CASE(CompareGuard) CASE(Select) CASE(Retain) CASE(Release) CASE(BoxInt) CASE(BoxFloat)
     CASE(BoxOr) CASE(UnboxInt) CASE(UpdateFloatSlot) CASE(UpdateIntSlot) CASE(CallHelper)
-    CASE(CallC) CASE(Jump) CASE(Return) CASE(Exit)
+    CASE(CallC) CASE(CallNative) CASE(ReturnNumber) CASE(Jump) CASE(Return) CASE(Exit)
 #undef CASE
   }
   return "?";

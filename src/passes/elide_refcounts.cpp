@@ -310,7 +310,7 @@ class Elider {
           extra.pop_back();  // that retain was for this op; both stay
         }
         if (op->op == Op::Deopt) held = false;
-        if (op->op == Op::Return && held) return false;
+        if ((op->op == Op::Return || op->op == Op::ReturnNumber) && held) return false;
       }
       if (!held) continue;
       for (Value* retain : extra) web.removed.push_back(retain);

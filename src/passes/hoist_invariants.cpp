@@ -57,7 +57,7 @@ namespace {
 
 // Changes nothing that a frame state would show: may stand before an exit with an earlier state.
 bool leaves_no_trace(const Value& value) {
-  if (value.op == Op::Arg) return true;
+  if (value.op == Op::Arg || value.op == Op::ArgNumber) return true;
   switch (ir::op_info(value.op).effects) {
     case Effects::Pure:
     case Effects::Exits:

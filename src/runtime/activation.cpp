@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "runtime/visible.h"
 #include "support/check.h"
 
 namespace psyco {
@@ -20,10 +21,9 @@ constexpr int kCRecursionReserve = 3000;
 constexpr uintptr_t kStackReserve = 256 * 1024;
 
 // Lowest stack address at which this thread may still start native code.
-uintptr_t stack_floor() {
-  thread_local uintptr_t floor = 0;
-  if (floor == 0) {
-    floor = 1;  // unknown: only the recursion counters protect us
+uintptr_t find_stack_floor() {
+  uintptr_t floor = 1;
+  {  // unknown: only the recursion counters protect us
     pthread_attr_t attributes;
     if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
       void* low = nullptr;
@@ -36,6 +36,20 @@ uintptr_t stack_floor() {
     }
   }
   return floor;
+}
+
+// Ids of thread states are never used twice. Guarded by the GIL; a thread-local would cost a call.
+struct {
+  uint64_t id = ~uint64_t{0};
+  uintptr_t floor = 0;
+} g_last_floor;
+inline uintptr_t stack_floor(PyThreadState* ts) {
+  if (g_last_floor.id != ts->id) [[unlikely]] {
+    thread_local uintptr_t floor = 0;
+    if (!floor) floor = find_stack_floor();
+    g_last_floor = {ts->id, floor};
+  }
+  return g_last_floor.floor;
 }
 
 void enlist(Activation* act) {
@@ -54,16 +68,36 @@ void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::Ent
   act->entry_kind = static_cast<uint8_t>(kind);
   act->linked = 0;
   act->filled = 0;
+  act->direct = 0;
+  act->framed = kFramed;
+  act->tag = kTagObject;
+  act->callee = nullptr;
+  act->stack_floor = stack_floor(ts);
 }
 
 constexpr size_t kHeaderWords = kSpillOffset / sizeof(void*);
+
+// The frame of an activation is over: takes it away. An error that is set stays set.
+void drop_frame(PyThreadState* ts, Activation* act, _PyInterpreterFrame* frame) {
+  Port::py_recursion_remaining(ts)++;
+  Port::unlink(ts, frame);
+  if (!frame->frame_obj && !act->filled) {
+    // Nobody has seen the frame: nothing in it but its two references.
+    Py_DECREF(frame->f_executable);
+    Py_DECREF(frame->f_funcobj);
+  } else {
+    PyObject* error = PyErr_GetRaisedException();
+    _PyEval_FrameClearAndPop(ts, frame);
+    PyErr_SetRaisedException(error);
+  }
+}
 
 }  // namespace
 
 bool room_on_c_stack(PyThreadState* ts) {
   if (Port::c_recursion_remaining(ts) <= kCRecursionReserve) return false;
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  return here > stack_floor();
+  return here > stack_floor(ts);
 }
 
 bool room_for_activation(PyThreadState* ts) {
@@ -74,9 +108,7 @@ bool room_for_activation(PyThreadState* ts) {
 Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
   auto* code_object = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[0].code));
   const size_t record_words = kHeaderWords + code->spill_count;
-  const size_t words = record_words + code_object->co_framesize;
-  // One request covers the frames an exit may push, so that these lie behind ours for certain.
-  if (!Port::reserve_words(ts, words + state_of(code)->reserve_words)) return nullptr;
+  const size_t words = record_words + code_object->co_framesize + state_of(code)->reserve_words;
   auto* act = static_cast<Activation*>(Port::push_words(ts, words));
   if (!act) return nullptr;
   init_record(act, ts, code, ir::EntryKind::Call);
@@ -92,20 +124,26 @@ Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* f
   return act;
 }
 
+Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
+  auto* act = static_cast<Activation*>(Port::push_words(ts, direct_record_bytes(code) / sizeof(void*)));
+  if (!act) return nullptr;
+  init_record(act, ts, code, ir::EntryKind::Call);
+  act->args = args;
+  act->function = function;
+  act->frame = nullptr;
+  act->framed = kUnframed;
+  Port::py_recursion_remaining(ts)--;
+  Port::c_recursion_remaining(ts)--;
+  enlist(act);
+  return act;
+}
+
 void pop_call(PyThreadState* ts, Activation* act) {
   unlist(act);
   if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) {
+    drop_frame(ts, act, frame);
+  } else if (act->framed == kUnframed) {
     Port::py_recursion_remaining(ts)++;
-    Port::unlink(ts, frame);
-    if (!frame->frame_obj && !act->filled) {
-      // Nobody has seen the frame: nothing in it but its two references.
-      Py_DECREF(frame->f_executable);
-      Py_DECREF(frame->f_funcobj);
-    } else {
-      PyObject* error = PyErr_GetRaisedException();
-      _PyEval_FrameClearAndPop(ts, frame);
-      PyErr_SetRaisedException(error);
-    }
   }
   Port::c_recursion_remaining(ts)++;
   state_of(act->code)->running--;
@@ -113,14 +151,13 @@ void pop_call(PyThreadState* ts, Activation* act) {
 }
 
 Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame, int arg_count) {
-  const size_t words = kHeaderWords + code->spill_count + 1 + arg_count;
-  if (!Port::reserve_words(ts, words + state_of(code)->reserve_words)) return nullptr;
+  const size_t words = kHeaderWords + code->spill_count + state_of(code)->reserve_words + 1 + arg_count;
   auto* act = static_cast<Activation*>(Port::push_words(ts, words));
   if (!act) return nullptr;
   init_record(act, ts, code, ir::EntryKind::Osr);
   act->frame = frame;
   act->function = Port::function_of(frame);
-  act->args = reinterpret_cast<void**>(&act->spill[code->spill_count + 1]);
+  act->args = reinterpret_cast<void**>(act) + words - arg_count;
   Port::c_recursion_remaining(ts)--;
   enlist(act);
   return act;
@@ -134,6 +171,10 @@ void pop_osr(PyThreadState* ts, Activation* act) {
 }
 
 void unlist(Activation* act) {
+  if (act->direct) {
+    act->prev->callee = nullptr;
+    return;
+  }
   if (!is_listed(act)) return;
   if (act->prev) act->prev->next = act->next;
   if (act->next)
@@ -154,6 +195,11 @@ void adopt_code(CompiledCode* code) {
   auto* state = new CodeState;
   for (size_t i = 1; i < code->frames.size(); i++)
     state->reserve_words += static_cast<const PyCodeObject*>(code->frames[i].code)->co_framesize;
+  state->frames_offset = static_cast<uint32_t>(kSpillOffset + 8 * code->spill_count);
+  if (code->entry_kind == ir::EntryKind::Call)
+    state->frames_offset += 8 * static_cast<const PyCodeObject*>(code->frames[0].code)->co_framesize;
+  else
+    state->frames_offset += 8;   // osr_target
   state->plans.resize(code->record_offsets.size());
   if (code->exit_counts.size() < code->record_offsets.size())
     code->exit_counts.resize(code->record_offsets.size());
@@ -162,7 +208,47 @@ void adopt_code(CompiledCode* code) {
 
 void retire_code(CompiledCode* code) {
   state_of(code)->invalid = true;
+  for (LinkCell* cell : code->links)
+    if (cell->code == code) cell->body = nullptr;
   tell_to_leave(code);
+}
+
+bool code_in_use(const CompiledCode* code) {
+  if (!code->runtime) return false;
+  if (state_of(code)->running) return true;
+  bool found = false;
+  for_each_activation([&](Activation* act) { found |= act->code == code; });
+  return found;
+}
+
+uint32_t direct_record_bytes(const CompiledCode* code) {
+  return state_of(code)->frames_offset + 8 * state_of(code)->reserve_words;
+}
+
+// Every frame is charged when its native call is made: see Emitter::emit_native_call.
+void show_frames(Activation* act) {
+  if (act->framed != kUnframed) return;
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  Activation* outermost = act;   // the first one without a frame
+  while (outermost->direct && outermost->prev->framed == kUnframed) outermost = outermost->prev;
+  for (Activation* at = outermost;; at = at->callee) {
+    if (at->direct) show_call_site(at->prev);
+    auto* function = static_cast<PyFunctionObject*>(at->function);
+    auto* code = static_cast<PyCodeObject*>(const_cast<void*>(at->code->frames[0].code));
+    auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(at) + kSpillOffset +
+                                                   8 * at->code->spill_count);
+    Port::init_frame(frame, function, code);
+    at->frame = frame;
+    at->framed = kFramed;
+    Port::link(ts, frame);
+    if (at == act) break;
+  }
+}
+
+extern "C" void psyco_end_direct(Activation* act) {
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) drop_frame(ts, act, frame);
+  Port::pop_to(ts, act);
 }
 
 const LinkPlan& link_plan(CompiledCode* code, uint32_t record) {

@@ -15,7 +15,8 @@ extern Activation* g_newest_activation;
 
 template <class Visit>
 void for_each_activation(Visit visit) {
-  for (Activation* act = g_newest_activation; act; act = act->prev) visit(act);
+  for (Activation* act = g_newest_activation; act; act = act->prev)
+    for (Activation* at = act; at; at = at->callee) visit(at);
 }
 
 // A native activation must not start unless this holds. False: run the call in the interpreter, which
@@ -27,6 +28,8 @@ bool room_on_c_stack(PyThreadState* ts);
 // Entry kind Call: record, spill slots and a linked frame of `function`, all locals empty. Charges one
 // level of Python recursion and one of C recursion. Null with MemoryError.
 Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args);
+// The same, but the frame is made only when somebody might look: show_frames.
+Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args);
 // Behind a body that returned: pops the frame unless an exit has done it, then the record. Runs finalisers
 // only if somebody took the frame object. An error that is set stays set.
 void pop_call(PyThreadState* ts, Activation* act);
@@ -40,6 +43,15 @@ inline int64_t& osr_target(Activation* act) { return act->spill[act->code->spill
 // Takes the record out of the list: no longer visible to watchers. Idempotent.
 void unlist(Activation* act);
 inline bool is_listed(const Activation* act) { return act->tstate != nullptr; }
+
+// Where the frames lie that a call-out or an exit pushes for inlined code.
+inline char* inlined_frames_at(Activation* act) {
+  return reinterpret_cast<char*>(act) + state_of(act->code)->frames_offset;
+}
+// Makes the frames of a direct activation and of all it was called from; those stand at their native calls.
+void show_frames(Activation* act);
+uint32_t direct_record_bytes(const CompiledCode* code);
+extern "C" void psyco_end_direct(Activation* act);
 
 void tell_to_leave(const CompiledCode* code);   // null: all activations
 

@@ -37,6 +37,7 @@ struct CodeState {
   bool invalid = false;          // an assumption broke: not to be entered again
   uint32_t running = 0;          // activations that name it
   uint32_t reserve_words = 0;    // data stack an exit may need for inlined frames
+  uint32_t frames_offset = 0;    // of these in the activation, in bytes
   std::vector<std::unique_ptr<LinkPlan>> plans;   // by record
 };
 
@@ -46,9 +47,7 @@ inline CodeState* state_of(const CompiledCode* code) {
 void adopt_code(CompiledCode* code);
 // Marks the code invalid and tells its activations to leave. Frees nothing.
 void retire_code(CompiledCode* code);
-inline bool code_in_use(const CompiledCode* code) {
-  return code->runtime && state_of(code)->running != 0;
-}
+bool code_in_use(const CompiledCode* code);
 // Drops the runtime's bookkeeping and dependencies; the code must not be in use.
 void disown_code(CompiledCode* code);
 const LinkPlan& link_plan(CompiledCode* code, uint32_t record);

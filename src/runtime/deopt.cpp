@@ -120,6 +120,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   const size_t count = exit.frames.size();
 
   if (act->linked && !linked_frames_fit(act, exit)) drop_linked_frames(act);
+  show_frames(act);
   const size_t standing = 1 + act->linked;   // frames that exist already, outermost first
   Materializer values(act, exit);
   std::vector<Content> contents(count);
@@ -133,7 +134,8 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     for (const ExitSlot& slot : from.stack) to.stack.push_back(values.object(slot));
   }
 
-  // No failure is possible from here on: the data stack was reserved at entry.
+  // No failure is possible from here on: the room was reserved at entry.
+  char* room = inlined_frames_at(act);
   std::vector<Rebuilt> frames(count);
   for (size_t i = 0; i < count; i++) {
     const ExitFrame& from = exit.frames[i];
@@ -146,8 +148,8 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     if (exists) {
       at.frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);
     } else {
-      at.frame = static_cast<_PyInterpreterFrame*>(Port::push_words(ts, at.code->co_framesize));
-      if (!at.frame) Py_FatalError("psyco: no memory left to leave compiled code");
+      at.frame = reinterpret_cast<_PyInterpreterFrame*>(room);
+      room += sizeof(void*) * at.code->co_framesize;
       Port::init_frame(at.frame, contents[i].function, at.code, false);
       Py_DECREF(contents[i].function);   // the frame has its own
     }
@@ -161,6 +163,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     }
   }
   act->linked = 0;
+  act->framed = kFrameGone;
   if (!osr) act->frame = nullptr;   // the record no longer stands for it: see pop_call
   unlist(act);
 

@@ -1,5 +1,6 @@
 #include "runtime/entry.h"
 
+#include <cstring>
 #include <unordered_map>
 
 #include "runtime/activation.h"
@@ -71,7 +72,7 @@ class BoundArguments {
   Py_ssize_t count = 0;
 
  private:
-  static constexpr Py_ssize_t kMaxArguments = 24;
+  static constexpr Py_ssize_t kMaxArguments = kMaxEntryValues;
 
   // A default may be replaced while the function runs, so the call keeps what it took.
   PyObject* keep(PyObject* owned) { return owned_[owned_count_++] = owned; }
@@ -196,7 +197,11 @@ CodeEntry* code_entry(PyCodeObject* code, bool create) {
 }
 
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards) {
-  entry->versions.push_back({code, target, std::move(guards)});
+  Version version{code, target, std::move(guards)};
+  constexpr int kOdd = CO_VARARGS | CO_VARKEYWORDS;
+  version.simple = target == kEntryCall && !(entry->code->co_flags & kOdd) && !entry->code->co_kwonlyargcount &&
+                   version.guards.size() <= kMaxEntryValues;
+  entry->versions.push_back(std::move(version));
 }
 
 void remove_version(CodeEntry* entry, const CompiledCode* code) {
@@ -216,14 +221,97 @@ Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_
   return nullptr;
 }
 
+int entry_words(const Version& version, PyObject* const* values, uint64_t* words) {
+  int count = 0;
+  const size_t n = version.guards.size();
+  for (size_t i = 0; i < n; i++) {
+    PyObject* value = values[i];
+    switch (version.guards[i].kind) {
+      case EntryGuard::Int: {
+        auto* number = reinterpret_cast<PyLongObject*>(value);
+        words[count++] = static_cast<uint64_t>(_PyLong_IsCompact(number) ? _PyLong_CompactValue(number)
+                                                                         : PyLong_AsLongLong(value));
+        break;
+      }
+      case EntryGuard::Float: {
+        const double number = PyFloat_AS_DOUBLE(value);
+        std::memcpy(&words[count++], &number, sizeof number);
+        break;
+      }
+      default: break;
+    }
+    words[count++] = reinterpret_cast<uint64_t>(value);
+  }
+  return count;
+}
+
+std::string native_signature(const Version& version) {
+  std::string letters;
+  for (const EntryGuard& guard : version.guards) {
+    if (guard.kind == EntryGuard::Null) return {};
+    letters += guard.kind == EntryGuard::Int ? 'i' : guard.kind == EntryGuard::Float ? 'd' : 'o';
+  }
+  return letters;
+}
+
+namespace {
+
+inline bool accepts_all(const Version& version, PyObject* const* values) {
+  for (size_t i = 0; i < version.guards.size(); i++)
+    if (!version.guards[i].accepts(values[i])) return false;
+  return true;
+}
+
+inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObject* function,
+                            uint64_t* words) {
+  Activation* act = push_frameless(ts, body, function, reinterpret_cast<void**>(words));
+  if (!act) return nullptr;
+  g_entry_stats.native++;
+  const uint64_t value = g_backend.enter(body->entry, act);
+  PyObject* result = reinterpret_cast<PyObject*>(value);
+  if (act->tag == kTagInt) {
+    result = PyLong_FromLongLong(static_cast<int64_t>(value));
+  } else if (act->tag == kTagFloat) {
+    double number;
+    std::memcpy(&number, &value, sizeof number);
+    result = PyFloat_FromDouble(number);
+  }
+  pop_call(ts, act);
+  return result;
+}
+
+PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code, CodeEntry* entry,
+                      PyObject* const* args, size_t nargsf, PyObject* kwnames);
+
+}  // namespace
+
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                       PyObject* kwnames) {
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   PyThreadState* ts = _PyThreadState_GET();
   auto* entry = static_cast<CodeEntry*>(Port::code_extra(code, g_extra_index));
+  // Most calls: positional arguments, and the first version takes them.
+  if (entry && !kwnames && !entry->versions.empty()) {
+    const Version& first = entry->versions.front();
+    const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+    if (first.simple && !state_of(first.code)->invalid && static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
+        room_for_activation(ts) && accepts_all(first, args)) {
+      uint64_t words[2 * kMaxEntryValues];
+      entry_words(first, args, words);
+      return run_native(ts, first.code, function, words);
+    }
+  }
+  return call_slowly(ts, function, code, entry, args, nargsf, kwnames);
+}
+
+namespace {
+PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code, CodeEntry* entry,
+                      PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+  PyObject* callable = reinterpret_cast<PyObject*>(function);
   BoundArguments bound;
   CompiledCode* body = nullptr;
+  auto* words = static_cast<uint64_t*>(alloca(2 * sizeof(uint64_t) * (code->co_argcount + code->co_kwonlyargcount + 2)));
   if (entry && native_allowed(ts, code)) {
     if (!room_for_activation(ts)) {
       g_entry_stats.no_room++;
@@ -235,11 +323,15 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
       g_entry_stats.odd_arguments++;
     } else if (Version* version = find_version(entry, kEntryCall, bound.values, bound.count)) {
       body = version->code;
+      entry_words(*version, bound.values, words);
     } else if (!entry->refused && !entry->compiling && g_compile_entry && may_compile(entry)) {
       entry->calls++;
       entry->compiling = true;
       body = g_compile_entry(function, entry, bound.values, bound.count);
       entry->compiling = false;
+      Version* made = body ? find_version(entry, kEntryCall, bound.values, bound.count) : nullptr;
+      body = made ? made->code : nullptr;
+      if (made) entry_words(*made, bound.values, words);
     }
   }
   if (body && !body_allowed(body)) {
@@ -252,13 +344,9 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
     if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
-  Activation* act = push_call(ts, body, function, reinterpret_cast<void**>(bound.values));
-  if (!act) return nullptr;
-  g_entry_stats.native++;
-  auto* result = reinterpret_cast<PyObject*>(g_backend.enter(body->entry, act));
-  pop_call(ts, act);
-  return result;
+  return run_native(ts, body, function, words);
 }
+}  // namespace
 
 bool is_installed(PyFunctionObject* function) { return installed().count(function) != 0; }
 

@@ -9,6 +9,14 @@
 
 namespace psyco {
 
+// Whether an exact int fits 64 bits.
+inline bool fits_word(PyObject* value) {
+  if (_PyLong_IsCompact(reinterpret_cast<PyLongObject*>(value))) return true;
+  int overflow;
+  PyLong_AsLongLongAndOverflow(value, &overflow);
+  return !overflow;
+}
+
 // What a version needs to hold of one entry value.
 struct EntryGuard {
   enum Kind : uint8_t {
@@ -17,6 +25,8 @@ struct EntryGuard {
     Same,       // the object is exactly ptr
     Null,       // empty (unbound local)
     Anything,   // an object or empty
+    Int,        // an int of 64 bits; entered as two words, the number and the object
+    Float,      // a float; likewise
   } kind = Any;
   const void* ptr = nullptr;
 
@@ -27,16 +37,20 @@ struct EntryGuard {
       case Same: return value == ptr;
       case Null: return value == nullptr;
       case Anything: return true;
+      case Int: return value && PyLong_CheckExact(value) && fits_word(value);
+      case Float: return value && PyFloat_CheckExact(value);
     }
     return false;
   }
 };
 
 constexpr int kEntryCall = -1;
+constexpr int kMaxEntryValues = 24;
 struct Version {
   CompiledCode* code;
   int32_t target;                   // kEntryCall, or the bci of the loop head entered
   std::vector<EntryGuard> guards;   // Call: arguments. Osr: locals, then stack
+  bool simple = false;              // entered with exactly its positional parameters
 };
 
 struct LoopCounter {
@@ -82,6 +96,9 @@ void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<E
 void remove_version(CodeEntry* entry, const CompiledCode* code);
 Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count);
 
+// The letters of LinkCell::signature that fit a version; empty: it cannot be called directly.
+std::string native_signature(const Version& version);
+
 // ---- the driver's side. All may be null. None may run Python code or leave an error set.
 // No version fits these arguments (complete, as the function's locals). Compile, add_version() and
 // return the code, or null: this call runs in the interpreter.
@@ -91,6 +108,8 @@ extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* e
 extern void (*g_entry_dies)(CodeEntry* entry);
 
 // ---- functions
+// The words of these values as the version takes them; returns their number. All guards accept.
+int entry_words(const Version& version, PyObject* const* values, uint64_t* words);
 extern vectorcallfunc g_plain_vectorcall;      // _PyFunction_Vectorcall, which is not exported
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                       PyObject* kwnames);

@@ -24,6 +24,9 @@ TargetLayout make_layout() {
   layout.float_free_count = Port::float_free_count();
   layout.ts_eval_breaker = offsetof(PyThreadState, eval_breaker);
   layout.ts_current_frame = offsetof(PyThreadState, current_frame);
+  layout.ts_datastack_top = offsetof(PyThreadState, datastack_top);
+  layout.ts_datastack_limit = offsetof(PyThreadState, datastack_limit);
+  layout.ts_py_recursion = offsetof(PyThreadState, py_recursion_remaining);
   layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
   layout.code_units = offsetof(PyCodeObject, co_code_adaptive);
   static_assert(PyLong_SHIFT == 30 && _PY_NSMALLNEGINTS == 5 && _PY_NSMALLPOSINTS == 257);

@@ -201,6 +201,7 @@ bool take_tool(PyObject* monitoring) {
     Py_DECREF(done);
     g_tool = id;
     g_own_tools = static_cast<uint8_t>(1 << id);
+    g_own_tools_bytes = g_own_tools * 0x0101010101010101u;
     return true;
   }
   return false;
@@ -252,6 +253,7 @@ void stop_monitoring() {
   Py_CLEAR(g_disable);
   g_tool = -1;
   g_own_tools = 0;
+  g_own_tools_bytes = 0;
   PyErr_SetRaisedException(error);
 }
 

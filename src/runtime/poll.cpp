@@ -6,6 +6,7 @@ namespace psyco {
 
 uint64_t g_expected_eval_breaker = 0;
 uint8_t g_own_tools = 0;
+uint64_t g_own_tools_bytes = 0;
 bool g_foreign_tools = false;
 bool g_local_tools = false;
 

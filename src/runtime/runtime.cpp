@@ -1,7 +1,9 @@
+#include "runtime/activation.h"
 #include "runtime/runtime.h"
 
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
+#include "runtime/native_calls.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
 #include "runtime/table.h"
@@ -42,6 +44,10 @@ void fill_runtime_table(RuntimeTable* table) {
   table->exit = psyco_exit;
   table->link_frames = psyco_link_frames;
   table->unlink_frames = psyco_unlink_frames;
+  table->show_frames = psyco_show_frames;
+  table->call_unlinked = psyco_call_unlinked;
+  table->end_direct = psyco_end_direct;
+  table->convert_result = psyco_convert_result;
   fill_helper_table(*table);
 }
 

@@ -79,7 +79,10 @@ ExitRecord g_record;
 PyObject* g_walker = nullptr;
 uint64_t (*g_run)(Activation* act) = nullptr;
 
-uint64_t enter(const uint8_t*, Activation* act) { return g_run(act); }
+uint64_t enter(const uint8_t*, Activation* act) {
+  show_frames(act);
+  return g_run(act);
+}
 ExitRecord decode_one(const CompiledCode&, uint32_t) { return g_record; }
 
 ExitSlot constant(PyObject* object) {

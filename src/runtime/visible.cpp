@@ -28,12 +28,13 @@ bool kept(const _PyInterpreterFrame* frame) {
 extern "C" void psyco_link_frames(Activation* act) {
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   if (act->linked) drop_linked_frames(act);
+  show_frames(act);
   const LinkPlan& plan = link_plan(act->code, act->site);
   Port::set_unit(static_cast<_PyInterpreterFrame*>(act->frame), plan.outer_bci);
+  char* room = inlined_frames_at(act);
   for (const LinkPlan::Frame& inlined : plan.frames) {
-    // Reserved at entry; the frames of this activation are the newest on the data stack.
-    auto* frame = static_cast<_PyInterpreterFrame*>(Port::push_words(ts, inlined.code->co_framesize));
-    if (!frame) Py_FatalError("psyco: no memory left for a frame");
+    auto* frame = reinterpret_cast<_PyInterpreterFrame*>(room);
+    room += sizeof(void*) * inlined.code->co_framesize;
     auto* function = reinterpret_cast<PyFunctionObject*>(read_location(act, inlined.function.value));
     Port::init_frame(frame, function, inlined.code);
     Port::set_unit(frame, inlined.bci);
@@ -41,6 +42,16 @@ extern "C" void psyco_link_frames(Activation* act) {
     Port::py_recursion_remaining(ts)--;
     act->linked_frames[act->linked++] = frame;
   }
+}
+
+extern "C" void psyco_show_frames(Activation* act) { show_frames(act); }
+
+void show_call_site(Activation* act) {
+  if (act->site == kNoSite) return;
+  if (act->linked) return;
+  psyco_link_frames(act);
+  // The native call has charged the inlined frames already.
+  Port::py_recursion_remaining(static_cast<PyThreadState*>(act->tstate)) += act->linked;
 }
 
 extern "C" void psyco_unlink_frames(Activation* act) {
@@ -63,10 +74,11 @@ void drop_linked_frames(Activation* act) {
     if (!frame->frame_obj && !act->filled) {
       Py_DECREF(frame->f_funcobj);
       Py_DECREF(frame->f_executable);
-      Port::pop_to(ts, frame);
     } else {
       PyObject* error = PyErr_GetRaisedException();
+      PyObject** top = ts->datastack_top;   // the frame's room stays ours
       _PyEval_FrameClearAndPop(ts, frame);
+      ts->datastack_top = top;
       PyErr_SetRaisedException(error);
     }
   }
@@ -94,7 +106,7 @@ void fill_frames(Activation* act) {
 
 void fill_visible_frames() {
   for_each_activation([](Activation* act) {
-    if (act->filled || act->site == kNoSite) return;
+    if (act->filled || act->site == kNoSite || !act->frame) return;
     bool seen = somebody_has(static_cast<_PyInterpreterFrame*>(act->frame));
     for (int i = 0; i < act->linked; i++)
       seen |= somebody_has(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]));

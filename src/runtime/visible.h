@@ -8,6 +8,9 @@ namespace psyco {
 // RuntimeTable::link_frames, unlink_frames: around a call-out from inlined code, whose stack map is
 // act->site. A frame whose object somebody keeps stays linked, and the activation is told to leave.
 extern "C" void psyco_link_frames(Activation* act);
+extern "C" void psyco_show_frames(Activation* act);
+// An activation at a native call: its frame stands there, inlined ones are linked.
+void show_call_site(Activation* act);
 extern "C" void psyco_unlink_frames(Activation* act);
 
 // Unlinks and clears them whoever keeps their objects.

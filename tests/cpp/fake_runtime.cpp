@@ -6,6 +6,7 @@
 
 namespace psyco {
 __attribute__((weak)) uint64_t g_expected_eval_breaker = 0;
+__attribute__((weak)) uint64_t g_own_tools_bytes = 0;
 }
 
 namespace psyco::test {
@@ -15,6 +16,25 @@ FakeRuntime* g_fake = nullptr;
 uint64_t mix(uint64_t hash, uint64_t x) {
   hash ^= x + 0x9e3779b97f4a7c15ull + (hash << 6) + (hash >> 2);
   return hash * 0xff51afd7ed558ccdull;
+}
+
+uint64_t canonical(ir::SlotKind kind, uint64_t bits) {
+  if (kind == ir::SlotKind::Float) {
+    double x;
+    std::memcpy(&x, &bits, 8);
+    if (std::isnan(x)) return 0x7ff8000000000000ull;
+  }
+  if (kind == ir::SlotKind::Object && bits && g_fake->numbers_by_value) {
+    // Numbers by value: which object holds one is the compiler's choice.
+    const FakeObject* o = reinterpret_cast<const FakeObject*>(bits);
+    if (o->type == &g_fake->int_type) return mix(1, static_cast<uint64_t>(g_fake->int_value(o)));
+    if (o->type == &g_fake->float_type) {
+      uint64_t number;
+      std::memcpy(&number, &o->number, 8);
+      return mix(2, canonical(ir::SlotKind::Float, number));
+    }
+  }
+  return bits;
 }
 
 namespace {
@@ -33,15 +53,6 @@ void trash() {
           : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2",
             "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
             "xmm13", "xmm14", "xmm15", "memory");
-}
-
-uint64_t canonical(ir::SlotKind kind, uint64_t bits) {
-  if (kind == ir::SlotKind::Float) {
-    double x;
-    std::memcpy(&x, &bits, 8);
-    if (std::isnan(x)) return 0x7ff8000000000000ull;
-  }
-  return bits;
 }
 
 void look_at_site() {
@@ -220,6 +231,11 @@ FakeObject* FakeRuntime::make_float(double x) {
   o->number = x;
   return o;
 }
+void FakeRuntime::fill_free_list(int count) {
+  float_free = nullptr;
+  float_free_count = count;
+  for (int i = 0; i < count; i++) float_free = make(float_free);
+}
 int64_t FakeRuntime::int_value(const FakeObject* o) const {
   uint64_t n = o->tag >> 3;
   if (n > 2) return o->extra[2];
@@ -253,6 +269,7 @@ std::vector<uint64_t> FakeRuntime::evaluate(const ExitRecord& record) {
   auto add = [&](const ExitSlot& s) {
     if (s.kind != ir::SlotKind::Null && s.kind != ir::SlotKind::Virtual)
       out.push_back(canonical(s.kind, value_at(s.value)));
+    if (s.box.kind != Location::None && numbers_by_value) out.push_back(canonical(ir::SlotKind::Object, value_at(s.box)));
   };
   for (const ExitFrame& f : record.frames) {
     for (const ExitSlot& s : f.locals) add(s);

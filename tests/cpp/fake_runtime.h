@@ -44,6 +44,7 @@ struct FakeRuntime {
   std::vector<std::string> log;      // helper calls
   uint64_t site_hash = 0;            // of the values at call-outs
   bool registers_at_site = false;    // a call-out's state named a register
+  bool numbers_by_value = false;     // values of exits: what is in a number's object, and the boxes too
   bool fail_helpers = false;         // owned and status helpers fail
   uint8_t leave_on_dealloc = 0;
   int linked = 0;
@@ -61,6 +62,7 @@ struct FakeRuntime {
   FakeObject* make(const void* type);
   FakeObject* make_int(int64_t x);
   FakeObject* make_float(double x);
+  void fill_free_list(int count);
   int64_t int_value(const FakeObject* o) const;   // two digits at most
   uint64_t run(CompiledCode* code, std::vector<FakeObject*> args);
   std::vector<uint64_t> evaluate(const ExitRecord& record);
@@ -68,5 +70,6 @@ struct FakeRuntime {
 };
 extern FakeRuntime* g_fake;
 uint64_t mix(uint64_t hash, uint64_t x);
+uint64_t canonical(ir::SlotKind kind, uint64_t bits);   // the same for equal numbers
 
 }  // namespace psyco::test

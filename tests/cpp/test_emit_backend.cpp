@@ -367,7 +367,7 @@ TEST_CASE("backend: virtual objects, owners and drops in records") {
   boxed.box = owned;
   state->stack.push_back(b.g.arena, boxed);
   state->drops.push_back(b.g.arena, owned);
-  b.op(Op::Deopt, Rep::None, {}, state);
+  b.op(Op::Deopt, Rep::None, {}, state)->reason = ir::Reason::NeverRun;
   CompiledCode* code = compile(rt, b.g);
   CHECK(rt.run(code, {rt.make_int(5)}) == kExitResult);
   const ExitRecord& r = rt.exit.record;
@@ -460,5 +460,50 @@ TEST_CASE("backend: the code of simple loops") {
       CHECK(rt.int_value(as_object(rt.run(r.code, {rt.make_float(0.3), rt.make_float(0.6)}))) == n);
     }
     delete r.code;
+  }
+}
+
+// BoxFloat needs a temporary and has a definition: with all registers taken, neither may have the other's.
+TEST_CASE("backend: more boxes than registers") {
+  for (int count : {9, 10, 11, 12, 13, 14, 30, 60}) {
+    CAPTURE(count);
+    FakeRuntime rt;
+    Builder b;
+    Value* a = b.arg(0);
+    Value* x = b.op(Op::UnboxFloat, {a});
+    std::vector<Value*> numbers, boxes, phis;
+    for (int i = 0; i < count; i++) numbers.push_back(b.op(Op::AddFloat, {x, b.d(i)}));
+    ir::Block *yes = b.block(), *no = b.block(), *join = b.block();
+    Value* null = b.op(Op::ConstNull);
+    b.branch(b.cmp(Op::CmpFloat, Cond::Gt, x, b.d(0)), yes, no);
+    b.cur = yes;
+    for (Value* v : numbers) {
+      boxes.push_back(b.op(Op::BoxFloat, {v}, b.state(numbers)));
+      boxes.back()->flags |= ir::kOwned;
+    }
+    b.jump(join);
+    b.cur = no;
+    b.jump(join);
+    for (Value* box : boxes) {
+      phis.push_back(b.phi(join, Rep::Object));
+      phis.back()->flags |= ir::kOwned | ir::kNullable;
+      b.add_input(phis.back(), box);
+      b.add_input(phis.back(), null);
+    }
+    b.cur = join;
+    for (int i = 1; i < count; i++) b.op(Op::ReleasePlainNullable, {phis[static_cast<size_t>(i)]});
+    b.ret(phis[0]);
+    CompiledCode* code = compile(rt, b.g);
+    for (int free : {0, 5, 100}) {
+      rt.fill_free_list(free);
+      FakeObject* o = as_object(rt.run(code, {rt.make_float(2.5)}));
+      CHECK(o->type == &rt.float_type);
+      CHECK(o->number == 2.5);
+      CHECK(o->refcnt == 1);
+      CHECK(rt.float_free_count == std::max(0, free - count));
+      CHECK(rt.run(code, {rt.make_float(-1)}) == 0);
+    }
+    rt.memory.free(code);
+    delete code;
   }
 }

@@ -400,9 +400,6 @@ def f(x, n):
     for i in range(n):
         y = [x]
         out.extend(map(sys.getrefcount, [y]))
-        z = y
-        out.extend(map(sys.getrefcount, [z]))
-        del z
     return out
 def g(x):
     # Called directly, its own argument may or may not be counted: an operand of compiled code is lent.

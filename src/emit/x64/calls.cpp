@@ -26,8 +26,9 @@ void Emitter::emit_call(Inst& inst) {
     else
       move_imm(to, o.imm, Bank::Gpr);
   }
+  if (inst.op == Lop::CallNative) return emit_native_call(inst);
   // Then the arguments in C order; addresses are made last, when nothing is read from registers any more.
-  const char* params = inst.op == Lop::CallC ? nullptr : ir::helper_info(call_info.helper).params;
+  const char* params = inst.op != Lop::CallHelper ? nullptr : ir::helper_info(call_info.helper).params;
   std::vector<Move> moves;
   size_t ints = 0, floats = 0, next_arg = 0;
   int array_reg = -1, out_reg = -1;
@@ -62,7 +63,7 @@ void Emitter::emit_call(Inst& inst) {
       m.imm = o.imm;
     moves.push_back(m);
   }
-  parallel_move(std::move(moves));
+  parallel_move(moves);
   if (array_reg >= 0) {
     lea(Reg64(kIntArgs[array_reg]), slot(array_at()));
     load_imm(Reg64(kIntArgs[array_reg + 1]), static_cast<int64_t>(count));
@@ -86,7 +87,7 @@ void Emitter::emit_call(Inst& inst) {
       uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
                     static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
                     2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
-      mov(rax, qword[rbx + kFrame]);
+      load_frame(rax);
       load_imm(r11, static_cast<int64_t>(at));
       mov(qword[rax + layout_.frame_instr_ptr], r11);
     }
@@ -115,6 +116,94 @@ void Emitter::emit_call(Inst& inst) {
     move_xmm(xmm(inst.def), xmm0);
   else
     move_gpr(gpr(inst.def), rax);
+}
+
+// A direct activation has no frame until it calls out.
+void Emitter::load_frame(const Reg64& to) {
+  auto none = std::make_shared<Label>();
+  auto back = std::make_shared<Label>();
+  mov(to, qword[rbx + kFrame]);
+  test(to, to);
+  jz(*none);
+  L(*back);
+  slow_path([this, none, back, to] {
+    L(*none);
+    call_far(stubs_.show_frames);
+    mov(to, qword[rbx + kFrame]);
+    jmp(*back);
+  });
+}
+
+void Emitter::emit_native_call(Inst& inst) {
+  auto slow = std::make_shared<Label>();
+  auto test_null = std::make_shared<Label>();
+  auto done = std::make_shared<Label>();
+  Label* failed = &exit_label(inst, true);
+  const int kind = static_cast<int>(inst.imm2);
+  const uint32_t tag = kind == 'i' ? kTagInt : kind == 'd' ? kTagFloat : kTagObject;
+  mov(dword[rbx + kSite], record_of(*inst.exit, inst.exit->reason));
+  lea(rdi, slot(array_at()));
+  // Inlined frames count for the recursion limit although nobody sees them yet.
+  int inlined = 0;
+  for (ir::FrameState* s = inst.exit->state->caller; s; s = s->caller) inlined++;
+  mov(r11, static_cast<uint64_t>(inst.imm));
+  if (inlined) sub(dword[r15 + layout_.ts_py_recursion], inlined);
+  call_far(stubs_.call_native);
+  if (inlined) {
+    auto shown = std::make_shared<Label>();
+    auto back = std::make_shared<Label>();
+    cmp(byte[rbx + kLinked], 0);
+    jne(*shown);
+    add(dword[r15 + layout_.ts_py_recursion], inlined);
+    L(*back);
+    slow_path([this, shown, back] {
+      L(*shown);
+      call_far(stubs_.unlink);   // gives back what it unlinks
+      jmp(*back);
+    });
+  }
+  cmp(edx, tag);
+  jne(*slow);
+  L(*test_null);
+  if (kind == 'o') {
+    test(rax, rax);
+    jz(*failed);
+  } else {
+    mov(qword[rbx + kSpill + 8 * out_at()], 0);
+  }
+  L(*done);
+  if (inst.def.is_vreg()) {
+    if (inst.def.loc.kind == Loc::Xmm)
+      movq(xmm(inst.def), rax);
+    else
+      move_gpr(gpr(inst.def), rax);
+  }
+  const int64_t cell = inst.imm;
+  slow_path([=, this] {
+    L(*slow);
+    if (kind != 'o') {
+      Label number;
+      test(edx, edx);
+      jnz(number);
+      test(rax, rax);
+      jz(*failed);
+      L(number);
+    }
+    mov(rdi, rbx);
+    mov(rsi, static_cast<uint64_t>(cell));
+    mov(ecx, edx);
+    mov(rdx, rax);
+    lea(r8, slot(out_at()));
+    mov(dword[rbx + kTag], kind);
+    call_absolute(reinterpret_cast<const void*>(stubs_.runtime.convert_result));
+    if (kind == 'o') {
+      jmp(*test_null);
+    } else {
+      cmp(dword[rbx + kTag], 0);
+      jne(*failed);
+      jmp(*done);
+    }
+  });
 }
 
 }  // namespace psyco::x64

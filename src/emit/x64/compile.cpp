@@ -49,6 +49,7 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
   if (function.error) return fail(function.error);
 
   lir::allocate_registers(function, {options.spill_everything});
+  if (function.error) return fail(function.error);
   if (options.want_listing) result.lir_listing = lir::print(function);
   if (options.verify) {
     std::string wrong = lir::check_allocation(function);
@@ -58,12 +59,10 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
     }
   }
 
-  size_t moves = 0;
-  for (const lir::MoveGroup& g : function.moves) moves += g.moves.size();
   size_t args = 0;
   for (const lir::Inst& inst : function.insts)
     if (inst.call) args += inst.call->args.size();
-  size_t size = 4096 + function.insts.size() * 288 + moves * 32 + args * 32;
+  size_t size = 4096 + function.insts.size() * 288 + function.move_list.size() * 32 + args * 32;
   void* buffer = std::aligned_alloc(64, (size + 63) / 64 * 64);
   if (!buffer) return fail("out of memory");
   auto emitter = std::make_unique<x64::Emitter>(graph, function, *stubs, options, avx, bmi2, size, buffer);

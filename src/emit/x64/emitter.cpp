@@ -50,16 +50,19 @@ void Emitter::run() {
   std::vector<const lir::Block*> order;
   for (const lir::Block* b : fn_.blocks)
     if (!empty_[b->id]) order.push_back(b);
+  rotate_loops(order);
   sub(rsp, 8);
   if (target_[0] != order[0]) jmp(block_labels_[target_[0]->id]);
-  size_t group = 0;
   for (size_t i = 0; i < order.size(); i++) {
     const lir::Block* b = order[i];
     const lir::Block* next = i + 1 < order.size() ? order[i + 1] : nullptr;
     L(block_labels_[b->id]);
+    size_t group = static_cast<size_t>(
+        std::lower_bound(fn_.moves.begin(), fn_.moves.end(), b->first,
+                         [](const MoveGroup& g, uint32_t inst) { return g.inst < inst; }) -
+        fn_.moves.begin());
     for (uint32_t k = b->first; k < b->last; k++) {
       size_t from = getSize();
-      while (group < fn_.moves.size() && fn_.moves[group].inst < k) group++;
       for (; group < fn_.moves.size() && fn_.moves[group].inst == k && !fn_.moves[group].after; group++)
         parallel_move(fn_.moves[group].moves);
       emit_inst(fn_.insts[k], *b, next);
@@ -85,6 +88,34 @@ void Emitter::run() {
   for (auto& [bits, label] : literals_) {
     L(label);
     dq(bits);
+  }
+}
+
+// A loop that is entered at its test and ends in a jump back to it: the test goes behind that jump, which
+// then needs no code. One jump more to enter the loop, one less each time round. Locations do not depend
+// on the order of blocks here, so this is safe after allocation.
+void Emitter::rotate_loops(std::vector<const lir::Block*>& order) {
+  std::vector<size_t> last(fn_.blocks.size());   // by block: the last block that jumps back to it
+  for (size_t j = 1; j < order.size(); j++)
+    if (fn_.insts[order[j]->last - 1].op == Lop::Jump) last[target_[order[j]->succs[0]->id]->id] = j;
+  for (size_t i = order.size() - 1; i > 0; i--) {   // inner loops first
+    const lir::Block* head = order[i];
+    size_t j = last[head->id];
+    if (j <= i || head->cold || order[j]->cold || order[j]->depth != head->depth) continue;
+    if (order[i - 1]->depth >= head->depth) continue;
+    if (fn_.insts[head->last - 1].op != Lop::CompareBranch) continue;
+    bool stays = false, leaves = false;   // where the test goes
+    for (const lir::Block* s : head->succs) {
+      const lir::Block* t = target_[s->id];
+      bool inside = false;
+      for (size_t k = i; k <= j; k++) inside |= order[k] == t;
+      (inside ? stays : leaves) = true;
+    }
+    if (!stays || !leaves) continue;
+    std::rotate(order.begin() + static_cast<ptrdiff_t>(i), order.begin() + static_cast<ptrdiff_t>(i) + 1,
+                order.begin() + static_cast<ptrdiff_t>(j) + 1);
+    for (size_t& at : last)   // positions of the blocks that moved
+      if (at > i && at <= j) at--;
   }
 }
 
@@ -173,6 +204,7 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
       return emit_update_int(inst);
     case Lop::CallHelper:
     case Lop::CallC:
+    case Lop::CallNative:
       return emit_call(inst);
     case Lop::Jump: {
       const lir::Block* t = target_[block.succs[0]->id];
@@ -181,9 +213,35 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
     }
     case Lop::Return:
       load_operand(rax, inst.use[0]);
+      xor_(edx, edx);
       add(rsp, 8);
       ret();
       return;
+    case Lop::ReturnNumber: {
+      const lir::Operand& number = inst.use[0];
+      Label boxed;
+      const bool perhaps_boxed = inst.use[1].is_vreg() || inst.use[1].imm != 0;
+      if (perhaps_boxed) {
+        load_operand(r11, inst.use[1]);
+        test(r11, r11);
+        jnz(boxed);
+      }
+      if (number.is_vreg() && number.loc.kind == Loc::Xmm)
+        movq(rax, xmm(number));
+      else
+        load_operand(rax, number);
+      mov(edx, static_cast<uint32_t>(inst.imm));
+      add(rsp, 8);
+      ret();
+      if (perhaps_boxed) {
+        L(boxed);
+        mov(rax, r11);
+        xor_(edx, edx);
+        add(rsp, 8);
+        ret();
+      }
+      return;
+    }
     case Lop::Exit:
       jmp(exit_label(inst));
       return;
@@ -330,11 +388,14 @@ ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
 uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   if (exit.record != 0xffffffffu && reason == exit.reason) return exit.record;
   for (const Operand& use : exit.uses) place_[use.vreg] = use.loc;
-  ExitRecord record;
+  ExitRecord& record = record_;   // keeps its storage
   record.reason = reason;
   record.value_id = exit.value_id;
+  record.virtuals.clear();
+  record.drops.clear();
   virtuals_.clear();
-  std::vector<ir::FrameState*> chain;
+  std::vector<ir::FrameState*>& chain = chain_;
+  chain.clear();
   for (ir::FrameState* s = exit.state; s; s = s->caller) chain.push_back(s);
   record.frames.resize(chain.size());
   for (size_t i = 0; i < chain.size(); i++) {
@@ -343,6 +404,9 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
     f.frame_index = s->frame ? s->frame->index : 0;
     f.bci = s->bci;
     f.cont = s->cont;
+    f.function = ExitSlot{};
+    f.locals.clear();
+    f.stack.clear();
     if (s->function) {
       ir::Slot function;
       function.kind = ir::SlotKind::Object;

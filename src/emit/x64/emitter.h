@@ -65,9 +65,11 @@ class Emitter : public Assembler {
   std::vector<lir::Loc> place_;             // by virtual register, while a record is made
   std::vector<int32_t> virtual_index_;      // by virtual id
   std::vector<ir::Virtual*> virtuals_;
+  ExitRecord record_;                       // in the making
+  std::vector<ir::FrameState*> chain_;
 
   // blocks
-  void emit_block(const lir::Block& block, const lir::Block* next);
+  void rotate_loops(std::vector<const lir::Block*>& order);
   void emit_inst(lir::Inst& inst, const lir::Block& block, const lir::Block* next);
   void note(const lir::Inst& inst, size_t from);
 
@@ -93,7 +95,16 @@ class Emitter : public Assembler {
   void jcc(lir::Cc cc, Label& label);
 
   // moves.cpp
-  void parallel_move(std::vector<lir::Move> moves);
+  void parallel_move(std::span<const lir::Move> moves);
+  std::vector<uint16_t> readers_;           // by place: moves that still read it; all 0 between groups
+  std::vector<int32_t> writer_;             // by place: the move to it, or -1
+  std::vector<lir::Move> moving_;
+  std::vector<uint32_t> ready_;
+  static size_t place_index(const lir::Loc& loc) {
+    return loc.kind == lir::Loc::Gpr   ? loc.reg
+           : loc.kind == lir::Loc::Xmm ? 16u + loc.reg
+                                       : 32u + static_cast<size_t>(loc.slot);
+  }
   void move_loc(const lir::Loc& to, const lir::Loc& from);
   void move_imm(const lir::Loc& to, int64_t imm, lir::Bank bank);
   void load_imm(const Reg64& to, int64_t imm, bool keep_flags = false);
@@ -133,6 +144,8 @@ class Emitter : public Assembler {
   void emit_unbox_int(lir::Inst& inst);
   void emit_update_int(lir::Inst& inst);
   void emit_call(lir::Inst& inst);
+  void emit_native_call(lir::Inst& inst);
+  void load_frame(const Reg64& to);
   void incref(const Reg64& object);
   void box_small_or_slow(lir::Inst& inst);
 

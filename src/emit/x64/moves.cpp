@@ -78,44 +78,57 @@ void Emitter::move_loc(const Loc& to, const Loc& from) {
   }
 }
 
-void Emitter::parallel_move(std::vector<Move> moves) {
-  std::vector<Move> constants;
-  size_t n = 0;
-  for (Move& m : moves) {
+void Emitter::parallel_move(std::span<const Move> moves) {
+  if (moves.size() == 1) {  // mostly
+    const Move& m = moves[0];
     if (m.from.kind == Loc::None)
-      constants.push_back(m);
-    else if (!(m.from == m.to))
-      moves[n++] = m;
-  }
-  moves.resize(n);
-  while (!moves.empty()) {
-    bool progress = false;
-    for (size_t i = 0; i < moves.size();) {
-      bool blocked = false;
-      for (size_t k = 0; k < moves.size(); k++)
-        if (k != i && moves[k].from == moves[i].to) blocked = true;
-      if (blocked) {
-        i++;
-        continue;
-      }
-      move_loc(moves[i].to, moves[i].from);
-      moves.erase(moves.begin() + static_cast<ptrdiff_t>(i));
-      progress = true;
-    }
-    if (progress || moves.empty()) continue;
-    // Only cycles are left: park one destination's old value.
-    Loc park;
-    park.kind = Loc::Gpr;
-    park.reg = lir::r11;
-    Loc old = moves[0].to;
-    if (old.kind == Loc::Xmm)
-      avx_ ? vmovq(this->r11, Xmm(old.reg)) : movq(this->r11, Xmm(old.reg));
+      move_imm(m.to, m.imm, m.bank);
     else
-      move_loc(park, old);
-    for (Move& m : moves)
-      if (m.from == old) m.from = park;
+      move_loc(m.to, m.from);
+    return;
   }
-  for (const Move& m : constants) move_imm(m.to, m.imm, m.bank);
+  size_t places = 32 + fn_.spill_count;
+  if (readers_.size() < places) readers_.resize(places), writer_.resize(places, -1);
+  moving_.clear();
+  for (const Move& m : moves)
+    if (m.from.kind != Loc::None && !(m.from == m.to)) {
+      readers_[place_index(m.from)]++;
+      writer_[place_index(m.to)] = static_cast<int32_t>(moving_.size());
+      moving_.push_back(m);
+    }
+  // A move is ready when nobody reads its destination any more.
+  ready_.clear();
+  for (size_t i = moving_.size(); i-- > 0;)
+    if (!readers_[place_index(moving_[i].to)]) ready_.push_back(static_cast<uint32_t>(i));
+  size_t left = moving_.size(), next = 0;
+  while (left) {
+    if (ready_.empty()) {
+      // Only cycles are left, each place with one reader: park a destination's old value.
+      while (writer_[place_index(moving_[next].to)] < 0) next++;
+      Loc old = moving_[next].to;
+      Loc park;
+      park.kind = Loc::Gpr;
+      park.reg = lir::r11;
+      if (old.kind == Loc::Xmm)
+        avx_ ? vmovq(this->r11, Xmm(old.reg)) : movq(this->r11, Xmm(old.reg));
+      else
+        move_loc(park, old);
+      for (Move& m : moving_)
+        if (m.from == old && writer_[place_index(m.to)] >= 0) m.from = park;
+      readers_[place_index(park)] += readers_[place_index(old)];
+      readers_[place_index(old)] = 0;
+      ready_.push_back(static_cast<uint32_t>(next));
+    }
+    const Move& m = moving_[ready_.back()];
+    ready_.pop_back();
+    move_loc(m.to, m.from);
+    left--;
+    writer_[place_index(m.to)] = -1;
+    size_t from = place_index(m.from);
+    if (--readers_[from] == 0 && writer_[from] >= 0) ready_.push_back(static_cast<uint32_t>(writer_[from]));
+  }
+  for (const Move& m : moves)
+    if (m.from.kind == Loc::None) move_imm(m.to, m.imm, m.bank);
 }
 
 void Emitter::emit_memory(Inst& inst) {

@@ -96,7 +96,13 @@ void Emitter::emit_release(Inst& inst) {
       uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
                     static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
                     2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
+      Label framed;
       mov(r11, qword[rbx + kFrame]);
+      test(r11, r11);
+      jnz(framed);
+      call_far(stubs_.show_frames);
+      mov(r11, qword[rbx + kFrame]);
+      L(framed);
       mov(dword[r11 + layout_.frame_instr_ptr], static_cast<uint32_t>(at));
       mov(dword[r11 + layout_.frame_instr_ptr + 4], static_cast<uint32_t>(at >> 32));
     }

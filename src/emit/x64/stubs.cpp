@@ -47,6 +47,7 @@ class StubWriter : public Assembler {
     mov(esi, r11d);
     mov(edx, exception ? 1 : 0);
     call_c(reinterpret_cast<const void*>(runtime.exit));
+    xor_(edx, edx);
     add(rsp, 8);
     ret();
   }
@@ -159,11 +160,97 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.sub(w.rsp, 24);
     w.mov(w.ptr[w.rsp], w.rax);
     w.movsd(w.ptr[w.rsp + 8], w.xmm0);
+    w.mov(w.ptr[w.rsp + 16], w.rdx);
     w.mov(w.rdi, w.rbx);
     w.call_c(reinterpret_cast<const void*>(runtime.unlink_frames));
     w.mov(w.rax, w.ptr[w.rsp]);
+    w.mov(w.rdx, w.ptr[w.rsp + 16]);
     w.movsd(w.xmm0, w.ptr[w.rsp + 8]);
     w.add(w.rsp, 24);
+    w.ret();
+  });
+  s.show_frames = simple([&] {
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.show_frames));
+  });
+  s.call_native = w.stub([&] {
+    Xbyak::Label slow, watched, go, framed;
+    auto cell = [&](size_t offset) { return w.ptr[w.r11 + static_cast<int>(offset)]; };
+    w.mov(w.r8, cell(offsetof(LinkCell, body)));
+    w.mov(w.rcx, w.ptr[w.r15 + layout.ts_datastack_top]);
+    w.test(w.r8, w.r8);
+    w.jz(slow, Xbyak::CodeGenerator::T_NEAR);
+    w.mov(w.edx, cell(offsetof(LinkCell, record_bytes)));
+    w.add(w.rdx, w.rcx);
+    w.cmp(w.rdx, w.ptr[w.r15 + layout.ts_datastack_limit]);
+    w.jae(slow, Xbyak::CodeGenerator::T_NEAR);
+    // Room for inlined frames too: see room_for_activation.
+    w.cmp(w.dword[w.r15 + layout.ts_py_recursion], kMaxInlineDepth + 1);
+    w.jle(slow, Xbyak::CodeGenerator::T_NEAR);
+    w.mov(w.rax, w.ptr[w.rbx + kStackFloor]);
+    w.cmp(w.rsp, w.rax);
+    w.jbe(slow, Xbyak::CodeGenerator::T_NEAR);
+    w.mov(w.rsi, cell(offsetof(LinkCell, monitoring)));
+    w.cmp(w.qword[w.rsi], 0);
+    w.jne(watched, Xbyak::CodeGenerator::T_NEAR);
+    w.L(go);
+    w.mov(w.ptr[w.r15 + layout.ts_datastack_top], w.rdx);
+    w.dec(w.dword[w.r15 + layout.ts_py_recursion]);
+    w.mov(w.ptr[w.rbx + kCallee], w.rcx);
+    w.mov(w.ptr[w.rcx + kPrev], w.rbx);
+    w.mov(w.ptr[w.rcx + kStackFloor], w.rax);
+    w.mov(w.ptr[w.rcx + kTstate], w.r15);
+    w.mov(w.rax, cell(offsetof(LinkCell, code)));
+    w.mov(w.rdx, cell(offsetof(LinkCell, function)));
+    w.mov(w.ptr[w.rcx + kCode], w.rax);
+    w.mov(w.ptr[w.rcx + kFunction], w.rdx);
+    w.mov(w.ptr[w.rcx + kArgs], w.rdi);
+    w.xor_(w.eax, w.eax);
+    w.mov(w.ptr[w.rcx + kFrame], w.rax);
+    w.mov(w.ptr[w.rcx + kCallee], w.rax);
+    static_assert(kNoSite == 0xffffffffu && static_cast<int>(ir::EntryKind::Call) == 0);
+    w.mov(w.eax, kNoSite);            // and leave, entry_kind, linked, filled
+    w.mov(w.ptr[w.rcx + kSite], w.rax);
+    w.mov(w.dword[w.rcx + kDirect], 1);   // and not framed
+    w.mov(w.rbx, w.rcx);
+    w.sub(w.rsp, 8);
+    w.call(w.r8);
+    w.add(w.rsp, 8);
+    w.mov(w.rcx, w.rbx);
+    w.mov(w.rbx, w.ptr[w.rcx + kPrev]);
+    w.mov(w.qword[w.rbx + kCallee], 0);
+    w.cmp(w.byte[w.rcx + kFramedByte], 0);
+    w.jne(framed, Xbyak::CodeGenerator::T_NEAR);
+    w.inc(w.dword[w.r15 + layout.ts_py_recursion]);
+    w.mov(w.ptr[w.r15 + layout.ts_datastack_top], w.rcx);
+    w.ret();
+    w.L(framed);
+    w.sub(w.rsp, 24);
+    w.mov(w.ptr[w.rsp], w.rax);
+    w.mov(w.ptr[w.rsp + 8], w.rdx);
+    w.mov(w.rdi, w.rcx);
+    w.call_c(reinterpret_cast<const void*>(runtime.end_direct));
+    w.mov(w.rax, w.ptr[w.rsp]);
+    w.mov(w.rdx, w.ptr[w.rsp + 8]);
+    w.add(w.rsp, 24);
+    w.ret();
+    w.L(watched);   // the first ten bytes are the tools with local events
+    w.mov(w.rsi, w.ptr[w.rsi]);
+    w.mov(w.r9, reinterpret_cast<uint64_t>(&g_own_tools_bytes));
+    w.mov(w.r9, w.ptr[w.r9]);
+    w.not_(w.r9);
+    w.test(w.ptr[w.rsi], w.r9);
+    w.jnz(slow, Xbyak::CodeGenerator::T_NEAR);
+    w.test(w.ptr[w.rsi + 2], w.r9);
+    w.jz(go, Xbyak::CodeGenerator::T_NEAR);
+    w.L(slow);
+    w.sub(w.rsp, 8);
+    w.mov(w.rdx, w.rdi);
+    w.mov(w.rsi, w.r11);
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.call_unlinked));
+    w.xor_(w.edx, w.edx);
+    w.add(w.rsp, 8);
     w.ret();
   });
   if (Xbyak::GetError()) {
@@ -175,7 +262,8 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   write(s.chunk, 0, buffer, w.getSize());
   for (const uint8_t** p :
        {&s.exit, &s.exit_exception, &s.dealloc_plain, &s.release, &s.release_linked, &s.box_int,
-        &s.box_float, &s.unbox_int, &s.update_float, &s.update_int, &s.link, &s.unlink})
+        &s.box_float, &s.unbox_int, &s.update_float, &s.update_int, &s.link, &s.unlink,
+        &s.show_frames, &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);
@@ -193,6 +281,7 @@ void CodeMemory::make_enter() {
   w.mov(w.rbx, w.rsi);
   w.mov(w.r15, w.ptr[w.rsi + kTstate]);
   w.call(w.rdi);
+  w.mov(w.ptr[w.rbx + kTag], w.edx);
   w.add(w.rsp, 8);
   for (int i = 5; i >= 0; i--) w.pop(saved[i]);
   w.ret();

@@ -140,6 +140,8 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
   AVId right = f.pop(), left = f.pop();
   f.drop(left);
   f.drop(right);
+  f.learn(left, 0);
+  f.learn(right, 1);
   PyTypeObject* tl = f.likely_type(left);
   PyTypeObject* tr = f.likely_type(right);
   if (!tl || !tr) {
@@ -173,6 +175,7 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
 void lower_Unary(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   if (!f.site().generic) {
     if (is_number(type) && !f.site().big_int && (type != &PyBool_Type || bc.arg != 1)) {
@@ -206,6 +209,7 @@ void lower_Not(Builder& f, const Bytecode&) {
 void lower_ToBool(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
+  f.learn(id, 0);
   if (!f.likely_type(id)) f.suggest_type(id, specialised_types(bc).left);
   Value* truth = f.site().generic && !f.type_of(id) ? nullptr : f.truth(id);
   if (!truth) {
@@ -221,6 +225,8 @@ void lower_Compare(Builder& f, const Bytecode& bc) {
   AVId right = f.pop(), left = f.pop();
   f.drop(left);
   f.drop(right);
+  f.learn(left, 0);
+  f.learn(right, 1);
   static constexpr Cond kConds[] = {Cond::Lt, Cond::Le, Cond::Eq, Cond::Ne, Cond::Gt, Cond::Ge};
   Cond cond = kConds[bc.arg];
   PyTypeObject* tl = f.likely_type(left);

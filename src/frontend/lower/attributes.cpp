@@ -93,6 +93,7 @@ void lower_LoadAttr(Builder& f, const Bytecode& bc) {
   f.drop(id);
   if (PyObject* owner = f.av(id).constant)
     if (PyObject* value = known_attribute(f, owner, bc.object)) return f.push(f.const_av(value));
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   if (type && !f.site().generic) {
     AttrPlan plan = shapes::plan_load(type, bc.object);
@@ -142,6 +143,7 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
       f.push(f.const_av(value));
       return f.push(f.null_av());
     }
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   if (type && !f.site().generic) {
     AttrPlan plan = shapes::plan_load(type, bc.object);
@@ -164,15 +166,23 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
 
 void lower_StoreAttr(Builder& f, const Bytecode& bc) {
   AVId id = f.pop(), value = f.pop();
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   PyObject* object_example = f.av(id).example;
-  if (type && !f.site().generic && object_example && Py_TYPE(object_example) == type) {
+  if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
+  if (type && !f.site().generic) {
     AttrPlan plan = shapes::plan_store(type, bc.object);
-    bool inline_ok = plan.kind == AttrPlan::Inline && shapes::plain_instance(object_example);
-    PyObject* example = inline_ok || plan.kind == AttrPlan::Member
-                            ? shapes::peek_attr(object_example, bc.object)
-                            : nullptr;
-    if (example && f.guard_type(id, type)) {
+    // The attribute must be set already: seen now on a live object, or by an earlier version.
+    bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
+    if (usable && object_example) {
+      usable = plan.kind == AttrPlan::Member || shapes::plain_instance(object_example);
+      PyObject* now = usable ? shapes::peek_attr(object_example, bc.object) : nullptr;
+      usable = now != nullptr;
+      if (now) f.learn_type(Py_TYPE(now), 1);
+    } else {
+      usable = usable && f.learnt(1);
+    }
+    if (usable && f.guard_type(id, type)) {
       assume_type(f, type);
       Value* object = f.force(id);
       if (plan.kind == AttrPlan::Inline) {
@@ -182,7 +192,7 @@ void lower_StoreAttr(Builder& f, const Bytecode& bc) {
         none->cond = Cond::Eq;
         f.guard(Op::GuardTrue, none, Reason::Domain);
       }
-      if (f.store_number_in_place(value, example, Heap::Attributes, object, plan.offset, nullptr)) {
+      if (f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset, nullptr)) {
         f.drop(value), f.drop(id);
         return;
       }

@@ -187,6 +187,7 @@ bool lower_convert(Builder& f, PyTypeObject* to, const std::vector<AVId>& args) 
 }  // namespace
 
 bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<AVId>& args) {
+  for (size_t i = 0; i < args.size() && i < 3; i++) f.learn(args[i], static_cast<int>(i));
   if (self != kNoAV) {
     if (known::is_list_append(function) && args.size() == 1 && f.likely_type(self) == &PyList_Type &&
         f.guard_type(self, &PyList_Type)) {

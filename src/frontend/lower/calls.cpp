@@ -31,7 +31,7 @@ void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>&
 
 }  // namespace
 
-void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args) {
+void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct) {
   {
     const AV a = f.av(callable);
     if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::BoundMethod && self == kNoAV) {
@@ -57,6 +57,12 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     if (self != kNoAV) all.insert(all.begin(), self);
     // The function object must outlive its inlined body: a constant is kept by the code.
     if (f.inline_call(reinterpret_cast<PyFunctionObject*>(known), all, callable)) return;
+    if (direct) {
+      std::vector<AVId> dropped{callable};
+      if (self != kNoAV) dropped.push_back(self);
+      dropped.insert(dropped.end(), args.begin(), args.end());
+      if (f.native_call(reinterpret_cast<PyFunctionObject*>(known), all, dropped)) return;
+    }
   } else if (known && !f.site().generic) {
     if (lower_builtin(f, known, self, args)) return;
     if (f.dead()) return;
@@ -69,7 +75,7 @@ void lower_Call(Builder& f, const Bytecode& bc) {
   for (int i = bc.arg; i-- > 0;) args[i] = f.pop();
   AVId self = f.pop(), callable = f.pop();
   if (f.av(self).kind == SlotKind::Null) self = kNoAV;
-  lower_known_call(f, callable, self, std::move(args));
+  lower_known_call(f, callable, self, std::move(args), true);
 }
 
 void lower_CallKw(Builder& f, const Bytecode& bc) {

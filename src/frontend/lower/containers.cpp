@@ -62,6 +62,8 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
       return;
     }
   }
+  f.learn(container, 0);
+  f.learn(key, 1);
   PyTypeObject* type = f.likely_type(container);
   PyTypeObject* key_type = f.likely_type(key);
   SpecialisedTypes seen = specialised_types(bc);
@@ -112,6 +114,8 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
       return;
     }
   }
+  f.learn(container, 0);
+  f.learn(key, 1);
   PyTypeObject* type = f.likely_type(container);
   PyTypeObject* key_type = f.likely_type(key);
   SpecialisedTypes seen = specialised_types(bc);
@@ -124,7 +128,8 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
     Value* length = f.load(Op::LoadI64, list, shapes::kObSize, Heap::ListShape);
     Value* i = checked_index(f, key, length);
     Value* items = f.load(Op::LoadPtr, list, shapes::kListItems, Heap::ListShape);
-    if (f.store_number_in_place(value, example, Heap::ListItems, items, 0, i)) {
+    if (example) f.learn_type(Py_TYPE(example), 2);
+    if (f.store_number_in_place(value, f.learnt(2), Heap::ListItems, items, 0, i)) {
       f.drop(value), f.drop(container), f.drop(key);
       return;
     }
@@ -147,16 +152,16 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
 
 // A computed number that nobody else will read as an object may overwrite the number object in its slot,
 // if that object is the slot's alone (checked at run time). base + offset (+ 8 * index) is the slot.
-bool Builder::store_number_in_place(AVId value, PyObject* example, Heap heap, Value* base, int64_t offset,
-                                    Value* index) {
+bool Builder::store_number_in_place(AVId value, PyTypeObject* old_type, Heap heap, Value* base,
+                                    int64_t offset, Value* index) {
   const AV& a = av(value);
   bool is_float = a.kind == SlotKind::Float;
   if (!is_float && a.kind != SlotKind::Int) return false;
-  if (a.box || !example || held_live(value)) return false;
+  if (a.box || held_live(value)) return false;
   for (AVId pending : drops_)
     if (pending == value) return false;
   PyTypeObject* type = is_float ? &PyFloat_Type : &PyLong_Type;
-  if (Py_TYPE(example) != type) return false;
+  if (old_type != type) return false;
   Value* old = load(index ? Op::LoadObjectAt : Op::LoadObject, base, offset, heap, index);
   old->flags |= ir::kNullable;
   if (!index) guard(Op::GuardNotNull, old, Reason::Unbound);
@@ -292,6 +297,7 @@ void lower_Unpack(Builder& f, const Bytecode& bc) {
     return;
   }
   f.drop(id);
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   if (!type) f.suggest_type(id, type = specialised_types(bc).left);
   bool list = type == &PyList_Type;

@@ -48,6 +48,7 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
         break;
     }
   }
+  f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
   if (!f.site().generic && (type == &PyList_Type || type == &PyTuple_Type) && f.guard_type(id, type)) {
     if (f.av(id).kind == SlotKind::Virtual) f.force(id);

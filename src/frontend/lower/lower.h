@@ -20,7 +20,7 @@ bool comparison_is_bool(PyTypeObject* left, PyTypeObject* right);
 
 void lower_subscript(Builder& f, const Bytecode& bc);
 // Calls `callable` (and self, or kNoAV) with args already popped; pushes the result. For Call and friends.
-void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args);
+void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct = false);
 bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<AVId>& args);
 
 // An index ready for use: wrapped if it may be negative, checked against length.

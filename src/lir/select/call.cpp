@@ -12,7 +12,6 @@ using ir::Reason;
 using ir::Value;
 
 void Selector::select_call(Value& v) {
-  if (v.op == Op::CallNative) return fail("unsupported: CallNative");
   if (v.op == Op::TakeOut) {
     Inst load{Lop::LoadOut};
     load.value = &v;
@@ -21,7 +20,7 @@ void Selector::select_call(Value& v) {
     fn.insts.push_back(load);
     return;
   }
-  Inst i{v.op == Op::CallC ? Lop::CallC : Lop::CallHelper};
+  Inst i{v.op == Op::CallC ? Lop::CallC : v.op == Op::CallNative ? Lop::CallNative : Lop::CallHelper};
   i.value = &v;
   i.clobber_gpr = kAllGpr;
   i.clobber_xmm = kAllXmm;
@@ -50,6 +49,12 @@ void Selector::select_call(Value& v) {
     if (!kinds_match) return fail("a helper call with an argument of the wrong kind");
     bool fails = info.result == HelperResult::Owned || info.result == HelperResult::Status;
     if (fails || info.effects == HelperEffects::Python) set_exit(i, v, Reason::Exception);
+  } else if (v.op == Op::CallNative) {
+    i.imm = reinterpret_cast<int64_t>(v.ptr);
+    i.imm2 = v.rep == ir::Rep::I64 ? 'i' : v.rep == ir::Rep::F64 ? 'd' : 'o';
+    i.call->array_from = 0;
+    i.call->out_words = 1;
+    set_exit(i, v, Reason::Exception);
   } else {
     i.imm = reinterpret_cast<int64_t>(v.ptr);
   }

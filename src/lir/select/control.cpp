@@ -20,6 +20,12 @@ void Selector::select_control(Value& v) {
       i.use[0] = argument(v.inputs[0]);
       if (i.use[0].is_vreg()) fn.vregs[i.use[0].vreg].fixed_hint = rax;
       break;
+    case Op::ReturnNumber:
+      i.op = Lop::ReturnNumber;
+      i.use[0] = argument(v.inputs[0]);
+      i.use[1] = argument(v.inputs[1]);
+      i.imm = v.inputs[0]->rep == ir::Rep::F64 ? 2 : 1;
+      break;
     case Op::Deopt:
       i.op = Lop::Exit;
       set_exit(i, v, v.reason);

@@ -27,7 +27,7 @@ void Selector::select_entry(Value& v) {
   load.disp = facts.activation_args;
   load.def = array;
   fn.insts.push_back(load);
-  Inst item{Lop::Load};
+  Inst item{v.rep == ir::Rep::F64 ? Lop::LoadFloat : Lop::Load};
   item.value = &v;
   item.base = Base::Vreg;
   item.use[2] = array;

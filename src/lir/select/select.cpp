@@ -177,7 +177,7 @@ void Selector::plan() {
   };
   for (ir::Block* b : graph.blocks)
     for (Value* v : b->values)
-      if (ir::is_terminator(*v) || (v->op != Op::Arg && ir::has_side_effect(*v))) need(v);
+      if (ir::is_terminator(*v) || (v->op != Op::Arg && v->op != Op::ArgNumber && ir::has_side_effect(*v))) need(v);
   std::vector<uint8_t> state_done(graph.state_count);
   while (!work.empty()) {
     Value* v = work.back();
@@ -507,6 +507,7 @@ void Selector::select_value(Value& v) {
     case Op::ConstPtr:
       return select_constant(v);
     case Op::Arg:
+    case Op::ArgNumber:
     case Op::Function:
     case Op::Phi:
       return select_entry(v);
@@ -607,6 +608,7 @@ void Selector::select_value(Value& v) {
     case Op::Jump:
     case Op::Branch:
     case Op::Return:
+    case Op::ReturnNumber:
     case Op::Deopt:
       return select_control(v);
   }

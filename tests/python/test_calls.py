@@ -1,0 +1,241 @@
+"""Calls between compiled bodies: recursion, results, exceptions, limits, redefinition."""
+from differential import check
+
+FIB = """
+def fib(n):
+    if n < 2:
+        return n
+    return fib(n - 1) + fib(n - 2)
+"""
+
+TAK = """
+def tak(x, y, z):
+    if y >= x:
+        return z
+    return tak(tak(x - 1, y, z), tak(y - 1, z, x), tak(z - 1, x, y))
+"""
+
+
+def test_recursion():
+    check(FIB, ["fib(15)", "fib(1)", "fib(12.0)", "fib(True)", "fib('x')"])
+    check(TAK, ["tak(8, 4, 2)", "tak(8.0, 4, 2)", "tak(8, 4.5, 2)"])
+
+
+def test_kinds_of_result():
+    check(
+        """
+def pick(n, kind):
+    if n > 0:
+        return pick(n - 1, kind)
+    if kind == 0:
+        return 5
+    if kind == 1:
+        return 2.5
+    if kind == 2:
+        return None
+    if kind == 3:
+        return 2 ** 100
+    return 'text'
+def f(kind):
+    return [pick(i, kind) for i in range(6)]
+""",
+        [f"f({kind})" for kind in (0, 1, 2, 3, 4, 0, 2, 1)],
+        repeat=30,
+    )
+
+
+def test_numbers_leave_64_bits():
+    check(
+        """
+def power(b, n):
+    if n == 0:
+        return 1
+    return b * power(b, n - 1)
+def total(x, n):
+    if n == 0:
+        return 0.0
+    return x + total(x, n - 1)
+""",
+        ["power(3, 10)", "power(3, 60)", "power(3, 10)", "total(0.5, 20)", "total(2, 20)"],
+    )
+
+
+def test_identity_of_numbers():
+    check(
+        """
+def same(x, n):
+    if n == 0:
+        return x
+    return same(x, n - 1)
+def f(x):
+    return same(x, 3) is x, same(x, 0) is x
+""",
+        ["f(10 ** 9)", "f(1.5)", "f('s')", "f(7)"],
+    )
+
+
+def test_mutual_recursion_and_defaults():
+    check(
+        """
+def even(n, step=1):
+    return True if n == 0 else odd(n - step)
+def odd(n, step=1):
+    return False if n == 0 else even(n - step)
+""",
+        ["even(20)", "odd(21)", "even(7)", "even(20.0)"],
+    )
+
+
+def test_exceptions():
+    check(
+        """
+def dive(n):
+    if n == 0:
+        raise ValueError('bottom')
+    return dive(n - 1) + 1
+def catch(n):
+    try:
+        return dive(n)
+    except ValueError as e:
+        return str(e)
+def half(n):
+    if n == 0:
+        return 1 // n
+    try:
+        return half(n - 1)
+    except ZeroDivisionError:
+        if n < 3:
+            raise
+        return -n
+""",
+        ["dive(5)", "catch(5)", "half(2)", "half(5)"],
+    )
+
+
+def test_frames_are_seen():
+    check(
+        """
+import sys
+def names():
+    frame, out = sys._getframe(1), []
+    while frame and frame.f_code.co_filename == '<case>':
+        out.append((frame.f_code.co_name, frame.f_lineno, dict(frame.f_locals)))
+        frame = frame.f_back
+    return out
+def dive(n, look):
+    if n == 0:
+        return look()
+    return dive(n - 1, look)
+def f(n):
+    return dive(n, names)
+""",
+        ["f(3)", "f(0)", "f(6)"],
+    )
+
+
+def test_recursion_limit():
+    check(
+        """
+import sys
+def deep(n):
+    if n == 0:
+        return 0
+    return 1 + deep(n - 1)
+def limit():
+    here, frame = 0, sys._getframe()
+    while frame:
+        here, frame = here + 1, frame.f_back
+    old = sys.getrecursionlimit()
+    sys.setrecursionlimit(here + 200)
+    try:
+        low, high = 1, 400
+        while low < high:
+            mid = (low + high) // 2
+            try:
+                deep(mid)
+                low = mid + 1
+            except RecursionError:
+                high = mid
+        return low
+    finally:
+        sys.setrecursionlimit(old)
+def forever(n):
+    return forever(n + 1)
+def guarded():
+    try:
+        forever(0)
+    except RecursionError as e:
+        return str(e)
+""",
+        ["deep(100)", "limit()", "guarded()"],
+    )
+
+
+def test_redefined_while_running():
+    check(
+        """
+def work(n):
+    if n == 3:
+        change()
+    if n == 0:
+        return 0
+    return work(n - 1) + 1
+def change():
+    global work
+    if replace:
+        def work(n):
+            return 1000
+def f(on):
+    global replace, work
+    keep, replace = work, on
+    try:
+        return keep(6)
+    finally:
+        work = keep
+def g():
+    keep = work.__code__
+    def other(n):
+        return -n
+    a = work(5)
+    work.__code__ = other.__code__
+    b = work(5)
+    work.__code__ = keep
+    return a, b, work(5)
+replace = False
+""",
+        ["f(False)", "f(True)", "f(False)", "g()"],
+    )
+
+
+def test_reference_counts():
+    check(
+        """
+import sys
+thing = object()
+number = 10 ** 12
+def hold(x, n):
+    if n == 0:
+        return x
+    return hold(x, n - 1)
+def fail(x, n):
+    if n == 0:
+        raise KeyError
+    return fail(x, n - 1)
+def f():
+    for i in range(80):
+        if i == 40:   # compiled by now: the code keeps what it has promoted
+            before = sys.getrefcount(thing), sys.getrefcount(number)
+        hold(thing, 4), hold(number, 4)
+        try:
+            fail(thing, 3)
+        except KeyError:
+            pass
+        try:
+            fail(number, 3)
+        except KeyError:
+            pass
+    # A leak would be one for each turn; compiled code that comes and goes holds one.
+    return abs(sys.getrefcount(thing) - before[0]) < 9, abs(sys.getrefcount(number) - before[1]) < 9
+""",
+        ["f()"],
+    )
