@@ -19,12 +19,14 @@ namespace {
 
 constexpr int64_t kCompileGrant = 25 * 1000 * 1000;   // what the compiler may spend at once,
 constexpr double kCompileShare = 0.04;                // and of all the time
-constexpr int64_t kEventNs = 30;            // a monitoring event that leads to nothing
+constexpr int64_t kEventNs = 25;            // a monitoring event that leads to nothing
 constexpr int64_t kClockNs = 40;            // reading it
 constexpr int64_t kCallNs = 30;             // what a call from C costs more than one within the interpreter
 constexpr int64_t kPhaseNs = 200 * 1000;    // a phase lasts so long at least, and kPhaseCount iterations,
 constexpr uint32_t kPhaseCount = 8;
-constexpr int64_t kLongPhaseNs = 5 * 1000 * 1000;   // or so long
+constexpr int64_t kLongPhaseNs = 2 * 1000 * 1000;   // or so long
+constexpr int64_t kGoneNs = 100 * 1000 * 1000;      // no sign of the loop for so long: it is over
+constexpr double kWins = 0.95;               // compiled code has to be that much better
 constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
 constexpr int64_t kShortCallNs = 500 * 1000;        // loops in longer calls are decided by themselves
@@ -37,13 +39,15 @@ struct Stamp {
 Stamp stamp() { return {now_ns() - g_compile_ns, g_osr_stats.events}; }
 int64_t since(const Stamp& start) {
   const Stamp now = stamp();
-  return now.ns - start.ns - static_cast<int64_t>(now.events - start.events) * kEventNs;
+  const int64_t ns = now.ns - start.ns;
+  return std::max(ns - static_cast<int64_t>(now.events - start.events) * kEventNs, ns / 4);
 }
 
 struct LoopTrial {
   CodeEntry* entry = nullptr;     // null: none under way
   int target = 0;
   bool native = false;
+  bool slow = false;
   int64_t want = 0, count = 0;
   Stamp start{};
   int64_t last_ns = 0;            // the last sign of life
@@ -62,7 +66,8 @@ void begin_phase(bool native) {
   g_trial.last_ns = g_trial.start.ns;
 }
 
-void give_up() { g_trial.entry = nullptr; }
+void give_up() {
+ g_trial.entry = nullptr; }
 
 LoopCounter* counter(CodeEntry* entry, int target) {
   for (LoopCounter& loop : entry->loops)
@@ -82,8 +87,7 @@ void end_round(int64_t native_ns) {
   const bool clear = g_trial.round >= 2 && (ratios[g_trial.round - 1] < 0.7 || ratios[0] > 2.0);
   if (g_trial.round < kRounds && !clear) return begin_phase(false);
   loop->trials++;
-  if (getenv("PSYCO_GOV")) fprintf(stderr, "loop %s@%d: n %ld t %.3fms ratios %.2f %.2f %.2f\n", PyUnicode_AsUTF8(g_trial.entry->code->co_qualname), g_trial.target, (long)g_trial.want, g_trial.interpreted_ns/1e6, ratios[0], g_trial.round > 1 ? ratios[1] : 0, g_trial.round > 2 ? ratios[2]:0);
-  if (g_trial.ratios[g_trial.round / 2] <= 1.0) {
+  if (ratios[g_trial.round / 2] <= kWins) {
     loop->decided = true;
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
@@ -121,12 +125,14 @@ bool others_must_wait() {
   if (!g_trial.entry) return false;
   if (g_osr_stats.events % 64 == 0) {
     const int64_t quiet = now_ns() - g_compile_ns - g_trial.last_ns;
-    if (quiet > std::max<int64_t>(2 * kLongPhaseNs, 8 * g_trial.interpreted_ns)) {
+    if (quiet > std::max<int64_t>(kGoneNs, 8 * g_trial.interpreted_ns)) {
       give_up();
       return false;
     }
+    // Its iterations are long: what happens in them is decided by itself, and is to happen as it will.
+    if (quiet > kPhaseNs) g_trial.slow = true;
   }
-  return !g_trial.native;
+  return !g_trial.native && !g_trial.slow;
 }
 
 LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
@@ -139,6 +145,7 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.entry = entry;
     g_trial.target = loop->target;
     g_trial.round = 0;
+    g_trial.slow = false;
     g_trial.interpreted_ns = 0;
     g_trial.exits = g_speculative_exits;
     begin_phase(false);
@@ -151,11 +158,12 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.last_ns = now;
     const int64_t elapsed = since(g_trial.start);
     // The loop was left and came back after a while: what lay between is not its own.
-    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > elapsed / 2) {
+    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > (now - g_trial.start.ns) / 2) {
       begin_phase(false);
       return LoopMode::Interpret;
     }
-    if (!(elapsed >= kPhaseNs && g_trial.count >= kPhaseCount) && elapsed < kLongPhaseNs)
+    const int64_t raw = now - g_trial.start.ns;   // a phase of nothing but events must end, too
+    if (!(raw >= kPhaseNs && g_trial.count >= kPhaseCount) && raw < kLongPhaseNs)
       return LoopMode::Interpret;
     g_trial.interpreted_ns = elapsed;
     g_trial.want = g_trial.count;
@@ -217,7 +225,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   bool decided = false, native_wins = false;
   if (total > 20 * 1000 * 1000) {   // long calls: few have to do
     decided = ratio < 0.8 || ratio > 1.25 || in_chunk >= 4;
-    native_wins = ratio <= 1.0;
+    native_wins = ratio <= kWins;
   }
   if (!decided && in_chunk >= kChunkCalls && trial.calls % kChunkCalls == 0 && total >= 40 * 1000) {
     trial.ratios[trial.chunks++] = static_cast<float>(ratio);
@@ -226,11 +234,10 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     if (trial.chunks == kChunks) {
       std::sort(trial.ratios, trial.ratios + kChunks);
       decided = true;
-      native_wins = trial.ratios[kChunks / 2] <= 1.0f;
+      native_wins = trial.ratios[kChunks / 2] <= kWins;
     }
   }
   if (!decided) return;
-  if (getenv("PSYCO_GOV")) fprintf(stderr, "call %s: chunks %d ratio %.2f median %.2f %s\n", PyUnicode_AsUTF8(entry->code->co_qualname), trial.chunks, ratio, (double)trial.ratios[kChunks/2], native_wins ? "native" : "lost");
   if (!native_wins && trial.exits != g_speculative_exits && ++trial.rounds < kMaxTrials) {
     const int rounds = trial.rounds;
     trial = CallTrial{};
