@@ -1,18 +1,17 @@
 // Raw code units to neutral instructions, by the port's bytecodes.def.
 //
-// Two views of the code are walked in step: the clean opcodes (PyCode_GetCode undoes specialisation and
-// instrumentation) say what the program is, the live bytes say how it ran.
-#include "cpython/bytecode.h"
-
+// Two views of the code are walked in step: the clean opcodes (PyCode_GetCode undoes specialisation
+// and instrumentation) say what the program is, the live bytes say how it ran.
 #include <cstring>
 
+#include "cpython/bytecode.h"
 #include "support/check.h"
 
 namespace psyco {
 namespace {
 
 enum class JumpKind : uint8_t { None, Forward, Backward, ForwardPastEndFor };
-constexpr int kAssertionError = -1;   // LoadConst argument
+constexpr int kAssertionError = -1;  // LoadConst argument
 constexpr int kMaxMicroOps = 2;
 
 struct Micro {
@@ -29,14 +28,14 @@ constexpr int Omit = -1;
 int expand(int opcode, int a, Micro out[kMaxMicroOps]) {
   switch (opcode) {
 #define JUMP_KIND(raw, kind)
-#define MAP(raw, caches, ...)                                  \
-  case raw: {                                                  \
-    const Micro list[] = {__VA_ARGS__};                        \
+#define MAP(raw, caches, ...)                                    \
+  case raw: {                                                    \
+    const Micro list[] = {__VA_ARGS__};                          \
     static_assert(sizeof(list) / sizeof(Micro) <= kMaxMicroOps); \
-    int count = 0;                                             \
-    for (const Micro& micro : list)                            \
-      if (micro.op != Omit) out[count++] = micro;              \
-    return count;                                              \
+    int count = 0;                                               \
+    for (const Micro& micro : list)                              \
+      if (micro.op != Omit) out[count++] = micro;                \
+    return count;                                                \
   }
 #include "bytecodes.def"
 #undef MAP
@@ -53,8 +52,8 @@ struct RawInfo {
 struct RawTable {
   RawInfo info[256] = {};
   RawTable() {
-#define MAP(raw, cache_units, ...)   \
-  info[raw].known = true;            \
+#define MAP(raw, cache_units, ...) \
+  info[raw].known = true;          \
   info[raw].caches = cache_units;
 #define JUMP_KIND(raw, kind) info[raw].jump = JumpKind::kind;
 #include "bytecodes.def"
@@ -95,7 +94,8 @@ PyObject* object_of(PyCodeObject* code, NeutralOp op, int arg) {
   return nullptr;
 }
 
-// The state of the adaptive counter. Jumps count nothing of this kind, their units are branch history.
+// The state of the adaptive counter. Jumps count nothing of this kind, their units are branch
+// history.
 Heat heat_of(int clean, int live, uint16_t counter, const RawInfo& info) {
   if (!info.caches || info.jump == JumpKind::Backward ||
       (info.jump == JumpKind::Forward && clean != SEND))
@@ -123,7 +123,8 @@ void decode_handlers(PyCodeObject* code, DecodedCode& out) {
     p = read_varint(p, &size);
     p = read_varint(p, &target);
     p = read_varint(p, &depth_lasti);
-    out.handlers.push_back({start, start + size, target, -1, depth_lasti >> 1, bool(depth_lasti & 1)});
+    out.handlers.push_back(
+        {start, start + size, target, -1, depth_lasti >> 1, bool(depth_lasti & 1)});
   }
 }
 
@@ -141,10 +142,12 @@ const char* neutral_name(NeutralOp op) {
 uint8_t neutral_flags(NeutralOp op) { return kFlags[static_cast<int>(op)]; }
 
 int neutral_pops(const Bytecode& bc) {
-  [[maybe_unused]] const int a = bc.arg, b = bc.arg2, I = Port::kIterSlots, W = Port::kWithSlots - 1;
+  [[maybe_unused]] const int a = bc.arg, b = bc.arg2, I = Port::kIterSlots,
+                             W = Port::kWithSlots - 1;
   switch (bc.op) {
 #define NEUTRAL(name, pops, pushes, flags, text) \
-  case NeutralOp::name: return pops;
+  case NeutralOp::name:                          \
+    return pops;
 #include "cpython/neutral.def"
 #undef NEUTRAL
   }
@@ -152,10 +155,12 @@ int neutral_pops(const Bytecode& bc) {
 }
 
 int neutral_pushes(const Bytecode& bc) {
-  [[maybe_unused]] const int a = bc.arg, b = bc.arg2, I = Port::kIterSlots, W = Port::kWithSlots - 1;
+  [[maybe_unused]] const int a = bc.arg, b = bc.arg2, I = Port::kIterSlots,
+                             W = Port::kWithSlots - 1;
   switch (bc.op) {
 #define NEUTRAL(name, pops, pushes, flags, text) \
-  case NeutralOp::name: return pushes;
+  case NeutralOp::name:                          \
+    return pushes;
 #include "cpython/neutral.def"
 #undef NEUTRAL
   }
@@ -186,30 +191,44 @@ DecodedCode decode(PyCodeObject* code) {
 
   out.index_of_bci.assign(units + 1, -1);
   out.list.reserve(units);
-  std::vector<int32_t> jump_to;   // by list index: destination in code units, -1 none
+  std::vector<int32_t> jump_to;  // by list index: destination in code units, -1 none
   jump_to.reserve(units);
   out.ok = true;
   for (int unit = 0; unit < units && out.ok;) {
     const int start = unit;
     int arg = 0;
-    while (unit < units && clean[2 * unit] == EXTENDED_ARG) arg = (arg | clean[2 * unit++ + 1]) << 8;
-    if (unit >= units) { out.ok = false; break; }
+    while (unit < units && clean[2 * unit] == EXTENDED_ARG)
+      arg = (arg | clean[2 * unit++ + 1]) << 8;
+    if (unit >= units) {
+      out.ok = false;
+      break;
+    }
     const int opcode = clean[2 * unit];
     arg |= clean[2 * unit + 1];
     const RawInfo& info = raw_info(opcode);
     Micro micros[kMaxMicroOps];
     const int count = expand(opcode, arg, micros);
     const int next = unit + 1 + info.caches;
-    if (count <= 0 || next > units) { out.ok = false; break; }
+    if (count <= 0 || next > units) {
+      out.ok = false;
+      break;
+    }
     const int index = static_cast<int>(out.list.size());
     for (int u = start; u <= unit; u++) out.index_of_bci[u] = index;
 
     int destination = -1;
     switch (info.jump) {
-      case JumpKind::None: break;
-      case JumpKind::Forward: destination = next + arg; break;
-      case JumpKind::Backward: destination = next - arg; break;
-      case JumpKind::ForwardPastEndFor: destination = next + arg + 1; break;
+      case JumpKind::None:
+        break;
+      case JumpKind::Forward:
+        destination = next + arg;
+        break;
+      case JumpKind::Backward:
+        destination = next - arg;
+        break;
+      case JumpKind::ForwardPastEndFor:
+        destination = next + arg + 1;
+        break;
     }
     const int live_opcode = live[unit] & 255;
     for (int k = 0; k < count; k++) {
@@ -272,8 +291,8 @@ int following_unit(PyCodeObject* code, int bci) {
 }
 
 int entry_unit(PyCodeObject* code, int bci) {
-  // The unit before can look like EXTENDED_ARG only if it is one, or a cache unit: then walk from the start.
-  // EXTENDED_ARG is never specialised, but a tool may have replaced its byte.
+  // The unit before can look like EXTENDED_ARG only if it is one, or a cache unit: then walk from
+  // the start. EXTENDED_ARG is never specialised, but a tool may have replaced its byte.
   const auto* units = reinterpret_cast<const uint8_t*>(_PyCode_CODE(code));
   if (bci == 0) return 0;
   const uint8_t before = units[2 * (bci - 1)];

@@ -9,16 +9,31 @@ namespace {
 
 using F1 = double (*)(double);
 using F2 = double (*)(double, double);
-#define ONE(kind, name) {MathFunction::kind, #name, 1, reinterpret_cast<const void*>(static_cast<F1>(name))}
-#define TWO(kind, name) {MathFunction::kind, #name, 2, reinterpret_cast<const void*>(static_cast<F2>(name))}
+#define ONE(kind, name) \
+  { MathFunction::kind, #name, 1, reinterpret_cast<const void*>(static_cast<F1>(name)) }
+#define TWO(kind, name) \
+  { MathFunction::kind, #name, 2, reinterpret_cast<const void*>(static_cast<F2>(name)) }
 // Modules/mathmodule.c calls exactly these for float arguments.
 const MathFunction kMath[] = {
     {MathFunction::Sqrt, "sqrt", 1, nullptr},
     {MathFunction::Fabs, "fabs", 1, nullptr},
-    ONE(Finite, sin),  ONE(Finite, cos),   ONE(Finite, tan),   ONE(Finite, asin),  ONE(Finite, acos),
-    ONE(Finite, atan), ONE(Finite, sinh),  ONE(Finite, cosh),  ONE(Finite, tanh),  ONE(Finite, exp),
-    ONE(Finite, log),  ONE(Finite, log2),  ONE(Finite, log10), ONE(Finite, log1p), ONE(Finite, expm1),
-    TWO(Finite, pow),  TWO(Finite, atan2),
+    ONE(Finite, sin),
+    ONE(Finite, cos),
+    ONE(Finite, tan),
+    ONE(Finite, asin),
+    ONE(Finite, acos),
+    ONE(Finite, atan),
+    ONE(Finite, sinh),
+    ONE(Finite, cosh),
+    ONE(Finite, tanh),
+    ONE(Finite, exp),
+    ONE(Finite, log),
+    ONE(Finite, log2),
+    ONE(Finite, log10),
+    ONE(Finite, log1p),
+    ONE(Finite, expm1),
+    TWO(Finite, pow),
+    TWO(Finite, atan2),
 };
 #undef ONE
 #undef TWO

@@ -9,14 +9,14 @@ Builtin builtin(PyObject* function);
 
 struct MathFunction {
   enum Kind : uint8_t {
-    Sqrt,      // own instruction
-    Fabs,      // own instruction
-    Total,     // the C function's answer is Python's for every double
-    Finite,    // the same if the answer is finite; else the module may raise
+    Sqrt,    // own instruction
+    Fabs,    // own instruction
+    Total,   // the C function's answer is Python's for every double
+    Finite,  // the same if the answer is finite; else the module may raise
   } kind;
   const char* name;
   int arity;
-  const void* address;   // double (*)(double) or double (*)(double, double)
+  const void* address;  // double (*)(double) or double (*)(double, double)
 };
 const MathFunction* math_function(PyObject* function);
 

@@ -5,7 +5,7 @@
 namespace psyco {
 
 struct SpecialisedTypes {
-  PyTypeObject* left = nullptr;    // the only operand, the container, the iterable
+  PyTypeObject* left = nullptr;  // the only operand, the container, the iterable
   PyTypeObject* right = nullptr;
 };
 SpecialisedTypes specialised_types(const Bytecode& bc);

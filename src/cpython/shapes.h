@@ -1,5 +1,6 @@
-// What the front end may know about CPython's objects: offsets of fields, and looks at live objects that
-// run no Python code. Offsets are filled by the port (v313/shapes.cpp); a version that lacks one says -1.
+// What the front end may know about CPython's objects: offsets of fields, and looks at live objects
+// that run no Python code. Offsets are filled by the port (v313/shapes.cpp); a version that lacks
+// one says -1.
 #pragma once
 #include <cstdint>
 
@@ -9,20 +10,20 @@ namespace psyco::shapes {
 
 extern const int32_t kObRefcnt, kObType, kObSize;
 extern const int32_t kLongTag, kFloatValue;
-extern const int32_t kListItems, kTupleItems;           // pointer to the items; the items themselves
+extern const int32_t kListItems, kTupleItems;  // pointer to the items; the items themselves
 extern const int32_t kDictUsed, kStrLength;
 extern const int32_t kRangeIterStart, kRangeIterStep, kRangeIterLength;
-extern const int32_t kListIterIndex, kListIterList;     // tuple iterators have the same layout
+extern const int32_t kListIterIndex, kListIterList;  // tuple iterators have the same layout
 extern const int32_t kCellValue, kFunctionClosure, kFunctionGlobals;
 extern const int32_t kBytesData, kByteArrayStart;
-extern const int32_t kInlineValid;                      // from the object: the byte "inline values are valid"
-extern const int32_t kManagedDict;                      // from the object: its dictionary pointer
-extern const int32_t kKeysEntries;                      // in a shared-keys object: number of names
+extern const int32_t kInlineValid;  // from the object: the byte "inline values are valid"
+extern const int32_t kManagedDict;  // from the object: its dictionary pointer
+extern const int32_t kKeysEntries;  // in a shared-keys object: number of names
 extern const int32_t kMethodFunction, kMethodSelf;
 
 PyObject* empty_tuple();
-bool int_value(PyObject* exact_int, int64_t* value);    // false: beyond 64 bits
-bool dies_quietly(PyTypeObject* type);                  // instances hold no object and run no code when they die
+bool int_value(PyObject* exact_int, int64_t* value);  // false: beyond 64 bits
+bool dies_quietly(PyTypeObject* type);  // instances hold no object and run no code when they die
 bool is_immortal(PyObject* object);
 PyTypeObject* range_iter_type();
 PyTypeObject* list_iter_type();
@@ -31,27 +32,28 @@ PyTypeObject* tuple_iter_type();
 // How an attribute of instances of a type is found. Valid while the type is unchanged (watch it).
 struct AttrPlan {
   enum Kind : uint8_t {
-    None,          // no fast way: use the helper
-    Inline,        // inline value at `offset`, if kInlineValid; null means unset
-    Member,        // __slots__ member at `offset`; null means unset
-    Constant,      // class attribute `value`, not a descriptor
-    Method,        // plain function `value`: binds
-    Property,      // property object `value` with a Python getter `getter`
+    None,      // no fast way: use the helper
+    Inline,    // inline value at `offset`, if kInlineValid; null means unset
+    Member,    // __slots__ member at `offset`; null means unset
+    Constant,  // class attribute `value`, not a descriptor
+    Method,    // plain function `value`: binds
+    Property,  // property object `value` with a Python getter `getter`
   } kind = None;
   int32_t offset = 0;
   PyObject* value = nullptr;
   PyObject* getter = nullptr;
-  const void* keys = nullptr;    // Constant, Method, Property-free: instances may shadow it; guard that the
-  int64_t key_count = 0;         // shared keys still have key_count names and kInlineValid
+  const void* keys =
+      nullptr;  // Constant, Method, Property-free: instances may shadow it; guard that the
+  int64_t key_count = 0;  // shared keys still have key_count names and kInlineValid
 };
 AttrPlan plan_load(PyTypeObject* type, PyObject* name);
-AttrPlan plan_store(PyTypeObject* type, PyObject* name);   // Inline or Member only
+AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline or Member only
 
 // The value an attribute or item has now; null if it cannot be told without running code. Borrowed.
 PyObject* peek_attr(PyObject* object, PyObject* name);
 PyObject* peek_item(PyObject* container, int64_t index);
-PyObject* peek_dict(PyObject* dict, PyObject* key);        // exact dict, str key
-bool plain_instance(PyObject* object);                     // inline values valid and no dictionary made
-bool watchable_type(PyTypeObject* type);                   // has a version tag or can get one
+PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
+bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
+bool watchable_type(PyTypeObject* type);             // has a version tag or can get one
 
 }  // namespace psyco::shapes

@@ -1,25 +1,24 @@
 // The way of one function through the compiler, and its life afterwards.
 #include "driver/driver.h"
 
-#include "driver/hooks.h"
-
 #include <time.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "cpython/shapes.h"
+#include "driver/hooks.h"
 #include "emit/backend.h"
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
 #include "runtime/activation.h"
 #include "runtime/caches.h"
-#include "runtime/native_calls.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "runtime/governor.h"
 #include "runtime/helpers.h"
+#include "runtime/native_calls.h"
 #include "runtime/osr.h"
 #include "runtime/runtime.h"
 #include "runtime/table.h"
@@ -38,7 +37,7 @@ CodeMemory* g_memory;
 TargetLayout g_layout;
 RuntimeTable g_table;
 passes::PassOptions g_pass_options;
-std::vector<Unit*> g_graveyard;     // retired, perhaps still running
+std::vector<Unit*> g_graveyard;  // retired, perhaps still running
 
 double now_ms() {
   timespec t;
@@ -57,7 +56,8 @@ void link_cells(CodeEntry* entry) {
     cell->body = nullptr;
     cell->code = nullptr;
     for (const Version& version : entry->versions) {
-      if (!version.simple || state_of(version.code)->invalid || native_signature(version) != cell->signature)
+      if (!version.simple || state_of(version.code)->invalid ||
+          native_signature(version) != cell->signature)
         continue;
       auto* unit = static_cast<Unit*>(version.code->owner);
       if (!unit) continue;
@@ -114,7 +114,8 @@ void free_unit(Unit* unit) {
   for (PyObject* object : objects) Py_DECREF(object);
 }
 
-// Retired bodies are freed when no activation names them any more. Called where Python code may run.
+// Retired bodies are freed when no activation names them any more. Called where Python code may
+// run.
 void bury_the_dead() {
   for (size_t i = 0; i < g_graveyard.size();) {
     Unit* unit = g_graveyard[i];
@@ -124,7 +125,7 @@ void bury_the_dead() {
     }
     g_graveyard.erase(g_graveyard.begin() + static_cast<long>(i));
     free_unit(unit);
-    i = 0;   // freeing may have run a finaliser that changed the list
+    i = 0;  // freeing may have run a finaliser that changed the list
   }
 }
 
@@ -178,7 +179,6 @@ CompiledCode* compile(Attempt& attempt) {
     if (unit->target == attempt.target && same_target++ == 0) oldest = unit;
   if (same_target >= g_options.max_versions) retire_unit(entry, oldest);
 
-
   double start = now_ms();
   DriverFeedback feedback;
   CompileRequest& request = attempt.request;
@@ -193,7 +193,6 @@ CompiledCode* compile(Attempt& attempt) {
   history->compiles++;
   if (history->compiles > 1) g_totals.recompiled++;
   if (!built.ok) {
-
     refuse(entry, built.reason, 0);
     return nullptr;
   }
@@ -211,11 +210,10 @@ CompiledCode* compile(Attempt& attempt) {
   BackendOptions options;
   options.exit_every = static_cast<uint32_t>(g_options.exit_every);
   options.spill_everything = g_options.spill;
-  options.verify = true;   // a wrong allocation refuses the function
+  options.verify = true;  // a wrong allocation refuses the function
   options.want_listing = g_options.listings;
   BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
   if (!made.code) {
-
     if (g_options.verify) {
       fprintf(stderr, "psyco: %s: back end: %s\n%s\n", graph->name, made.error,
               ir::print(*graph).c_str());
@@ -237,12 +235,15 @@ CompiledCode* compile(Attempt& attempt) {
   unit->walked = built.walked;
   unit->result = built.result_kind();
   for (PyObject* object : built.objects)
-    if (object != reinterpret_cast<PyObject*>(entry->code)) unit->objects.push_back(Py_NewRef(object));
+    if (object != reinterpret_cast<PyObject*>(entry->code))
+      unit->objects.push_back(Py_NewRef(object));
   adopt_code(code);
   bool watched = true;
   for (const Assumption& a : built.assumptions) {
     switch (a.kind) {
-      case Assumption::DictValue: watched &= depend_on_key(code, a.object, a.key); break;
+      case Assumption::DictValue:
+        watched &= depend_on_key(code, a.object, a.key);
+        break;
       case Assumption::Type: {
         auto* type = reinterpret_cast<PyTypeObject*>(a.object);
         if (!(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) watched &= depend_on_type(code, type);
@@ -251,7 +252,8 @@ CompiledCode* compile(Attempt& attempt) {
       case Assumption::Function:
         watched &= depend_on_function(code, reinterpret_cast<PyFunctionObject*>(a.object));
         break;
-      case Assumption::NoClassAssignment: break;
+      case Assumption::NoClassAssignment:
+        break;
     }
   }
   unit->compile_ms = now_ms() - start;
@@ -272,7 +274,8 @@ CompiledCode* compile(Attempt& attempt) {
   return code;
 }
 
-// Entry types are proved by the runtime before it enters a version, and once more by the code's own guards.
+// Entry types are proved by the runtime before it enters a version, and once more by the code's own
+// guards.
 std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count, bool call) {
   std::vector<EntryGuard> guards(static_cast<size_t>(count));
   for (Py_ssize_t i = 0; i < count; i++) {
@@ -303,7 +306,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
                             Py_ssize_t count) {
   PyCodeObject* code = entry->code;
   if (entry->refused || !compilable(entry)) return nullptr;
-  if (g_governor && history_of(entry)->slow_loop) {   // what holds for the loop holds for the call
+  if (g_governor && history_of(entry)->slow_loop) {  // what holds for the loop holds for the call
     refuse(entry, ir::Reason::Slower, 0);
     return nullptr;
   }
@@ -348,7 +351,7 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
     return nullptr;
   }
   if (frame->f_locals && frame->f_locals != frame->f_globals) {
-    refuse_loop(entry, target_bci);   // class bodies and exec with separate locals
+    refuse_loop(entry, target_bci);  // class bodies and exec with separate locals
     return nullptr;
   }
   Attempt attempt;
@@ -404,7 +407,8 @@ void note_exits(CompiledCode* code, ir::Reason reason) {
   if (is_speculation(reason)) g_speculative_exits++;
   Unit* unit = static_cast<Unit*>(code->owner);
   if (!unit || unit->retired || ++unit->exits % 2048 != 0 || unit->target == kEntryCall) return;
-  if (CodeEntry* entry = code_entry(unit->python_code, false)) loop_exits_often(entry, unit->target);
+  if (CodeEntry* entry = code_entry(unit->python_code, false))
+    loop_exits_often(entry, unit->target);
 }
 
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
@@ -417,7 +421,8 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   Unit* unit = static_cast<Unit*>(code->owner);
   if (!is_speculation(exit.reason) || !unit || unit->retired || exit.frames.empty()) return;
   const ExitFrame& inner = exit.frames.back();
-  auto* python_code = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[inner.frame_index].code));
+  auto* python_code =
+      static_cast<PyCodeObject*>(const_cast<void*>(code->frames[inner.frame_index].code));
   CodeEntry* entry = code_entry(python_code, false);
   CodeEntry* own = code_entry(unit->python_code, false);
   if (!entry || !own) return;
@@ -467,7 +472,8 @@ void entry_dies(CodeEntry* entry) {
 bool start_driver() {
   g_memory = new CodeMemory();
   if (g_memory->error()) {
-    PyErr_Format(PyExc_RuntimeError, "psyco cannot have memory for machine code: %s", g_memory->error());
+    PyErr_Format(PyExc_RuntimeError, "psyco cannot have memory for machine code: %s",
+                 g_memory->error());
     return false;
   }
   g_layout = make_layout();
@@ -521,8 +527,8 @@ bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t c
 
 size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
 
-std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
-                       std::vector<std::string>* problems) {
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count,
+                       bool optimised, std::vector<std::string>* problems) {
   CompileRequest request;
   request.code = reinterpret_cast<PyCodeObject*>(function->func_code);
   request.function = function;
@@ -568,7 +574,7 @@ bool parse_debug(const char* text, std::string& error) {
     if (item == "stress=eager" || item == "stress=osr") {
       g_hot.loop_threshold = 1;
       g_hot.call_threshold = 1;
-      g_hot.slow_ns = 0;
+      g_hot.slow_ns = 1000;
       g_governor = false;
     } else if (item == "off=governor") {
       g_governor = false;

@@ -1,5 +1,5 @@
-// Compiles one function: from the hooks of the runtime through front end, passes and back end to a version
-// installed in the code cache; and what is told about it.
+// Compiles one function: from the hooks of the runtime through front end, passes and back end to a
+// version installed in the code cache; and what is told about it.
 #pragma once
 #include <string>
 #include <vector>
@@ -22,15 +22,15 @@ extern Options g_options;
 // One compiled body and everything that keeps it meaningful. CompiledCode::owner.
 struct Unit {
   CompiledCode* code = nullptr;
-  PyCodeObject* python_code = nullptr;   // borrowed: the unit dies with its entry
-  int target = -1;                       // kEntryCall or the bci of a loop head
-  std::vector<PyObject*> objects;        // owned
+  PyCodeObject* python_code = nullptr;  // borrowed: the unit dies with its entry
+  int target = -1;                      // kEntryCall or the bci of a loop head
+  std::vector<PyObject*> objects;       // owned
   std::vector<std::unique_ptr<char[]>> caches;
   std::vector<InlineNote> inlined;
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
-  char result = 'o';                     // LinkCell::result
+  char result = 'o';  // LinkCell::result
   uint32_t exits = 0;
   bool retired = false;
 };
@@ -39,27 +39,28 @@ struct Unit {
 struct CodeHistory {
   Feedback feedback;
   std::vector<Unit*> units;
-  std::vector<std::unique_ptr<LinkCell>> cells;   // of functions with this code
+  std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   int compiles = 0;
-  bool excluded = false;         // cannotcompile
-  bool slow_loop = false;        // a loop was faster in the interpreter
+  bool excluded = false;   // cannotcompile
+  bool slow_loop = false;  // a loop was faster in the interpreter
   std::string name;
 };
 
-void install_driver();           // sets g_driver
-bool start_driver();             // false: a Python error is set
+void install_driver();  // sets g_driver
+bool start_driver();    // false: a Python error is set
 
 // Compiles the function for these arguments now. True if code exists afterwards.
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
 void forget_entry(CodeEntry* entry);
 size_t code_bytes_in_use();
-PyObject* driver_stats();                       // new dict
-PyObject* driver_report(PyCodeObject* code);    // new dict, or None if nothing is known
-// The graph for these arguments as text, optimised or not, and what the verifier says; for dumps and tests.
-std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count, bool optimised,
-                       std::vector<std::string>* problems);
+PyObject* driver_stats();                     // new dict
+PyObject* driver_report(PyCodeObject* code);  // new dict, or None if nothing is known
+// The graph for these arguments as text, optimised or not, and what the verifier says; for dumps
+// and tests.
+std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count,
+                       bool optimised, std::vector<std::string>* problems);
 bool add_options(PyObject* dict);
-int set_driver_option(PyObject* name, PyObject* value);   // as DriverHooks::set_option
+int set_driver_option(PyObject* name, PyObject* value);  // as DriverHooks::set_option
 // PSYCO_DEBUG: items separated by commas; see docs/adding.md.
 bool parse_debug(const char* text, std::string& error);
 

@@ -19,7 +19,9 @@ bool put(PyObject* dict, const char* key, PyObject* value) {
   return failed == 0;
 }
 
-PyObject* text(const std::string& s) { return PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace"); }
+PyObject* text(const std::string& s) {
+  return PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace");
+}
 
 int line_of(PyCodeObject* code, int bci) { return PyCode_Addr2Line(code, bci * 2); }
 
@@ -32,10 +34,12 @@ PyObject* exits_of(const Unit* unit) {
     ExitRecord record = g_backend.decode(*unit->code, static_cast<uint32_t>(id));
     if (record.frames.empty()) continue;
     const ExitFrame& frame = record.frames.back();
-    auto* code = static_cast<PyCodeObject*>(const_cast<void*>(unit->code->frames[frame.frame_index].code));
-    PyObject* item = Py_BuildValue("{s:i,s:O,s:s,s:s,s:I}", "line", line_of(code, frame.bci), "function",
-                                   code->co_qualname, "reason", ir::reason_message(record.reason), "kind",
-                                   ir::reason_name(record.reason), "count", count);
+    auto* code =
+        static_cast<PyCodeObject*>(const_cast<void*>(unit->code->frames[frame.frame_index].code));
+    PyObject* item =
+        Py_BuildValue("{s:i,s:O,s:s,s:s,s:I}", "line", line_of(code, frame.bci), "function",
+                      code->co_qualname, "reason", ir::reason_message(record.reason), "kind",
+                      ir::reason_name(record.reason), "count", count);
     if (!item || PyList_Append(list, item) < 0) {
       Py_XDECREF(item);
       Py_DECREF(list);
@@ -51,18 +55,21 @@ PyObject* version_of(const Unit* unit) {
   if (!dict) return nullptr;
   PyObject* inlined = PyList_New(0);
   for (const InlineNote& note : unit->inlined) {
-    PyObject* item = Py_BuildValue("{s:i,s:s,s:z}", "line", line_of(unit->python_code, note.bci), "name",
-                                   note.name.c_str(), "why_not", note.why);
+    PyObject* item = Py_BuildValue("{s:i,s:s,s:z}", "line", line_of(unit->python_code, note.bci),
+                                   "name", note.name.c_str(), "why_not", note.why);
     if (item) PyList_Append(inlined, item);
     Py_XDECREF(item);
   }
-  bool ok = put(dict, "entry", unit->target < 0 ? PyUnicode_FromString("call")
-                                                : PyUnicode_FromFormat("loop at line %d", line_of(unit->python_code, unit->target))) &&
-            put(dict, "code_bytes", PyLong_FromSize_t(unit->code->size)) &&
-            put(dict, "compile_ms", PyFloat_FromDouble(unit->compile_ms)) &&
-            put(dict, "exits", exits_of(unit)) && put(dict, "inlined", Py_NewRef(inlined)) &&
-            put(dict, "ir", text(unit->ir_text)) && put(dict, "lir", text(unit->lir_text)) &&
-            put(dict, "asm", text(unit->assembly_text));
+  bool ok =
+      put(dict, "entry",
+          unit->target < 0 ? PyUnicode_FromString("call")
+                           : PyUnicode_FromFormat("loop at line %d",
+                                                  line_of(unit->python_code, unit->target))) &&
+      put(dict, "code_bytes", PyLong_FromSize_t(unit->code->size)) &&
+      put(dict, "compile_ms", PyFloat_FromDouble(unit->compile_ms)) &&
+      put(dict, "exits", exits_of(unit)) && put(dict, "inlined", Py_NewRef(inlined)) &&
+      put(dict, "ir", text(unit->ir_text)) && put(dict, "lir", text(unit->lir_text)) &&
+      put(dict, "asm", text(unit->assembly_text));
   Py_DECREF(inlined);
   if (ok) return dict;
   Py_DECREF(dict);
@@ -86,7 +93,8 @@ PyObject* driver_report(PyCodeObject* code) {
       ok = v && PyList_Append(versions, v) == 0;
       if (ok) {
         PyObject* unit_exits = PyDict_GetItemString(v, "exits");
-        ok = unit_exits && PyList_SetSlice(exits, PyList_GET_SIZE(exits), PyList_GET_SIZE(exits), unit_exits) == 0;
+        ok = unit_exits && PyList_SetSlice(exits, PyList_GET_SIZE(exits), PyList_GET_SIZE(exits),
+                                           unit_exits) == 0;
       }
       Py_XDECREF(v);
       if (!ok) break;
@@ -102,9 +110,11 @@ PyObject* driver_report(PyCodeObject* code) {
     }
   }
   if (ok) {
-    ok = put(dict, "file", Py_NewRef(code->co_filename)) && put(dict, "name", Py_NewRef(code->co_qualname)) &&
-         put(dict, "line", PyLong_FromLong(code->co_firstlineno)) && put(dict, "versions", Py_NewRef(versions)) &&
-         put(dict, "exits", Py_NewRef(exits)) && put(dict, "notes", Py_NewRef(notes)) &&
+    ok = put(dict, "file", Py_NewRef(code->co_filename)) &&
+         put(dict, "name", Py_NewRef(code->co_qualname)) &&
+         put(dict, "line", PyLong_FromLong(code->co_firstlineno)) &&
+         put(dict, "versions", Py_NewRef(versions)) && put(dict, "exits", Py_NewRef(exits)) &&
+         put(dict, "notes", Py_NewRef(notes)) &&
          put(dict, "compiles", PyLong_FromLong(history ? history->compiles : 0)) &&
          put(dict, "calls", PyLong_FromUnsignedLongLong(entry->calls)) &&
          put(dict, "refused", entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
@@ -124,8 +134,12 @@ PyObject* driver_stats() {
   if (!dict || !reasons || !refused) goto fail;
   for (int r = 0; r < ir::kReasonCount; r++) {
     const char* name = ir::reason_name(static_cast<ir::Reason>(r));
-    if (g_totals.exits_by[r] && !put(reasons, name, PyLong_FromUnsignedLongLong(g_totals.exits_by[r]))) goto fail;
-    if (g_totals.refused_by[r] && !put(refused, name, PyLong_FromUnsignedLongLong(g_totals.refused_by[r]))) goto fail;
+    if (g_totals.exits_by[r] &&
+        !put(reasons, name, PyLong_FromUnsignedLongLong(g_totals.exits_by[r])))
+      goto fail;
+    if (g_totals.refused_by[r] &&
+        !put(refused, name, PyLong_FromUnsignedLongLong(g_totals.refused_by[r])))
+      goto fail;
   }
   {
     std::vector<float> times = g_totals.times_ms;
@@ -156,9 +170,10 @@ fail:
 
 bool add_options(PyObject* dict) {
   bool ok = true;
-#define OPTION(name, type, value, help)                                                    \
-  ok = ok && put(dict, #name, std::is_same_v<type, bool> ? PyBool_FromLong(g_options.name) \
-                                                         : PyLong_FromLong(g_options.name));
+#define OPTION(name, type, value, help)                                       \
+  ok = ok && put(dict, #name,                                                 \
+                 std::is_same_v<type, bool> ? PyBool_FromLong(g_options.name) \
+                                            : PyLong_FromLong(g_options.name));
 #include "driver/options.def"
 #undef OPTION
   return ok;

@@ -1,23 +1,25 @@
-// What machine code and the runtime agree on: the activation record, the exit records, and the layout
-// of CPython's objects as far as machine code touches them. No Python.h: a port fills TargetLayout.
+// What machine code and the runtime agree on: the activation record, the exit records, and the
+// layout of CPython's objects as far as machine code touches them. No Python.h: a port fills
+// TargetLayout.
 //
 // Registers in compiled code
-//   rbx   Activation*           r15   PyThreadState*          rsp   16-byte aligned after `sub rsp, 8`
-//   r11, xmm15  scratch of the emitter, never allocated
-//   all others are allocatable and are lost at every ordinary call. A body is entered by the
-//   enter stub, which saves the C callee-saved registers; bodies save nothing.
+//   rbx   Activation*           r15   PyThreadState*          rsp   16-byte aligned after `sub rsp,
+//   8` r11, xmm15  scratch of the emitter, never allocated all others are allocatable and are lost
+//   at every ordinary call. A body is entered by the enter stub, which saves the C callee-saved
+//   registers; bodies save nothing.
 //
 // An activation lives on the thread's Python data stack, beside its frame (so that stack-switching
 // extensions cannot tear it):
 //
-//   | Activation | spill[0..spill_count) | outermost _PyInterpreterFrame (entry kind Call only) | ...
-//   ^ rbx
+//   | Activation | spill[0..spill_count) | outermost _PyInterpreterFrame (entry kind Call only) |
+//   ... ^ rbx
 // and behind it room for the inlined frames that a call-out or an exit may need.
 //
-// Native calls. A body called by another body (Op::CallNative) gets its own activation, a *direct* one: not in
-// the list of activations but found through its caller's `callee`; its frame exists only from the moment
-// somebody might look at it (framed). prev is the caller. It charges Python recursion, not C recursion.
-// Results: rax, and in edx what it is (ResultTag). A null object says that an error is set.
+// Native calls. A body called by another body (Op::CallNative) gets its own activation, a *direct*
+// one: not in the list of activations but found through its caller's `callee`; its frame exists
+// only from the moment somebody might look at it (framed). prev is the caller. It charges Python
+// recursion, not C recursion. Results: rax, and in edx what it is (ResultTag). A null object says
+// that an error is set.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +37,7 @@ enum ResultTag : uint32_t { kTagObject = 0, kTagInt = 1, kTagFloat = 2 };
 enum Framed : uint8_t { kUnframed = 0, kFramed = 1, kFrameGone = 2 };
 
 struct Activation {
-  Activation* prev;        // listed: the next older one. Direct: the caller
+  Activation* prev;  // listed: the next older one. Direct: the caller
   Activation* next;
   void* tstate;
   CompiledCode* code;
@@ -52,12 +54,12 @@ struct Activation {
   uint8_t direct;          // called by another body
   uint8_t framed;          // Framed
   uint8_t unused[2];
-  uint32_t tag;            // of the result: set by the enter stub
-  Activation* callee;      // direct activation running on behalf of this one, or null
-  uintptr_t stack_floor;   // lowest C stack address at which a native call may start
-  uint64_t save_gpr[16];   // registers at a slow-path call-out or exit, by hardware number
+  uint32_t tag;           // of the result: set by the enter stub
+  Activation* callee;     // direct activation running on behalf of this one, or null
+  uintptr_t stack_floor;  // lowest C stack address at which a native call may start
+  uint64_t save_gpr[16];  // registers at a slow-path call-out or exit, by hardware number
   double save_xmm[16];
-  int64_t spill[1];        // spill_count slots
+  int64_t spill[1];  // spill_count slots
 };
 constexpr uint32_t kNoSite = 0xffffffffu;
 constexpr size_t kSpillOffset = offsetof(Activation, spill);
@@ -66,19 +68,19 @@ constexpr int kMaxInlineDepth = 8;
 // Where a value is at an exit or call-out.
 struct Location {
   enum Kind : uint8_t { None, Gpr, Xmm, Spill, Imm, Object } kind = None;
-  uint8_t reg = 0;         // Gpr, Xmm
-  int32_t spill = 0;       // Spill: slot number
-  int64_t imm = 0;         // Imm: the bits; Object: the address of an immortal or owned-by-code object
+  uint8_t reg = 0;    // Gpr, Xmm
+  int32_t spill = 0;  // Spill: slot number
+  int64_t imm = 0;    // Imm: the bits; Object: the address of an immortal or owned-by-code object
 };
 
 struct ExitSlot {
   ir::SlotKind kind = ir::SlotKind::Null;
-  bool owned = false;        // Object: the activation holds one reference (see ir/graph.h)
+  bool owned = false;  // Object: the activation holds one reference (see ir/graph.h)
   bool nullable = false;
-  bool box_owned = false;    // the same for box
+  bool box_owned = false;  // the same for box
   Location value;
-  Location box;              // Int/Float: the number's object if it has one; kind None if not
-  int32_t virt = -1;         // Virtual: index into ExitRecord::virtuals
+  Location box;       // Int/Float: the number's object if it has one; kind None if not
+  int32_t virt = -1;  // Virtual: index into ExitRecord::virtuals
 };
 struct ExitVirtual {
   ir::VirtualKind kind;
@@ -88,16 +90,16 @@ struct ExitFrame {
   uint32_t frame_index = 0;  // into CompiledCode::frames
   int32_t bci = 0;
   ir::Continuation cont = ir::Continuation::None;
-  ExitSlot function;         // kind Null: the activation's own function
+  ExitSlot function;  // kind Null: the activation's own function
   std::vector<ExitSlot> locals;
   std::vector<ExitSlot> stack;
 };
-// Two Object slots with the same location name the same value: an owned one holds ONE reference in all.
-// drops are owned values in no slot, released after the frames are built.
+// Two Object slots with the same location name the same value: an owned one holds ONE reference in
+// all. drops are owned values in no slot, released after the frames are built.
 struct ExitRecord {
   ir::Reason reason = ir::Reason::None;
-  uint32_t value_id = 0;              // for messages and statistics
-  std::vector<ExitFrame> frames;      // outermost first
+  uint32_t value_id = 0;          // for messages and statistics
+  std::vector<ExitFrame> frames;  // outermost first
   std::vector<ExitVirtual> virtuals;
   std::vector<ExitSlot> drops;
 };
@@ -110,18 +112,18 @@ struct FrameMeta {
 
 // One compiled body. Owned by the code cache; alive while any activation names it.
 struct CompiledCode {
-  const uint8_t* entry = nullptr;       // takes Activation* in rbx, PyThreadState* in r15
+  const uint8_t* entry = nullptr;  // takes Activation* in rbx, PyThreadState* in r15
   size_t size = 0;
   uint32_t spill_count = 0;
   ir::EntryKind entry_kind = ir::EntryKind::Call;
   std::vector<FrameMeta> frames;
-  std::vector<uint8_t> records;         // encoded; see decode_record
-  std::vector<uint32_t> record_offsets; // by record id
-  std::vector<uint32_t> exit_counts;    // by record id; machine code does not touch them
-  std::vector<LinkCell*> links;         // cells that lead here: reset when the code is retired
-  void* owner = nullptr;                // the driver's bookkeeping
-  void* arena = nullptr;                // the code memory's bookkeeping
-  void* runtime = nullptr;              // the runtime's bookkeeping: see runtime/code.h
+  std::vector<uint8_t> records;          // encoded; see decode_record
+  std::vector<uint32_t> record_offsets;  // by record id
+  std::vector<uint32_t> exit_counts;     // by record id; machine code does not touch them
+  std::vector<LinkCell*> links;          // cells that lead here: reset when the code is retired
+  void* owner = nullptr;                 // the driver's bookkeeping
+  void* arena = nullptr;                 // the code memory's bookkeeping
+  void* runtime = nullptr;               // the runtime's bookkeeping: see runtime/code.h
 };
 ExitRecord decode_record(const CompiledCode& code, uint32_t id);
 
@@ -129,31 +131,35 @@ ExitRecord decode_record(const CompiledCode& code, uint32_t id);
 struct TargetLayout {
   int32_t ob_refcnt = 0, ob_type = 8, ob_size = 16;
   // A count is immortal if its low 32 bits, taken as int32, are negative (3.13).
-  int32_t long_tag = 16, long_digits = 24;   // lv_tag: digits << 3 | sign (0 +, 1 zero, 2 -); 30-bit digits
+  int32_t long_tag = 16,
+          long_digits = 24;  // lv_tag: digits << 3 | sign (0 +, 1 zero, 2 -); 30-bit digits
   int32_t float_value = 16;
   const void* float_type = nullptr;
   const void* long_type = nullptr;
   const void* true_object = nullptr;
   const void* false_object = nullptr;
   const void* none_object = nullptr;
-  const void* small_ints = nullptr;          // array of int objects from -5 to 256
+  const void* small_ints = nullptr;  // array of int objects from -5 to 256
   int32_t small_int_size = 32;
-  void* float_free_list = nullptr;           // address of the head pointer; next is in ob_type. Null: call box_float
-  void* float_free_count = nullptr;          // address of its int32 count
-  int32_t ts_eval_breaker = 0;               // in PyThreadState, 64 bits
+  void* float_free_list =
+      nullptr;  // address of the head pointer; next is in ob_type. Null: call box_float
+  void* float_free_count = nullptr;  // address of its int32 count
+  int32_t ts_eval_breaker = 0;       // in PyThreadState, 64 bits
   int32_t ts_current_frame = 0;
   int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;
-  int32_t frame_instr_ptr = 0;               // in _PyInterpreterFrame
-  int32_t code_units = 0;                    // first code unit in PyCodeObject
+  int32_t frame_instr_ptr = 0;  // in _PyInterpreterFrame
+  int32_t code_units = 0;       // first code unit in PyCodeObject
 };
 
 // Addresses machine code calls, C calling convention.
 struct RuntimeTable {
   void* helpers[ir::kHelperCount] = {};
-  // Leaves for the interpreter. Registers are in act->save_*. exception: an error is set and happened at
-  // the record's innermost bci. The result is what the body returns to its caller (see runtime/entry).
+  // Leaves for the interpreter. Registers are in act->save_*. exception: an error is set and
+  // happened at the record's innermost bci. The result is what the body returns to its caller (see
+  // runtime/entry).
   uint64_t (*exit)(Activation* act, uint32_t record, int exception) = nullptr;
-  // Around a call-out from an inlined frame: link the inlined frames of act->site; unlink them again.
+  // Around a call-out from an inlined frame: link the inlined frames of act->site; unlink them
+  // again.
   void (*link_frames)(Activation* act) = nullptr;
   void (*unlink_frames)(Activation* act) = nullptr;
   // Makes the frames of a direct activation and of those it was called from.
@@ -162,12 +168,16 @@ struct RuntimeTable {
   void* (*call_unlinked)(Activation* caller, LinkCell* cell, uint64_t* words) = nullptr;
   // A direct activation whose frame exists or has existed is over.
   void (*end_direct)(Activation* act) = nullptr;
-  // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object, and the box.
-  uint64_t (*convert_result)(Activation* act, LinkCell* cell, uint64_t value, uint32_t tag, void** box) = nullptr;
-  void (*dealloc)(void* object) = nullptr;   // count has reached zero
-  // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does not fit.
+  // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object,
+  // and the box.
+  uint64_t (*convert_result)(Activation* act, LinkCell* cell, uint64_t value, uint32_t tag,
+                             void** box) = nullptr;
+  void (*dealloc)(void* object) = nullptr;  // count has reached zero
+  // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does
+  // not fit.
   int (*unbox_big_int)(void* object, int64_t* out) = nullptr;
-  void (*update_float_slot)(void** slot, double value) = nullptr;  // replaces; never fails visibly: reserve
+  void (*update_float_slot)(void** slot,
+                            double value) = nullptr;  // replaces; never fails visibly: reserve
   void (*update_int_slot)(void** slot, int64_t value) = nullptr;
 };
 

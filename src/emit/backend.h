@@ -1,7 +1,7 @@
 // The back end's only entry point: a finished graph goes in, installed machine code comes out.
 //
-// Fed by driver/. Assumes a verified graph. Never touches the interpreter, so it may run without the
-// GIL; one compilation at a time per CodeMemory is cheapest, several are safe.
+// Fed by driver/. Assumes a verified graph. Never touches the interpreter, so it may run without
+// the GIL; one compilation at a time per CodeMemory is cheapest, several are safe.
 #pragma once
 #include <string>
 
@@ -20,7 +20,8 @@ struct BackendOptions {
 };
 
 struct BackendResult {
-  CompiledCode* code = nullptr;  // null: see error. The caller owns it: CodeMemory::free, then delete
+  CompiledCode* code =
+      nullptr;  // null: see error. The caller owns it: CodeMemory::free, then delete
   const char* error = nullptr;   // static text; the function is not compiled
   std::string lir_listing;       // LIR with locations
   std::string assembly_listing;  // "offset: hex" per instruction, and what it belongs to

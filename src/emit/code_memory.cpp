@@ -35,8 +35,8 @@ std::vector<CodeMemory*>& registry() {
 }
 }  // namespace
 
-// Fork takes every lock, so that no arena is being written or copied while the process splits; after it
-// both sides treat all arenas as shared.
+// Fork takes every lock, so that no arena is being written or copied while the process splits;
+// after it both sides treat all arenas as shared.
 struct ForkHandlers {
   static void prepare() {
     g_registry_mutex.lock();
@@ -52,15 +52,17 @@ struct ForkHandlers {
 };
 
 CodeMemory::CodeMemory(size_t reserve_bytes) {
-  static const int kRegistered = pthread_atfork(
-      ForkHandlers::prepare, ForkHandlers::release, ForkHandlers::release);
+  static const int kRegistered =
+      pthread_atfork(ForkHandlers::prepare, ForkHandlers::release, ForkHandlers::release);
   if (kRegistered != 0) {
     error_ = "no code memory: fork handlers cannot be registered";
     return;
   }
   reserved_ = (reserve_bytes + kArenaSize - 1) / kArenaSize * kArenaSize;
-  void* rx = mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  void* rw = mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* rx =
+      mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* rw =
+      mmap(nullptr, reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (rx == MAP_FAILED || rw == MAP_FAILED) {
     error_ = "no code memory: address space cannot be reserved";
     return;
@@ -96,9 +98,9 @@ bool CodeMemory::add_arena(size_t at_least) {
   int fd = make_memfd(size);
   if (fd < 0) return false;
   void* rw = mmap(rw_ + mapped_, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-  void* rx = rw == MAP_FAILED ? MAP_FAILED
-                              : mmap(rx_ + mapped_, size, PROT_READ | PROT_EXEC,
-                                     MAP_SHARED | MAP_FIXED, fd, 0);
+  void* rx = rw == MAP_FAILED
+                 ? MAP_FAILED
+                 : mmap(rx_ + mapped_, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
   if (rx == MAP_FAILED) {
     close(fd);
     return false;
@@ -112,8 +114,8 @@ bool CodeMemory::add_arena(size_t at_least) {
   return true;
 }
 
-// New views are built beside the old ones and moved over them: code keeps its address and its bytes, and
-// a failure leaves everything as it was.
+// New views are built beside the old ones and moved over them: code keeps its address and its
+// bytes, and a failure leaves everything as it was.
 bool CodeMemory::make_private(Arena& arena) {
   int fd = make_memfd(arena.size);
   if (fd < 0) return false;

@@ -1,14 +1,16 @@
 // Memory for machine code: one reserved region backed by memfd arenas, each mapped twice.
 //
-//     rx view   | arena 0 | arena 1 | ... reserved ... |     readable and executable: code runs here
-//     rw view   | arena 0 | arena 1 | ... reserved ... |     readable and writable: code is written here
+//     rx view   | arena 0 | arena 1 | ... reserved ... |     readable and executable: code runs
+//     here rw view   | arena 0 | arena 1 | ... reserved ... |     readable and writable: code is
+//     written here
 //
 // No page is ever writable and executable, and none changes its protection, so it works under
 // PR_SET_MDWE. All of it lies in one region, hence calls inside are rel32.
 //
-// Fork. Parent and child would share the memfds in both directions. After a fork each side therefore
-// treats every arena as shared and copies it to a memfd of its own, mapped at the same addresses,
-// before its first write. Nobody ever writes to a shared arena, so neither can see the other's code.
+// Fork. Parent and child would share the memfds in both directions. After a fork each side
+// therefore treats every arena as shared and copies it to a memfd of its own, mapped at the same
+// addresses, before its first write. Nobody ever writes to a shared arena, so neither can see the
+// other's code.
 //
 // Writing goes through `write` under one lock, which fork takes too.
 #pragma once

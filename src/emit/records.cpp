@@ -1,9 +1,9 @@
 // Exit records as bytes.
 //
-//   record   = reason value_id frames{count, frame...} virtuals{count, (kind, slots)...} drops{slots}
-//   frame    = index bci cont function(slot) locals{slots} stack{slots}
-//   slots    = count slot...
-//   slot     = header byte: kind(3 bits) owned nullable box_owned has_box; then by kind
+//   record   = reason value_id frames{count, frame...} virtuals{count, (kind, slots)...}
+//   drops{slots} frame    = index bci cont function(slot) locals{slots} stack{slots} slots    =
+//   count slot... slot     = header byte: kind(3 bits) owned nullable box_owned has_box; then by
+//   kind
 //              value location, box location if has_box, or the virtual's number
 //   location = kind(3 bits) | small payload(5 bits, 31: a varint follows)
 // Numbers are LEB128; signed ones zigzag.
@@ -154,7 +154,8 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
   }
   w.slots(record.drops);
   if (hashes_.size() * 2 >= table_.size()) grow();
-  uint64_t hash = std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  uint64_t hash =
+      std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   size_t at = hash & (table_.size() - 1);
   for (; table_[at]; at = (at + 1) & (table_.size() - 1)) {
     uint32_t id = table_[at] - 1;

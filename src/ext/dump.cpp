@@ -9,21 +9,22 @@ namespace {
 PyObject* graph(PyObject*, PyObject* arguments) {
   PyObject *function, *args;
   int optimised = 1;
-  if (!PyArg_ParseTuple(arguments, "O!O!|p:_graph", &PyFunction_Type, &function, &PyTuple_Type, &args,
-                        &optimised))
+  if (!PyArg_ParseTuple(arguments, "O!O!|p:_graph", &PyFunction_Type, &function, &PyTuple_Type,
+                        &args, &optimised))
     return nullptr;
   std::vector<std::string> problems;
   std::string text = graph_text(reinterpret_cast<PyFunctionObject*>(function),
-                                reinterpret_cast<PyTupleObject*>(args)->ob_item, PyTuple_GET_SIZE(args),
-                                optimised, &problems);
+                                reinterpret_cast<PyTupleObject*>(args)->ob_item,
+                                PyTuple_GET_SIZE(args), optimised, &problems);
   PyObject* list = PyList_New(0);
   for (const std::string& p : problems) {
     PyObject* line = PyUnicode_DecodeUTF8(p.data(), static_cast<Py_ssize_t>(p.size()), "replace");
     if (line) PyList_Append(list, line);
     Py_XDECREF(line);
   }
-  return Py_BuildValue("(NN)", PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"),
-                       list);
+  return Py_BuildValue(
+      "(NN)", PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"),
+      list);
 }
 
 }  // namespace

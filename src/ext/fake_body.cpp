@@ -1,26 +1,33 @@
-// A stand-in for compiled code: "bodies" described in Python that store values into registers and spill
-// slots, call out, exit with hand-made records, or return. They test the runtime without a compiler.
+// A stand-in for compiled code: "bodies" described in Python that store values into registers and
+// spill slots, call out, exit with hand-made records, or return. They test the runtime without a
+// compiler.
 //
 // A body is a dict:
 //   frames   list of code objects (FrameMeta), outermost first
 //   spills   number of spill slots
-//   records  list of dicts: frames [{index, bci, cont, function, locals, stack}], virtuals [(kind, fields)],
+//   records  list of dicts: frames [{index, bci, cont, function, locals, stack}], virtuals [(kind,
+//   fields)],
 //            drops [slots]
 //   steps    list of tuples, run in order:
-//     ("own", loc, object)      stores a new reference        ("put", loc, object)   stores it borrowed
+//     ("own", loc, object)      stores a new reference        ("put", loc, object)   stores it
+//     borrowed
 //     ("new", loc, callable)    stores callable(), which nobody else owns
-//     ("int", loc, value)       ("float", loc, value)         ("arg", loc, index)    args[index], borrowed
+//     ("int", loc, value)       ("float", loc, value)         ("arg", loc, index)    args[index],
+//     borrowed
 //     ("take", loc, index)      args[index], owned: moved out (Osr)
 //     ("call", site, callable, link, loc or None, error record or None)
 //                               site: the stack map; the result is owned by loc, or dropped
 //     ("poke", callable, loc)   callable(object at loc), no call-out: for checks
 //     ("leave?", record)        CheckLeave
 //     ("exit", record, callable making an exception, or None)
-//     ("loop", planner)         Osr: planner(locals, stack, target unit) gives (locals, stack, unit) to go on
-//                               at, or (locals, stack, unit, exception) raised there; _test_null: empty slot
+//     ("loop", planner)         Osr: planner(locals, stack, target unit) gives (locals, stack,
+//     unit) to go on
+//                               at, or (locals, stack, unit, exception) raised there; _test_null:
+//                               empty slot
 //     ("return", loc)           hands over the reference
-// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned), ("bool", loc)
-// or ("virt", index). A loc is ("s", i) spill, ("r", i) gpr, ("x", i) xmm, ("i", value) or ("o", object).
+// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned), ("bool",
+// loc) or ("virt", index). A loc is ("s", i) spill, ("r", i) gpr, ("x", i) xmm, ("i", value) or
+// ("o", object).
 #include <cstring>
 #include <unordered_map>
 
@@ -40,8 +47,8 @@ namespace {
 struct FakeBody {
   CompiledCode code;
   std::vector<ExitRecord> records;
-  PyObject* plan;    // owned: keeps all constants alive
-  PyObject* steps;   // borrowed from plan
+  PyObject* plan;   // owned: keeps all constants alive
+  PyObject* steps;  // borrowed from plan
 };
 // The entry address of a fake body is the body itself.
 std::unordered_map<const void*, FakeBody*> g_bodies;
@@ -221,7 +228,8 @@ bool call_out(Activation* act, PyObject* step, uint64_t* left) {
 
 PyObject* g_null_marker = nullptr;
 
-// Python stands in for the loop: all of its state goes through two lists and comes back as record 0.
+// Python stands in for the loop: all of its state goes through two lists and comes back as record
+// 0.
 uint64_t run_loop(Activation* act, FakeBody* body, PyObject* planner) {
   const FrameMeta& meta = body->code.frames[0];
   const auto* code = static_cast<const PyCodeObject*>(meta.code);
@@ -229,11 +237,12 @@ uint64_t run_loop(Activation* act, FakeBody* body, PyObject* planner) {
   PyObject* lists[2] = {PyList_New(0), PyList_New(0)};
   for (size_t i = 0; i < code->co_nlocalsplus + depth; i++) {
     auto* object = static_cast<PyObject*>(act->args[i]);
-    PyList_Append(lists[i >= static_cast<size_t>(code->co_nlocalsplus)], object ? object : g_null_marker);
+    PyList_Append(lists[i >= static_cast<size_t>(code->co_nlocalsplus)],
+                  object ? object : g_null_marker);
     Py_XDECREF(object);
   }
-  PyObject* plan = PyObject_CallFunction(planner, "OOi", lists[0], lists[1],
-                                         static_cast<int>(osr_target(act)));
+  PyObject* plan =
+      PyObject_CallFunction(planner, "OOi", lists[0], lists[1], static_cast<int>(osr_target(act)));
   Py_DECREF(lists[0]);
   Py_DECREF(lists[1]);
   if (!plan) {
@@ -267,7 +276,7 @@ uint64_t run_loop(Activation* act, FakeBody* body, PyObject* planner) {
 uint64_t fake_enter(const uint8_t* entry, Activation* act) {
   auto it = g_bodies.find(entry);
   if (it == g_bodies.end()) return g_real_backend.enter(entry, act);
-  show_frames(act);   // these look at once
+  show_frames(act);  // these look at once
   PyObject* steps = it->second->steps;
   uint64_t left = 0;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(steps); i++) {
@@ -327,16 +336,19 @@ std::vector<EntryGuard> any_guards(size_t count) {
 // _test_install(function, body): every call of the function runs the fake body. Returns its number.
 PyObject* test_install(PyObject*, PyObject* args) {
   PyObject *function, *plan;
-  if (!PyArg_ParseTuple(args, "O!O!", &PyFunction_Type, &function, &PyDict_Type, &plan)) return nullptr;
+  if (!PyArg_ParseTuple(args, "O!O!", &PyFunction_Type, &function, &PyDict_Type, &plan))
+    return nullptr;
   use_fake_backend();
   FakeBody* body = parse_body(plan, ir::EntryKind::Call);
   if (!body) return nullptr;
-  auto* code = reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_code);
+  auto* code =
+      reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_code);
   CodeEntry* entry = code_entry(code, true);
   for (Version& version : entry->versions) retire_code(version.code);
   entry->versions.clear();
   const size_t count = code->co_argcount + code->co_kwonlyargcount +
-                       ((code->co_flags & CO_VARARGS) != 0) + ((code->co_flags & CO_VARKEYWORDS) != 0);
+                       ((code->co_flags & CO_VARARGS) != 0) +
+                       ((code->co_flags & CO_VARKEYWORDS) != 0);
   add_version(entry, &body->code, kEntryCall, any_guards(count));
   if (!install_function(reinterpret_cast<PyFunctionObject*>(function)))
     return PyErr_Format(PyExc_RuntimeError, "cannot install");
@@ -386,8 +398,8 @@ CompiledCode* fake_compile_entry(PyFunctionObject* function, CodeEntry* entry, P
   return code;
 }
 
-CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, CodeEntry* entry, int target,
-                               _PyInterpreterFrame* frame) {
+CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, CodeEntry* entry,
+                               int target, _PyInterpreterFrame* frame) {
   PyObject* number = PyLong_FromLong(target);
   PyObject* plan = ask_compiler(1, reinterpret_cast<PyObject*>(code_object), number);
   CompiledCode* code = nullptr;
@@ -401,12 +413,13 @@ CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, Cod
   return code;
 }
 
-// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit). Both None: the driver's.
+// _test_set_compilers(for calls, for loops): callable(code, arguments | target unit). Both None:
+// the driver's.
 PyObject* test_set_compilers(PyObject*, PyObject* args) {
   PyObject *calls, *loops;
   if (!PyArg_ParseTuple(args, "OO", &calls, &loops)) return nullptr;
   use_fake_backend();
-  g_governor = false;   // made-up bodies have no speed
+  g_governor = false;  // made-up bodies have no speed
   static const auto real_compile_entry = g_compile_entry;
   static const auto real_compile_osr = g_compile_osr;
   Py_XSETREF(g_compilers[0], Py_NewRef(calls));
@@ -417,7 +430,8 @@ PyObject* test_set_compilers(PyObject*, PyObject* args) {
 }
 
 PyObject* test_null(PyObject*, PyObject*) {
-  if (!g_null_marker) g_null_marker = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
+  if (!g_null_marker)
+    g_null_marker = PyObject_CallNoArgs(reinterpret_cast<PyObject*>(&PyBaseObject_Type));
   return Py_XNewRef(g_null_marker);
 }
 

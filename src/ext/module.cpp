@@ -1,4 +1,5 @@
-// psyco._core: initialisation, and the primitives the Python layer is made of. Arguments are checked here.
+// psyco._core: initialisation, and the primitives the Python layer is made of. Arguments are
+// checked here.
 #include <string>
 
 #include "cpython/port.h"
@@ -17,7 +18,7 @@ namespace psyco {
 
 namespace {
 
-std::string g_off_reason;   // empty: all is well
+std::string g_off_reason;  // empty: all is well
 bool g_started = false;
 
 PyFunctionObject* function_argument(PyObject* object, const char* name) {
@@ -28,7 +29,8 @@ PyFunctionObject* function_argument(PyObject* object, const char* name) {
 }
 PyCodeObject* code_argument(PyObject* object, const char* name) {
   if (PyCode_Check(object)) return reinterpret_cast<PyCodeObject*>(object);
-  PyErr_Format(PyExc_TypeError, "%s() takes a code object, not %.200s", name, Py_TYPE(object)->tp_name);
+  PyErr_Format(PyExc_TypeError, "%s() takes a code object, not %.200s", name,
+               Py_TYPE(object)->tp_name);
   return nullptr;
 }
 PyObject* none_if(bool ok) { return ok ? Py_NewRef(Py_None) : nullptr; }
@@ -44,8 +46,8 @@ PyObject* core_bind_function(PyObject*, PyObject* arg) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
   if (!entry) return PyErr_NoMemory();
   entry->bound = true;
-  if (!watch_code(entry->code)) return nullptr;   // its loops are entered through events
-  install_function(function);   // one with a foreign vectorcall stays as it is
+  if (!watch_code(entry->code)) return nullptr;  // its loops are entered through events
+  install_function(function);                    // one with a foreign vectorcall stays as it is
   Py_RETURN_NONE;
 }
 
@@ -134,7 +136,8 @@ bool set_option(PyObject* name, PyObject* value) {
   }
   if (option == "loop_threshold" || option == "call_threshold") {
     if (!set_number(value, 1, 1000000000, text, &number)) return false;
-    (option[0] == 'l' ? g_hot.loop_threshold : g_hot.call_threshold) = static_cast<uint32_t>(number);
+    (option[0] == 'l' ? g_hot.loop_threshold : g_hot.call_threshold) =
+        static_cast<uint32_t>(number);
     return true;
   }
   if (option == "slow_us") {
@@ -149,7 +152,8 @@ bool set_option(PyObject* name, PyObject* value) {
 
 PyObject* core_set_options(PyObject*, PyObject* arg) {
   if (!PyDict_Check(arg))
-    return PyErr_Format(PyExc_TypeError, "set_options() takes a dict, not %.200s", Py_TYPE(arg)->tp_name);
+    return PyErr_Format(PyExc_TypeError, "set_options() takes a dict, not %.200s",
+                        Py_TYPE(arg)->tp_name);
   PyObject *name, *value;
   for (Py_ssize_t at = 0; PyDict_Next(arg, &at, &name, &value);)
     if (!set_option(name, value)) return nullptr;
@@ -158,10 +162,10 @@ PyObject* core_set_options(PyObject*, PyObject* arg) {
 
 PyObject* core_options(PyObject*, PyObject*) {
   PyObject* dict = Py_BuildValue(
-      "{s:O,s:O,s:O,s:I,s:I,s:L}", "compile", g_compiling ? Py_True : Py_False,
-      "governor", g_governor ? Py_True : Py_False, "eager",
-      g_hot.loop_threshold == 1 ? Py_True : Py_False, "loop_threshold", g_hot.loop_threshold,
-      "call_threshold", g_hot.call_threshold, "slow_us", static_cast<long long>(g_hot.slow_ns / 1000));
+      "{s:O,s:O,s:O,s:I,s:I,s:L}", "compile", g_compiling ? Py_True : Py_False, "governor",
+      g_governor ? Py_True : Py_False, "eager", g_hot.loop_threshold == 1 ? Py_True : Py_False,
+      "loop_threshold", g_hot.loop_threshold, "call_threshold", g_hot.call_threshold, "slow_us",
+      static_cast<long long>(g_hot.slow_ns / 1000));
   if (dict && g_driver.add_options && !g_driver.add_options(dict)) Py_CLEAR(dict);
   return dict;
 }
@@ -175,8 +179,8 @@ bool add_figure(PyObject* dict, const char* name, uint64_t value) {
 
 PyObject* core_stats(PyObject*, PyObject*) {
   PyObject* dict = g_driver.stats ? g_driver.stats()
-                                  : Py_BuildValue("{s:i,s:d,s:[]}", "code_bytes", 0, "compile_ms", 0.0,
-                                                  "functions");
+                                  : Py_BuildValue("{s:i,s:d,s:[]}", "code_bytes", 0, "compile_ms",
+                                                  0.0, "functions");
   uint64_t live = 0;
   for_each_activation([&](Activation*) { live++; });
   if (dict && !(add_figure(dict, "native_calls", g_entry_stats.native) &&
@@ -199,7 +203,8 @@ PyObject* core_report(PyObject*, PyObject* arg) {
 }
 
 PyObject* core_compile_now(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  if (count < 1) return PyErr_Format(PyExc_TypeError, "compile_now() takes a function and its arguments");
+  if (count < 1)
+    return PyErr_Format(PyExc_TypeError, "compile_now() takes a function and its arguments");
   PyFunctionObject* function = function_argument(args[0], "compile_now");
   if (!function) return nullptr;
   return none_if(!g_driver.compile_now || g_driver.compile_now(function, args + 1, count - 1));
@@ -229,15 +234,19 @@ PyObject* core_forget(PyObject*, PyObject* arg) {
 
 PyMethodDef g_methods[] = {
     {"status", core_status, METH_NOARGS, PyDoc_STR("Why psyco is off, or None.")},
-    {"bind_function", core_bind_function, METH_O, PyDoc_STR("Compile the function at its next call.")},
-    {"unbind_function", core_unbind_function, METH_O, PyDoc_STR("Give the function its plain entry back.")},
+    {"bind_function", core_bind_function, METH_O,
+     PyDoc_STR("Compile the function at its next call.")},
+    {"unbind_function", core_unbind_function, METH_O,
+     PyDoc_STR("Give the function its plain entry back.")},
     {"is_bound", core_is_bound, METH_O, PyDoc_STR("Whether calls of the function come to psyco.")},
-    {"watch_code", core_watch_code, METH_O, PyDoc_STR("Count this code; compile it when it is hot.")},
+    {"watch_code", core_watch_code, METH_O,
+     PyDoc_STR("Count this code; compile it when it is hot.")},
     {"unwatch_code", core_unwatch_code, METH_O, PyDoc_STR("Stop counting this code.")},
     {"watch_all", core_watch_all, METH_O, PyDoc_STR("Count everything, or stop it.")},
     {"jit_globals", core_jit_globals, METH_VARARGS,
      PyDoc_STR("Count functions that will be made with these globals.")},
-    {"set_filter", core_set_filter, METH_O, PyDoc_STR("Ask this before a code object is compiled.")},
+    {"set_filter", core_set_filter, METH_O,
+     PyDoc_STR("Ask this before a code object is compiled.")},
     {"set_options", core_set_options, METH_O, PyDoc_STR("Set the options in the dict.")},
     {"options", core_options, METH_NOARGS, PyDoc_STR("All options.")},
     {"stats", core_stats, METH_NOARGS, PyDoc_STR("Figures so far.")},
@@ -268,8 +277,8 @@ void turn_off_by_error() {
 
 int module_exec(PyObject* module) {
   if ((Py_Version ^ Port::kVersionHex) >> 16) {
-    PyErr_Format(PyExc_ImportError, "psyco._core was built for CPython %d.%d", Port::kVersionHex >> 24,
-                 Port::kVersionHex >> 16 & 255);
+    PyErr_Format(PyExc_ImportError, "psyco._core was built for CPython %d.%d",
+                 Port::kVersionHex >> 24, Port::kVersionHex >> 16 & 255);
     return -1;
   }
   if (!g_started) {

@@ -1,8 +1,9 @@
 // Calls runtime helpers from Python, by name, with the arguments their row in helpers.def asks for.
 //
-// _test_helper(name, *arguments): an object parameter takes any object, _test_helper_null for the null pointer;
-// a cache pointer takes what _test_cache() returned; the array takes all remaining arguments; the out
-// area needs none. The result is the helper's; with an out area, (result, [words]).
+// _test_helper(name, *arguments): an object parameter takes any object, _test_helper_null for the
+// null pointer; a cache pointer takes what _test_cache() returned; the array takes all remaining
+// arguments; the out area needs none. The result is the helper's; with an out area, (result,
+// [words]).
 #include <cstring>
 #include <new>
 
@@ -55,8 +56,8 @@ int out_words(const char* name, const Call& call) {
 
 bool wants_globals_cache(const char* name) { return !strcmp(name, "load_global"); }
 
-bool add_argument(Call& call, char letter, const char* name, PyObject* const* args, Py_ssize_t count,
-                  Py_ssize_t* used) {
+bool add_argument(Call& call, char letter, const char* name, PyObject* const* args,
+                  Py_ssize_t count, Py_ssize_t* used) {
   if (letter != 'O' && letter != 'A' && *used >= count) {
     PyErr_Format(PyExc_TypeError, "%s: too few arguments", name);
     return false;
@@ -72,8 +73,12 @@ bool add_argument(Call& call, char letter, const char* name, PyObject* const* ar
       word = reinterpret_cast<uint64_t>(arg);
       break;
     }
-    case 'i': word = static_cast<uint64_t>(PyLong_AsLongLong(args[(*used)++])); break;
-    case 'd': call.doubles[call.double_count++] = PyFloat_AsDouble(args[(*used)++]); return true;
+    case 'i':
+      word = static_cast<uint64_t>(PyLong_AsLongLong(args[(*used)++]));
+      break;
+    case 'd':
+      call.doubles[call.double_count++] = PyFloat_AsDouble(args[(*used)++]);
+      return true;
     case 'p': {
       AnyCache* cache = static_cast<AnyCache*>(PyCapsule_GetPointer(args[(*used)++], kCacheName));
       if (!cache) return false;
@@ -113,11 +118,16 @@ PyObject* convert(ir::HelperResult kind, uint64_t word, double number) {
       return PyErr_Occurred() ? nullptr : PyLong_FromLongLong(status);
     }
     case ir::HelperResult::Object:
-    case ir::HelperResult::Nullable: return Py_NewRef(object ? object : g_null);
-    case ir::HelperResult::I64: return PyLong_FromLongLong(static_cast<int64_t>(word));
-    case ir::HelperResult::F64: return PyFloat_FromDouble(number);
-    case ir::HelperResult::Ptr: return PyLong_FromVoidPtr(object);
-    case ir::HelperResult::Void: Py_RETURN_NONE;
+    case ir::HelperResult::Nullable:
+      return Py_NewRef(object ? object : g_null);
+    case ir::HelperResult::I64:
+      return PyLong_FromLongLong(static_cast<int64_t>(word));
+    case ir::HelperResult::F64:
+      return PyFloat_FromDouble(number);
+    case ir::HelperResult::Ptr:
+      return PyLong_FromVoidPtr(object);
+    case ir::HelperResult::Void:
+      Py_RETURN_NONE;
   }
   return nullptr;
 }
@@ -149,14 +159,18 @@ PyObject* test_helper(PyObject*, PyObject* const* args, Py_ssize_t count) {
   // The C calling convention ignores registers a function does not ask for.
   const uint64_t* w = call.words;
   const double* d = call.doubles;
-  using Plain = uint64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double);
-  using Number = double (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double);
+  using Plain =
+      uint64_t (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double);
+  using Number =
+      double (*)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, double, double);
   uint64_t word = 0;
   double number = 0;
   if (info.result == ir::HelperResult::F64)
-    number = reinterpret_cast<Number>(table.helpers[index])(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1]);
+    number = reinterpret_cast<Number>(table.helpers[index])(w[0], w[1], w[2], w[3], w[4], w[5],
+                                                            d[0], d[1]);
   else
-    word = reinterpret_cast<Plain>(table.helpers[index])(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1]);
+    word = reinterpret_cast<Plain>(table.helpers[index])(w[0], w[1], w[2], w[3], w[4], w[5], d[0],
+                                                         d[1]);
   PyObject* result = convert(info.result, word, number);
   if (result && PyErr_Occurred()) {
     PyErr_SetString(PyExc_SystemError, "helper returned a result with an exception set");

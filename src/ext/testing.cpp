@@ -6,7 +6,8 @@
 namespace psyco {
 namespace {
 
-// decode(code) -> (list of (op, arg, arg2, object, start, bci, next, target, pops, pushes, first, last,
+// decode(code) -> (list of (op, arg, arg2, object, start, bci, next, target, pops, pushes, first,
+// last,
 //                  adaptive, heat, leader), list of handlers), or None for a code we cannot decode
 PyObject* test_decode(PyObject*, PyObject* arg) {
   if (!PyCode_Check(arg)) return PyErr_Format(PyExc_TypeError, "code object expected");
@@ -15,11 +16,10 @@ PyObject* test_decode(PyObject*, PyObject* arg) {
   PyObject* list = PyList_New(0);
   for (size_t i = 0; list && i < decoded.list.size(); i++) {
     const Bytecode& bc = decoded.list[i];
-    PyObject* row = Py_BuildValue("(siiOiiiiiiiiiii)", neutral_name(bc.op), bc.arg, bc.arg2,
-                                  bc.object ? bc.object : Py_None, bc.start_bci, bc.bci, bc.next_bci,
-                                  bc.target, neutral_pops(bc), neutral_pushes(bc), bc.first_of_raw,
-                                  bc.last_of_raw, bc.adaptive, static_cast<int>(bc.heat),
-                                  decoded.leader[i]);
+    PyObject* row = Py_BuildValue(
+        "(siiOiiiiiiiiiii)", neutral_name(bc.op), bc.arg, bc.arg2, bc.object ? bc.object : Py_None,
+        bc.start_bci, bc.bci, bc.next_bci, bc.target, neutral_pops(bc), neutral_pushes(bc),
+        bc.first_of_raw, bc.last_of_raw, bc.adaptive, static_cast<int>(bc.heat), decoded.leader[i]);
     if (!row || PyList_Append(list, row) < 0) Py_CLEAR(list);
     Py_XDECREF(row);
   }

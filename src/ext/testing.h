@@ -4,7 +4,7 @@
 
 namespace psyco {
 extern PyMethodDef g_test_methods[];
-int add_helper_tests(PyObject* module);   // test_helpers.cpp
+int add_helper_tests(PyObject* module);  // test_helpers.cpp
 extern PyMethodDef g_fake_body_methods[];
 extern PyMethodDef g_dump_methods[];
-}
+}  // namespace psyco

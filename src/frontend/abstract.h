@@ -1,9 +1,10 @@
 // Abstract values and states: what the front end knows about every local and stack slot.
 //
-// An abstract value (AV) is one Python value on one of the three levels: compile-time (constant), virtual
-// (unboxed number, tuple or iterator not built yet) or run-time (an object in a register). Slots name AVs by
-// index, so refining one (a guard passed, a box was made) is seen by every slot that holds the same value.
-// Known facts (type, constant) are proved; example and likely are predictions and need a guard.
+// An abstract value (AV) is one Python value on one of the three levels: compile-time (constant),
+// virtual (unboxed number, tuple or iterator not built yet) or run-time (an object in a register).
+// Slots name AVs by index, so refining one (a guard passed, a box was made) is seen by every slot
+// that holds the same value. Known facts (type, constant) are proved; example and likely are
+// predictions and need a guard.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -18,9 +19,9 @@ constexpr AVId kNoAV = -1;
 
 struct AV {
   ir::SlotKind kind = ir::SlotKind::Null;
-  ir::Value* value = nullptr;      // Object, Int, Float, Bool
-  ir::Value* box = nullptr;        // Int, Float: the object that is this number, null if none was made;
-                                   // may be a nullable value: null at run time means none
+  ir::Value* value = nullptr;  // Object, Int, Float, Bool
+  ir::Value* box = nullptr;    // Int, Float: the object that is this number, null if none was made;
+                               // may be a nullable value: null at run time means none
   ir::VirtualKind virtual_kind = ir::VirtualKind::Tuple;
   std::vector<AVId> fields;        // Virtual
   PyTypeObject* type = nullptr;    // Object: proved exact type
@@ -37,7 +38,7 @@ struct FrameSlots {
   Context* context = nullptr;
   std::vector<AVId> locals;
   std::vector<AVId> stack;
-  int32_t call_bci = 0;                             // when it waits for an inlined callee
+  int32_t call_bci = 0;  // when it waits for an inlined callee
   ir::Continuation cont = ir::Continuation::None;
 };
 
@@ -59,14 +60,15 @@ struct Edge {
   State state;
 };
 
-// What loop heads must assume, learnt when a back edge brought less than the head promised. Monotone.
+// What loop heads must assume, learnt when a back edge brought less than the head promised.
+// Monotone.
 struct HeadFlags {
-  bool force = false;       // box or build before the loop
-  bool object = false;      // any object
-  bool no_type = false;     // nothing known about its type
-  bool box = false;         // number that may carry its object along
-  bool phi = false;         // changes in the loop although the local is not stored there
-  int8_t number = 0;        // unbound at entry: 1 Int, 2 Float comes round
+  bool force = false;    // box or build before the loop
+  bool object = false;   // any object
+  bool no_type = false;  // nothing known about its type
+  bool box = false;      // number that may carry its object along
+  bool phi = false;      // changes in the loop although the local is not stored there
+  int8_t number = 0;     // unbound at entry: 1 Int, 2 Float comes round
 };
 
 }  // namespace psyco

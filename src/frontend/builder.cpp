@@ -15,7 +15,11 @@ using ir::Value;
 
 Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
                  BuildResult& result, char own_result)
-    : request_(request), graph_(graph), own_result_(own_result), heads_memory_(heads), result_(result) {}
+    : request_(request),
+      graph_(graph),
+      own_result_(own_result),
+      heads_memory_(heads),
+      result_(result) {}
 
 // ---------------------------------------------------------------- stack and abstract values
 
@@ -95,9 +99,11 @@ AVId Builder::virtual_av(ir::VirtualKind kind, std::vector<AVId> fields) {
   return st_.add(a);
 }
 
-// Constants live in the entry block, so that they dominate everything; the allocator rematerialises them.
+// Constants live in the entry block, so that they dominate everything; the allocator rematerialises
+// them.
 template <class Map, class Key>
-static Value* cached_constant(ir::Graph& graph, ir::Block* entry, Map& map, Key key, Op op, Rep rep) {
+static Value* cached_constant(ir::Graph& graph, ir::Block* entry, Map& map, Key key, Op op,
+                              Rep rep) {
   auto [it, fresh] = map.try_emplace(key, nullptr);
   if (fresh) {
     it->second = graph.new_value(op, rep);
@@ -119,7 +125,8 @@ Value* Builder::const_object(const void* object) {
 }
 Value* Builder::const_null() {
   std::map<int, Value*> one;
-  if (!const_null_) const_null_ = cached_constant(graph_, entry_, one, 0, Op::ConstNull, Rep::Object);
+  if (!const_null_)
+    const_null_ = cached_constant(graph_, entry_, one, 0, Op::ConstNull, Rep::Object);
   const_null_->flags |= ir::kNullable;
   return const_null_;
 }
@@ -187,14 +194,30 @@ Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs
   Rep rep = Rep::None;
   uint8_t flags = 0;
   switch (info.result) {
-    case ir::HelperResult::Owned: rep = Rep::Object; flags = ir::kOwned; break;
-    case ir::HelperResult::Object: rep = Rep::Object; break;
-    case ir::HelperResult::Nullable: rep = Rep::Object; flags = ir::kNullable; break;
+    case ir::HelperResult::Owned:
+      rep = Rep::Object;
+      flags = ir::kOwned;
+      break;
+    case ir::HelperResult::Object:
+      rep = Rep::Object;
+      break;
+    case ir::HelperResult::Nullable:
+      rep = Rep::Object;
+      flags = ir::kNullable;
+      break;
     case ir::HelperResult::Status:
-    case ir::HelperResult::I64: rep = Rep::I64; break;
-    case ir::HelperResult::F64: rep = Rep::F64; break;
-    case ir::HelperResult::Ptr: rep = Rep::Ptr; break;
-    case ir::HelperResult::Void: rep = Rep::None; break;
+    case ir::HelperResult::I64:
+      rep = Rep::I64;
+      break;
+    case ir::HelperResult::F64:
+      rep = Rep::F64;
+      break;
+    case ir::HelperResult::Ptr:
+      rep = Rep::Ptr;
+      break;
+    case ir::HelperResult::Void:
+      rep = Rep::None;
+      break;
   }
   ir::FrameState* state = nullptr;
   if (info.effects == ir::HelperEffects::Python || info.result == ir::HelperResult::Owned ||
@@ -258,7 +281,8 @@ void Builder::learn_type(PyTypeObject* type, int operand) {
   PyTypeObject*& known = site().types[operand];
   if (!type || known == type) return;
   Py_INCREF(type);
-  // The old one is not released here: nothing may run while a graph is built. It is a class that has code.
+  // The old one is not released here: nothing may run while a graph is built. It is a class that
+  // has code.
   known = type;
 }
 
@@ -318,11 +342,11 @@ ir::Slot Builder::slot_of(AVId id) {
   return slot;
 }
 
-void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
-                         const std::vector<AVId>& stack) {
+void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
+                         const std::vector<AVId>& locals, const std::vector<AVId>& stack) {
   fs->frame = frame.context->info;
   fs->function = frame.context->function_value;
-  std::map<AVId, ir::Virtual*> built;   // one Virtual for all slots of one frame that share it
+  std::map<AVId, ir::Virtual*> built;  // one Virtual for all slots of one frame that share it
   auto add = [&](ArenaVec<ir::Slot>& list, AVId id) {
     auto it = built.find(id);
     ir::Slot slot;
@@ -371,8 +395,8 @@ ir::FrameState* Builder::before() {
   return fs;
 }
 
-// What a virtual object held was let go when it was built; until the end of the instruction its parts are
-// named by nothing but drops_.
+// What a virtual object held was let go when it was built; until the end of the instruction its
+// parts are named by nothing but drops_.
 void Builder::add_pending_drops(ir::FrameState* fs) {
   auto named = [&](AVId id) {
     for (const std::vector<AVId>* list : {&before_locals_, &before_stack_})
@@ -427,8 +451,9 @@ Value* Builder::force(AVId id) {
       check_bound(id);
       ir::FrameState* state = before();
       Value* old = a.box;
-      Value* box = old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
-                       : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
+      Value* box =
+          old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
+              : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
       box->flags |= ir::kOwned;
       st_.avs[id].box = box;
       if (old && old->owned()) emit(Op::ReleasePlainNullable, {old});
@@ -480,19 +505,29 @@ Value* Builder::force(AVId id) {
 PyTypeObject* Builder::type_of(AVId id) {
   const AV& a = st_.avs[id];
   switch (a.kind) {
-    case SlotKind::Int: return &PyLong_Type;
-    case SlotKind::Float: return &PyFloat_Type;
-    case SlotKind::Bool: return &PyBool_Type;
-    case SlotKind::Object: return a.type;
+    case SlotKind::Int:
+      return &PyLong_Type;
+    case SlotKind::Float:
+      return &PyFloat_Type;
+    case SlotKind::Bool:
+      return &PyBool_Type;
+    case SlotKind::Object:
+      return a.type;
     case SlotKind::Virtual:
       switch (a.virtual_kind) {
-        case ir::VirtualKind::Tuple: return &PyTuple_Type;
-        case ir::VirtualKind::Slice: return &PySlice_Type;
-        case ir::VirtualKind::BoundMethod: return &PyMethod_Type;
-        case ir::VirtualKind::Range: return &PyRange_Type;
-        default: return nullptr;
+        case ir::VirtualKind::Tuple:
+          return &PyTuple_Type;
+        case ir::VirtualKind::Slice:
+          return &PySlice_Type;
+        case ir::VirtualKind::BoundMethod:
+          return &PyMethod_Type;
+        case ir::VirtualKind::Range:
+          return &PyRange_Type;
+        default:
+          return nullptr;
       }
-    case SlotKind::Null: return nullptr;
+    case SlotKind::Null:
+      return nullptr;
   }
   return nullptr;
 }
@@ -534,7 +569,8 @@ Value* Builder::to_int(AVId id) {
   {
     AV& a = st_.avs[id];
     if (a.kind == SlotKind::Int) return a.value;
-    if (a.kind == SlotKind::Bool) return a.constant ? const_int(a.constant == Py_True) : emit(Op::BoolToInt, {a.value});
+    if (a.kind == SlotKind::Bool)
+      return a.constant ? const_int(a.constant == Py_True) : emit(Op::BoolToInt, {a.value});
     if (a.kind != SlotKind::Object) return nullptr;
   }
   PyTypeObject* type = likely_type(id);
@@ -574,7 +610,8 @@ Value* Builder::to_float(AVId id) {
 Value* Builder::truth(AVId id) {
   const AV& a = st_.avs[id];
   switch (a.kind) {
-    case SlotKind::Bool: return a.value;
+    case SlotKind::Bool:
+      return a.value;
     case SlotKind::Int: {
       Value* v = emit(Op::CmpInt, {a.value, const_int(0)});
       v->cond = ir::Cond::Ne;
@@ -588,8 +625,10 @@ Value* Builder::truth(AVId id) {
     case SlotKind::Virtual:
       if (a.virtual_kind == ir::VirtualKind::Tuple) return const_bool(!a.fields.empty());
       return nullptr;
-    case SlotKind::Null: return nullptr;
-    case SlotKind::Object: break;
+    case SlotKind::Null:
+      return nullptr;
+    case SlotKind::Object:
+      break;
   }
   if (a.constant == Py_None) return const_bool(false);
   PyTypeObject* type = likely_type(id);
@@ -653,7 +692,8 @@ bool Builder::held_live(AVId id) {
     const FrameSlots& frame = st_.frames[f];
     bool top = f + 1 == st_.frames.size();
     for (size_t i = 0; i < frame.locals.size(); i++)
-      if (reaches(st_, frame.locals[i], id) && (!top || is_live_after(static_cast<int>(i)))) return true;
+      if (reaches(st_, frame.locals[i], id) && (!top || is_live_after(static_cast<int>(i))))
+        return true;
     for (AVId slot : frame.stack)
       if (reaches(st_, slot, id)) return true;
   }
@@ -711,7 +751,8 @@ void Builder::flush_drops(int next_bci) {
     if (held(id)) continue;
     const AV& a = st_.avs[id];
     if (a.kind == SlotKind::Virtual) {
-      // A tuple lets its last item go first (tupleobject.c:tuple_dealloc); the work list is a stack.
+      // A tuple lets its last item go first (tupleobject.c:tuple_dealloc); the work list is a
+      // stack.
       if (a.virtual_kind == ir::VirtualKind::Tuple)
         for (AVId field : std::vector<AVId>(a.fields)) work.push_back(field);
       else
@@ -725,8 +766,8 @@ void Builder::flush_drops(int next_bci) {
     for (size_t j = i + 1; j < list.size(); j++) later |= list[j] == list[i];
     if (later) continue;
     const AV& a = st_.avs[list[i]];
-    bool needs_state = a.kind == SlotKind::Object && a.value->owned() &&
-                       !(a.type && shapes::dies_quietly(a.type));
+    bool needs_state =
+        a.kind == SlotKind::Object && a.value->owned() && !(a.type && shapes::dies_quietly(a.type));
     ir::FrameState* state = nullptr;
     if (needs_state) {
       state = capture(next_bci);
@@ -735,7 +776,8 @@ void Builder::flush_drops(int next_bci) {
         bool again = false;
         for (size_t k = j + 1; k < list.size(); k++) again |= list[k] == list[j];
         if (again) continue;
-        if (b.kind == SlotKind::Object && b.value->owned()) state->drops.push_back(graph_.arena, b.value);
+        if (b.kind == SlotKind::Object && b.value->owned())
+          state->drops.push_back(graph_.arena, b.value);
         if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box && b.box->owned())
           state->drops.push_back(graph_.arena, b.box);
       }

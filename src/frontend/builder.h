@@ -1,16 +1,16 @@
 // The front end: walks neutral bytecode with abstract values and writes the SSA graph.
 //
-// Fed by cpython/decode (bytecode and profile) and by live example objects; needs the GIL. It never runs
-// Python code: attributes and items are looked at only where that has no side effect.
+// Fed by cpython/decode (bytecode and profile) and by live example objects; needs the GIL. It never
+// runs Python code: attributes and items are looked at only where that has no side effect.
 //
 // One pass over the bytecode in its own order, which is a topological order: only LoopBack jumps
-// backwards. A loop head assumes what the entry brings for everything the loop does not store; when a back
-// edge contradicts that, the contradiction is noted in HeadMemory and the whole graph is built again. Notes
-// only accumulate, so this ends.
+// backwards. A loop head assumes what the entry brings for everything the loop does not store; when
+// a back edge contradicts that, the contradiction is noted in HeadMemory and the whole graph is
+// built again. Notes only accumulate, so this ends.
 //
 // Ownership: the activation owns one reference per owned value while a slot names it (ir/graph.h).
-// Lowering code pops values, emits, pushes results and hands what it popped to drop(); the releases are
-// written at the end of the raw instruction, in the interpreter's order.
+// Lowering code pops values, emits, pushes results and hands what it popped to drop(); the releases
+// are written at the end of the raw instruction, in the interpreter's order.
 #pragma once
 #include <map>
 #include <memory>
@@ -24,34 +24,34 @@ namespace psyco {
 // A fact about the running program that compiled code relies on.
 struct Assumption {
   enum Kind : uint8_t { DictValue, Type, Function, NoClassAssignment } kind;
-  PyObject* object;   // dict, type or function
-  PyObject* key;      // DictValue: the name
+  PyObject* object;  // dict, type or function
+  PyObject* key;     // DictValue: the name
 };
 
 // What earlier versions of the same code taught, per raw instruction. Kept by the driver.
 struct Feedback {
   struct Site {
-    bool big_int = false;      // an integer left 64 bits here
-    bool generic = false;      // speculation failed too often: use the general helper
-    bool reached = false;      // code that had never run was needed
-    bool unstable = false;     // a promoted global or attribute changed: read it at run time
+    bool big_int = false;         // an integer left 64 bits here
+    bool generic = false;         // speculation failed too often: use the general helper
+    bool reached = false;         // code that had never run was needed
+    bool unstable = false;        // a promoted global or attribute changed: read it at run time
     PyTypeObject* types[4] = {};  // of the operands, when they were last known (owned)
   };
-  std::map<int, Site> sites;   // by bci
+  std::map<int, Site> sites;  // by bci
 };
 
 struct CompileRequest {
   PyCodeObject* code = nullptr;
-  PyFunctionObject* function = nullptr;     // may be null (Osr of module code)
+  PyFunctionObject* function = nullptr;  // may be null (Osr of module code)
   PyObject* globals = nullptr;
   PyObject* builtins = nullptr;
   ir::EntryKind kind = ir::EntryKind::Call;
-  int osr_index = 0;                        // Osr: index of the loop head
-  PyObject* const* examples = nullptr;      // one per entry value, null = unbound
-  int example_count = 0;                    // Call: parameters; Osr: locals and stack
-  PyObject* locals = nullptr;               // Osr of module code: f_locals
+  int osr_index = 0;                    // Osr: index of the loop head
+  PyObject* const* examples = nullptr;  // one per entry value, null = unbound
+  int example_count = 0;                // Call: parameters; Osr: locals and stack
+  PyObject* locals = nullptr;           // Osr of module code: f_locals
   class FeedbackSource* feedback = nullptr;
-  PyObject* exhausted = nullptr;            // what iter_next answers at the end
+  PyObject* exhausted = nullptr;  // what iter_next answers at the end
   size_t attr_cache_size = 0, global_cache_size = 0;
 };
 
@@ -62,28 +62,28 @@ class FeedbackSource {
   virtual ~FeedbackSource() = default;
   virtual Feedback* for_code(PyCodeObject* code) = 0;
   virtual bool may_inline(PyFunctionObject* function) = 0;
-  // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as its code.
-  // Null: not to be called directly.
+  // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as
+  // its code. Null: not to be called directly.
   virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;
 };
 
 struct InlineNote {
   int bci;
   std::string name;
-  const char* why;   // null: inlined
+  const char* why;  // null: inlined
 };
 
 struct BuildResult {
   bool ok = false;
   ir::Reason reason = ir::Reason::None;
   std::vector<Assumption> assumptions;
-  std::vector<PyObject*> objects;            // every object the graph embeds (borrowed here)
+  std::vector<PyObject*> objects;  // every object the graph embeds (borrowed here)
   std::vector<std::unique_ptr<DecodedCode>> codes;
   std::vector<InlineNote> inlined;
-  std::vector<std::unique_ptr<char[]>> caches;   // site caches the code points to
+  std::vector<std::unique_ptr<char[]>> caches;  // site caches the code points to
   int walked = 0, rebuilds = 0;
-  int int_returns = 0, float_returns = 0;        // returns of an unboxed number
-  bool calls_itself = false;                     // by Op::CallNative, with its own signature
+  int int_returns = 0, float_returns = 0;  // returns of an unboxed number
+  bool calls_itself = false;               // by Op::CallNative, with its own signature
   char result_kind() const { return int_returns ? 'i' : float_returns ? 'd' : 'o'; }
 };
 
@@ -94,28 +94,29 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
 struct Context {
   DecodedCode* decoded;
   PyCodeObject* code;
-  PyFunctionObject* function;     // known function, or null
-  ir::Value* function_value;      // null: the outermost
+  PyFunctionObject* function;  // known function, or null
+  ir::Value* function_value;   // null: the outermost
   PyObject* globals;
   PyObject* builtins;
   ir::FrameInfo* info;
   Context* caller;
   Feedback* feedback;
-  int peeling = -1;                  // head whose first iteration is being walked
-  bool warm = false;                 // has run long enough for cold caches to mean something
-  bool globals_are_locals = false;   // module code
-  uint64_t path;                  // identifies the chain of call sites
+  int peeling = -1;                 // head whose first iteration is being walked
+  bool warm = false;                // has run long enough for cold caches to mean something
+  bool globals_are_locals = false;  // module code
+  uint64_t path;                    // identifies the chain of call sites
   int depth;
-  std::vector<std::vector<Edge>> pending;    // by bytecode index
+  std::vector<std::vector<Edge>> pending;  // by bytecode index
   std::vector<Edge> returns;
-  std::vector<uint8_t> reachable;            // by bytecode index, without exception edges
-  std::vector<int> loop_end;                 // by head index: index of the last LoopBack to it, -1 none
-  std::vector<std::vector<uint8_t>> live;    // by leader index: locals live there (lazily)
+  std::vector<uint8_t> reachable;  // by bytecode index, without exception edges
+  std::vector<int> loop_end;       // by head index: index of the last LoopBack to it, -1 none
+  std::vector<std::vector<uint8_t>> live;  // by leader index: locals live there (lazily)
 };
 
-using HeadKey = std::tuple<uint64_t, int, int>;   // path, head index, slot number
+using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
 using HeadMemory = std::map<HeadKey, HeadFlags>;
-constexpr int kPeelSlot = -1;   // HeadKey's slot for: walk the first iteration apart (HeadFlags::phi)
+constexpr int kPeelSlot =
+    -1;  // HeadKey's slot for: walk the first iteration apart (HeadFlags::phi)
 
 class Builder {
  public:
@@ -139,7 +140,7 @@ class Builder {
   void push(AVId id) { st_.top().stack.push_back(id); }
   AVId pop();
   AVId peek(int depth = 1) { return st_.top().stack[st_.top().stack.size() - depth]; }
-  void drop(AVId id) { drops_.push_back(id); }         // release at the end of the raw instruction
+  void drop(AVId id) { drops_.push_back(id); }  // release at the end of the raw instruction
 
   // ---- values
   AVId null_av();
@@ -152,7 +153,7 @@ class Builder {
   AVId virtual_av(ir::VirtualKind kind, std::vector<AVId> fields);
   ir::Value* const_object(const void* object);
   ir::Value* const_null();
-  ir::Value* const_unbound();                          // ir::kUnbound
+  ir::Value* const_unbound();  // ir::kUnbound
   ir::Value* const_int(int64_t value);
   ir::Value* const_float(double value);
   ir::Value* const_bool(bool value);
@@ -161,46 +162,48 @@ class Builder {
   // ---- emission
   ir::Value* emit(ir::Op op, ir::Rep rep, std::initializer_list<ir::Value*> inputs,
                   ir::FrameState* state = nullptr);
-  ir::Value* emit(ir::Op op, std::initializer_list<ir::Value*> inputs, ir::FrameState* state = nullptr);
-  ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
+  ir::Value* emit(ir::Op op, std::initializer_list<ir::Value*> inputs,
+                  ir::FrameState* state = nullptr);
+  ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap,
+                  ir::Value* index = nullptr);
   ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
-  ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs, int64_t number = 0,
-                         bool has_number = false, const void* cache = nullptr,
+  ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs,
+                         int64_t number = 0, bool has_number = false, const void* cache = nullptr,
                          int out_words = 0);
-  ir::Value* take_out(ir::Value* call, int word, bool nullable = false);   // result in the out area
-  const void* site_cache(size_t size);                 // zeroed, lives as long as the code
-  ir::Value* frame_locals();                           // f_locals of module code, or the null object
+  ir::Value* take_out(ir::Value* call, int word, bool nullable = false);  // result in the out area
+  const void* site_cache(size_t size);  // zeroed, lives as long as the code
+  ir::Value* frame_locals();            // f_locals of module code, or the null object
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
   ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
-  void deopt(ir::Reason reason);                       // leaves for good at this bytecode
+  void deopt(ir::Reason reason);  // leaves for good at this bytecode
 
   // ---- frame states
-  ir::FrameState* before();                            // start of this raw instruction
-  ir::FrameState* capture(int bci);                    // the current slots, continuing at bci
-  ir::FrameState* after();                             // start of the next raw instruction
+  ir::FrameState* before();          // start of this raw instruction
+  ir::FrameState* capture(int bci);  // the current slots, continuing at bci
+  ir::FrameState* after();           // start of the next raw instruction
 
   // ---- levels
-  ir::Value* force(AVId id);                           // run-time object; the AV keeps its reference
-  bool known_int(AVId id);                             // Int, Bool or proved int object
+  ir::Value* force(AVId id);  // run-time object; the AV keeps its reference
+  bool known_int(AVId id);    // Int, Bool or proved int object
   bool known_float(AVId id);
   void check_bound(AVId id);
-  PyTypeObject* type_of(AVId id);                      // proved type or null
-  PyTypeObject* likely_type(AVId id);                  // proved, predicted or by example
-  // Operand number `operand` of this instruction: remembers its likely type, or recalls it from an earlier
-  // version that saw live objects here.
+  PyTypeObject* type_of(AVId id);      // proved type or null
+  PyTypeObject* likely_type(AVId id);  // proved, predicted or by example
+  // Operand number `operand` of this instruction: remembers its likely type, or recalls it from an
+  // earlier version that saw live objects here.
   void learn(AVId id, int operand);
   void learn_type(PyTypeObject* type, int operand);
   PyTypeObject* learnt(int operand) { return site().types[operand]; }
-  void suggest_type(AVId id, PyTypeObject* type);      // a prediction, if there is none yet
-  bool guard_type(AVId id, PyTypeObject* type);        // proves it; false if it cannot be
-  ir::Value* to_int(AVId id);                          // int64 of an int or bool; guards
-  ir::Value* to_float(AVId id);                        // double of a float (guards) or int
-  ir::Value* truth(AVId id);                           // Bool value, or null when only a helper can tell
-  void consume(AVId id, ir::Value*& object);           // an owned reference to store away
-  bool held(AVId id);                                  // some slot still names it
-  bool held_live(AVId id);                             // the same, counting locals only if still read
+  void suggest_type(AVId id, PyTypeObject* type);  // a prediction, if there is none yet
+  bool guard_type(AVId id, PyTypeObject* type);    // proves it; false if it cannot be
+  ir::Value* to_int(AVId id);                      // int64 of an int or bool; guards
+  ir::Value* to_float(AVId id);                    // double of a float (guards) or int
+  ir::Value* truth(AVId id);                  // Bool value, or null when only a helper can tell
+  void consume(AVId id, ir::Value*& object);  // an owned reference to store away
+  bool held(AVId id);                         // some slot still names it
+  bool held_live(AVId id);                    // the same, counting locals only if still read
   bool is_live_after(int local);
 
   // ---- assumptions
@@ -218,10 +221,11 @@ class Builder {
                    const std::vector<AVId>& dropped);
   bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
-  void choose(ir::Value* condition, AVId if_true, AVId if_false);   // pushes one of two popped values, drops both
-  PyObject* small_int(int value) { return PyLong_FromLong(value); }   // immortal
+  void choose(ir::Value* condition, AVId if_true,
+              AVId if_false);  // pushes one of two popped values, drops both
+  PyObject* small_int(int value) { return PyLong_FromLong(value); }  // immortal
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
-  void merge_here(std::vector<Edge>& edges, int bci);   // continue after edges meet again
+  void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again
 
   void release_av(AVId id, ir::FrameState* state);
   void flush_drops(int next_bci);
@@ -253,8 +257,8 @@ class Builder {
     Context* context;
     int index;
     ir::Block* block;
-    State state;                       // at the head, phis made
-    std::vector<uint8_t> is_phi;       // by slot number
+    State state;                  // at the head, phis made
+    std::vector<uint8_t> is_phi;  // by slot number
   };
 
   const CompileRequest& request_;
@@ -268,7 +272,7 @@ class Builder {
   State st_;
   const Bytecode* bc_ = nullptr;
   int raw_bci_ = 0, raw_next_ = 0;
-  int edge_bci_ = -1;                  // >= 0: states continue there (merges on edges)
+  int edge_bci_ = -1;  // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
   std::vector<AVId> drops_;
   bool python_ran_ = false;
@@ -282,7 +286,7 @@ class Builder {
   ir::Value* const_null_ = nullptr;
   ir::Value* const_unbound_ = nullptr;
   ir::Value* const_bools_[2] = {};
-  std::vector<int> caller_next_bci_;   // of the calls being inlined
+  std::vector<int> caller_next_bci_;  // of the calls being inlined
 };
 
 // lower/<family>.cpp: one function for each neutral instruction.

@@ -1,13 +1,15 @@
 // Where ways meet: joins, loop heads and back edges.
 //
-// A join unifies the states of its edges slot by slot. Slots are grouped by the tuple of abstract values
-// they hold on the edges: slots that shared a value on every edge share the merged one, so identity is kept.
+// A join unifies the states of its edges slot by slot. Slots are grouped by the tuple of abstract
+// values they hold on the edges: slots that shared a value on every edge share the merged one, so
+// identity is kept.
 //
-// References: each edge hands every owned phi one reference. A value that survives as itself keeps its own.
-// Whatever an edge owns and nothing claims is released there (a box that the merged number does not carry).
+// References: each edge hands every owned phi one reference. A value that survives as itself keeps
+// its own. Whatever an edge owns and nothing claims is released there (a box that the merged number
+// does not carry).
 //
-// Numbers keep their object beside them through a second phi, null where no object was made, unless all
-// objects are constants: constants' identity is not kept through a phi.
+// Numbers keep their object beside them through a second phi, null where no object was made, unless
+// all objects are constants: constants' identity is not kept through a phi.
 #include <set>
 
 #include "cpython/shapes.h"
@@ -41,11 +43,14 @@ bool same_value(const State& x, AVId ix, const State& y, AVId iy) {
   const AV &a = x.avs[ix], &b = y.avs[iy];
   if (a.kind != b.kind) return false;
   switch (a.kind) {
-    case SlotKind::Null: return true;
+    case SlotKind::Null:
+      return true;
     case SlotKind::Object:
-    case SlotKind::Bool: return a.value == b.value;
+    case SlotKind::Bool:
+      return a.value == b.value;
     case SlotKind::Int:
-    case SlotKind::Float: return a.value == b.value && a.box == b.box;
+    case SlotKind::Float:
+      return a.value == b.value && a.box == b.box;
     case SlotKind::Virtual:
       if (a.virtual_kind != b.virtual_kind || a.fields.size() != b.fields.size()) return false;
       for (size_t i = 0; i < a.fields.size(); i++)
@@ -226,8 +231,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     return kObject;
   };
 
-  // Bring every edge to the representation its group needs. Forcing one value can change another group (an
-  // alias was boxed), so this repeats until nothing moves; levels only go up.
+  // Bring every edge to the representation its group needs. Forcing one value can change another
+  // group (an alias was boxed), so this repeats until nothing moves; levels only go up.
   for (bool changed = true; changed;) {
     changed = false;
     regroup();
@@ -307,8 +312,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         }
         out.kind = target == kInt ? SlotKind::Int : SlotKind::Float;
         bool same_number = true;
-        for (size_t e = 1; e < n; e++)
-          same_number &= at(e, key[e]).value == at(0, key[0]).value;
+        for (size_t e = 1; e < n; e++) same_number &= at(e, key[e]).value == at(0, key[0]).value;
         if (same_number) {
           out.value = at(0, key[0]).value;
         } else {
@@ -322,8 +326,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         }
         out.box = nullptr;
         for (size_t e = 0; e < n; e++) unbound |= !at(e, key[e]).not_null;
-        // A local that may be unbound carries no owned box (releasing it would have to know): the object
-        // of the number is let go, as if it had been computed.
+        // A local that may be unbound carries no owned box (releasing it would have to know): the
+        // object of the number is let go, as if it had been computed.
         auto kept_box = [&](const AV& a) -> Value* {
           Value* box = carried_box(a);
           return box && unbound && box->owned() ? nullptr : box;
@@ -481,7 +485,8 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     if (!is_phi[s]) {
       bool cursor = iterates && s + 1 == slots.size();
       if (cursor && a.kind == SlotKind::Virtual) {
-        // The cursor's moving fields; its list or bound stays. The AV keeps its id, so aliases follow.
+        // The cursor's moving fields; its list or bound stays. The AV keeps its id, so aliases
+        // follow.
         for (size_t k = 0; k < a.fields.size(); k++) {
           const AV fa = entry.state.avs[a.fields[k]];
           bool moving = k == static_cast<size_t>(cursor_field(a.virtual_kind)) ||
@@ -597,8 +602,10 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
 int Builder::cursor_field(ir::VirtualKind kind) {
   switch (kind) {
     case ir::VirtualKind::ListIter:
-    case ir::VirtualKind::TupleIter: return 1;
-    default: return 0;
+    case ir::VirtualKind::TupleIter:
+      return 1;
+    default:
+      return 0;
   }
 }
 
@@ -621,7 +628,8 @@ void Builder::back_edge(int index) {
   Value* poll = emit(Op::Poll, {}, capture(bci));
   poll->reason = ir::Reason::Poll;
   // The loop by which we came is counted, so that its pace can be compared with the interpreter's.
-  if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index) poll->imm = 1;
+  if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index)
+    poll->imm = 1;
 
   Merger m(*this);
   std::vector<AVId*> hs = all_slots(head->state);
@@ -645,9 +653,12 @@ void Builder::back_edge(int index) {
         {
           HeadFlags& f = note(s);
           f.phi = true;
-          if (b.kind == SlotKind::Int) f.number = f.number == 2 ? 0 : 1;
-          else if (b.kind == SlotKind::Float) f.number = f.number == 1 ? 0 : 2;
-          else f.object = true;
+          if (b.kind == SlotKind::Int)
+            f.number = f.number == 2 ? 0 : 1;
+          else if (b.kind == SlotKind::Float)
+            f.number = f.number == 1 ? 0 : 2;
+          else
+            f.object = true;
           if (f.number == 0) f.object = true;
         }
         break;
@@ -671,10 +682,10 @@ void Builder::back_edge(int index) {
         if (b.kind != SlotKind::Virtual || b.virtual_kind != h.virtual_kind) {
           note(s).force = true;
         } else {
-          bool cursor = s + 1 == hs.size() &&
-                        context.decoded->list[index].op == NeutralOp::ForIter;
+          bool cursor = s + 1 == hs.size() && context.decoded->list[index].op == NeutralOp::ForIter;
           if (cursor) break;
-          if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s])) note(s).force = true;
+          if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s]))
+            note(s).force = true;
         }
         break;
     }
@@ -732,7 +743,7 @@ void Builder::back_edge(int index) {
         if (box && !h.box && !dead) {
           note(s).box = true;
         } else if (box && h.box && box->owned() && !h.box->owned()) {
-          if (!dead) note(s).object = true;   // unbound at entry and boxed in the loop
+          if (!dead) note(s).object = true;  // unbound at entry and boxed in the loop
         }
         break;
       }

@@ -15,9 +15,9 @@ using ir::SlotKind;
 using ir::Value;
 
 namespace {
-constexpr int kWalkBudget = 3000;      // neutral instructions walked per build, inlined ones included
-constexpr int kMaxDepth = 4;           // inlined frames above the outermost
-constexpr int kMaxInlineSize = 200;    // neutral instructions of a callee
+constexpr int kWalkBudget = 3000;    // neutral instructions walked per build, inlined ones included
+constexpr int kMaxDepth = 4;         // inlined frames above the outermost
+constexpr int kMaxInlineSize = 200;  // neutral instructions of a callee
 constexpr int kMaxRebuilds = 40;
 }  // namespace
 
@@ -64,8 +64,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->decoded = decoded;
   context->code = code;
   context->function = function;
-  context->function_value =
-      caller ? const_object(function) : nullptr;
+  context->function_value = caller ? const_object(function) : nullptr;
   context->globals = globals;
   context->builtins = builtins;
   context->caller = caller;
@@ -147,7 +146,8 @@ const std::vector<uint8_t>& Builder::live_at(Context& context, int index) {
           default:
             break;
         }
-        if (const HandlerEntry* handler = context.decoded->handler_at(bc.bci)) join(handler->target);
+        if (const HandlerEntry* handler = context.decoded->handler_at(bc.bci))
+          join(handler->target);
         if (in != context.live[i]) {
           context.live[i] = std::move(in);
           changed = true;
@@ -167,8 +167,8 @@ void Builder::build() {
   cur_ = entry_;
   Context* context = nullptr;
   {
-    Context* made = new_context(request_.code, request_.function, request_.globals, request_.builtins,
-                                nullptr, 0);
+    Context* made = new_context(request_.code, request_.function, request_.globals,
+                                request_.builtins, nullptr, 0);
     if (!made) {
       result_.reason = Reason::Unsupported;
       return;
@@ -195,7 +195,7 @@ void Builder::build() {
     PyObject* example = request_.examples[i];
     AVId id;
     int64_t number;
-    if (!example) {   // the runtime enters this version only while the slot is empty
+    if (!example) {  // the runtime enters this version only while the slot is empty
       word++;
       own_signature_ += '-';
       id = null_av();
@@ -234,7 +234,8 @@ void Builder::build() {
   before_stack_ = frame.stack;
 
   // Functions that share the code may have other globals.
-  Value* globals = load(Op::LoadObject, emit(Op::Function, {}), shapes::kFunctionGlobals, ir::Heap::Constant);
+  Value* globals =
+      load(Op::LoadObject, emit(Op::Function, {}), shapes::kFunctionGlobals, ir::Heap::Constant);
   guard(Op::GuardIs, globals, Reason::EntryType, request_.globals);
   keep(request_.globals);
   if (request_.kind == ir::EntryKind::Call) {
@@ -279,7 +280,10 @@ void Builder::type_entry_value(AVId id, PyObject* example) {
 
 // OSR: iterators of the interpreter on the stack that nobody else holds become virtual.
 void Builder::unpack_cursors(const std::vector<AVId>& stack) {
-  struct Plan { AVId id; int kind; };
+  struct Plan {
+    AVId id;
+    int kind;
+  };
   std::vector<Plan> plans;
   for (AVId id : stack) {
     AV& a = st_.avs[id];
@@ -296,14 +300,17 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     guard(Op::GuardTrue, one, Reason::EntryType);
     if (kind == 1) {
       Value* step = load(Op::LoadI64, a.value, shapes::kRangeIterStep, ir::Heap::Other);
-      int64_t now = *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(a.example) + shapes::kRangeIterStep);
+      int64_t now =
+          *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(a.example) + shapes::kRangeIterStep);
       Value* same = emit(Op::CmpInt, {step, const_int(now)});
       same->cond = ir::Cond::Eq;
       guard(Op::GuardTrue, same, Reason::EntryType);
     } else {
       Value* seq = load(Op::LoadObject, a.value, shapes::kListIterList, ir::Heap::Other);
       seq->flags |= ir::kNullable;
-      if (!*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(a.example) + shapes::kListIterList)) continue;
+      if (!*reinterpret_cast<PyObject**>(reinterpret_cast<char*>(a.example) +
+                                         shapes::kListIterList))
+        continue;
       guard(Op::GuardNotNull, seq, Reason::EntryType);
     }
     plans.push_back({id, kind});
@@ -322,8 +329,8 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       (void)start;
       if (step == 1) {
         cursor.virtual_kind = ir::VirtualKind::CountIter;
-        // No wrap: a range iterator's last element fits a C long, so its stop does or is one beyond;
-        // range() gives these iterators only if stop itself fits.
+        // No wrap: a range iterator's last element fits a C long, so its stop does or is one
+        // beyond; range() gives these iterators only if stop itself fits.
         Value* stop = emit(Op::AddIntUnchecked, {current, left});
         cursor.fields = {int_av(current), int_av(stop)};
       } else {
@@ -335,17 +342,19 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       PyObject* seq_example = *reinterpret_cast<PyObject**>(example + shapes::kListIterList);
       Value* seq = load_owned(iterator, shapes::kListIterList, ir::Heap::Other);
       Value* index = load(Op::LoadI64, iterator, shapes::kListIterIndex, ir::Heap::Other);
-      AVId list = object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
+      AVId list =
+          object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
       cursor.fields = {list, int_av(index, true)};
     }
     st_.avs[plan.id] = cursor;
     iterators.push_back(iterator);
   }
-  // The iterators die here; their sequences live on through our own references. Not plain releases: those
-  // may hold nothing, and these hold what was just loaded from them.
+  // The iterators die here; their sequences live on through our own references. Not plain releases:
+  // those may hold nothing, and these hold what was just loaded from them.
   for (size_t i = 0; i < iterators.size(); i++) {
     ir::FrameState* state = capture(raw_bci_);
-    for (size_t j = i + 1; j < iterators.size(); j++) state->drops.push_back(graph_.arena, iterators[j]);
+    for (size_t j = i + 1; j < iterators.size(); j++)
+      state->drops.push_back(graph_.arena, iterators[j]);
     emit(Op::Release, {iterators[i]}, state);
   }
 }
@@ -360,8 +369,8 @@ void Builder::walk_function(Context& context, int start, std::vector<Edge> entry
     walk_range(context, start, end);
     return;
   }
-  // Entered at a loop head: the loops around it, inner to outer. Each is first finished from here (the
-  // rest of its current iteration), then walked whole from its head.
+  // Entered at a loop head: the loops around it, inner to outer. Each is first finished from here
+  // (the rest of its current iteration), then walked whole from its head.
   std::vector<std::pair<int, int>> around;
   for (int h = start; h >= 0; h--)
     if (context.loop_end[h] >= start) around.push_back({h, context.loop_end[h] + 1});
@@ -433,16 +442,20 @@ void Builder::walk_range(Context& context, int start, int end) {
   }
 }
 
-// A block is cold if the function is warm, some instruction of the block keeps a counter, and no counter ever
-// moved. Reached all the same, it is noted in the feedback and compiled the next time.
+// A block is cold if the function is warm, some instruction of the block keeps a counter, and no
+// counter ever moved. Reached all the same, it is noted in the feedback and compiled the next time.
 bool Builder::never_ran(Context& context, int index) {
   const std::vector<Bytecode>& list = context.decoded->list;
-  if (!context.warm || !list[index].first_of_raw || context.feedback->sites[list[index].bci].reached) return false;
+  if (!context.warm || !list[index].first_of_raw ||
+      context.feedback->sites[list[index].bci].reached)
+    return false;
   bool cold = false;
   for (size_t i = static_cast<size_t>(index); i < list.size(); i++) {
     if (static_cast<int>(i) > index && context.decoded->leader[i]) break;
-    if (list[i].heat == Heat::Cold) cold = true;
-    else if (list[i].heat != Heat::Unknown) return false;
+    if (list[i].heat == Heat::Cold)
+      cold = true;
+    else if (list[i].heat != Heat::Unknown)
+      return false;
     if (neutral_flags(list[i].op) & kEndsBlock) break;
   }
   return cold;
@@ -515,16 +528,18 @@ void Builder::branch(Value* condition, int true_index, int false_index) {
   cur_ = nullptr;
 }
 
-// A number that has no object for certain: the caller may want it as it is. Constants beyond the cached ints have
-// an identity.
+// A number that has no object for certain: the caller may want it as it is. Constants beyond the
+// cached ints have an identity.
 bool Builder::returns_number(AVId id) {
   const AV& a = av(id);
-  if (request_.kind != ir::EntryKind::Call || (a.kind != SlotKind::Int && a.kind != SlotKind::Float))
+  if (request_.kind != ir::EntryKind::Call ||
+      (a.kind != SlotKind::Int && a.kind != SlotKind::Float))
     return false;
   if (!a.not_null) return false;
   if (a.constant) {
     int64_t value;
-    return a.kind == SlotKind::Int && shapes::int_value(a.constant, &value) && value >= -5 && value <= 256;
+    return a.kind == SlotKind::Int && shapes::int_value(a.constant, &value) && value >= -5 &&
+           value <= 256;
   }
   if (!a.box || a.box->op == Op::ConstNull) return true;
   if (!a.box->nullable()) return false;
@@ -544,7 +559,8 @@ void Builder::return_value(AVId id) {
     }
     const bool number = returns_number(id);
     if (!number) force(id);
-    // Locals die in slot order, then the value is handed over. RETURN_CONST has no operand on the stack.
+    // Locals die in slot order, then the value is handed over. RETURN_CONST has no operand on the
+    // stack.
     bool operand = bc_->first_of_raw;
     if (operand) push(id);
     for (size_t i = 0; i < st_.top().locals.size(); i++) {
@@ -582,7 +598,8 @@ void Builder::return_value(AVId id) {
   cur_ = nullptr;
 }
 
-// Calls the function's compiled body. `args` are its parameters, `dropped` what goes afterwards; all are popped.
+// Calls the function's compiled body. `args` are its parameters, `dropped` what goes afterwards;
+// all are popped.
 bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& args_given,
                           const std::vector<AVId>& dropped) {
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
@@ -592,9 +609,11 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
     return false;
   int given = static_cast<int>(args_given.size());
   int wanted = code->co_argcount;
-  int defaults = function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  int defaults =
+      function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
   if (wanted > 8 || given > wanted || given < wanted - defaults) return false;
-  if (!PyDict_CheckExact(function->func_globals) || !request_.feedback->may_inline(function)) return false;
+  if (!PyDict_CheckExact(function->func_globals) || !request_.feedback->may_inline(function))
+    return false;
   std::vector<AVId> args = args_given;
   for (int i = given; i < wanted; i++)
     args.push_back(const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
@@ -613,7 +632,8 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   if (!cell) return false;
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   char result = cell->result;
-  if (code == request_.code && request_.kind == ir::EntryKind::Call && signature == own_signature_) {
+  if (code == request_.code && request_.kind == ir::EntryKind::Call &&
+      signature == own_signature_) {
     result_.calls_itself = true;
     result = own_result_;
   }
@@ -630,7 +650,9 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
     words.push_back(a.box ? a.box : const_null());
   }
   ir::FrameState* state = before();
-  Value* call = graph_.new_value(Op::CallNative, result == 'i' ? Rep::I64 : result == 'd' ? Rep::F64 : Rep::Object);
+  Value* call = graph_.new_value(Op::CallNative, result == 'i'   ? Rep::I64
+                                                 : result == 'd' ? Rep::F64
+                                                                 : Rep::Object);
   for (Value* word : words) call->inputs.push_back(graph_.arena, word);
   call->ptr = cell;
   call->state = state;
@@ -651,8 +673,8 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   return true;
 }
 
-// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of accesses that
-// may become some, pays that at every turn and saves one call.
+// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of
+// accesses that may become some, pays that at every turn and saves one call.
 static bool loops_over_calls(const Context& context) {
   const std::vector<Bytecode>& list = context.decoded->list;
   for (size_t head = 0; head < list.size(); head++) {
@@ -676,7 +698,8 @@ static bool loops_over_calls(const Context& context) {
 }
 
 // The caller has popped everything the call takes. Walks the callee in place.
-bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable) {
+bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args,
+                          AVId callable) {
   auto refuse = [&](const char* why) {
     result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), why});
     return false;
@@ -694,7 +717,8 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   if (!request_.feedback->may_inline(function)) return refuse("it is excluded");
   int given = static_cast<int>(args.size());
   int wanted = code->co_argcount;
-  int defaults = function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  int defaults =
+      function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
   if (given > wanted || given < wanted - defaults) return refuse("the arguments do not fit");
   if (!PyDict_CheckExact(function->func_globals)) return refuse("its globals are not a plain dict");
   Context* context = nullptr;
@@ -702,7 +726,8 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   // Peek at the size before making a context.
   if (Py_SIZE(code) > 4 * kMaxInlineSize) return refuse("it is too large");
   if (result_.walked > kWalkBudget / 2) return refuse("the caller has become too large");
-  context = new_context(code, function, function->func_globals, function->func_builtins, &caller, raw_bci_);
+  context = new_context(code, function, function->func_globals, function->func_builtins, &caller,
+                        raw_bci_);
   if (!context || static_cast<int>(context->decoded->list.size()) > kMaxInlineSize) {
     graph_.frames.truncate(frames_before);
     return refuse("it is too large");
@@ -730,7 +755,7 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   const Bytecode* saved_bc = bc_;
   int saved_bci = raw_bci_, saved_next = raw_next_;
   caller_next_bci_.push_back(raw_next_);
-  drops_.clear();   // what is left of the call's operands is constant
+  drops_.clear();  // what is left of the call's operands is constant
   st_.frames.push_back(frame);
   std::vector<Edge> entry;
   entry.push_back({cur_, st_});
@@ -750,7 +775,7 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
     st_.top().cont = ir::Continuation::None;
     before_locals_ = st_.top().locals;
     before_stack_ = st_.top().stack;
-    raw_bci_ = raw_next_;   // whatever still exits within this instruction goes on behind it
+    raw_bci_ = raw_next_;  // whatever still exits within this instruction goes on behind it
   }
   return true;
 }

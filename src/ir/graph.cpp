@@ -151,9 +151,10 @@ bool has_side_effect(const Value& value) {
       return false;
     case Effects::Exits:
     case Effects::ReadsExits:
-      // A guard proves something for its successors. Arithmetic that leaves on overflow is removable when
-      // unused: the interpreter would only go on with a big integer that nobody reads. Where the
-      // interpreter would raise (division by zero, a negative shift, a domain error) it must stay.
+      // A guard proves something for its successors. Arithmetic that leaves on overflow is
+      // removable when unused: the interpreter would only go on with a big integer that nobody
+      // reads. Where the interpreter would raise (division by zero, a negative shift, a domain
+      // error) it must stay.
       switch (value.op) {
         case Op::FloorDivInt:
         case Op::ModInt:

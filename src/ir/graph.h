@@ -3,12 +3,12 @@
 // Fed by frontend/, rewritten by passes/, read by lir/select. No Python.h: objects are opaque
 // addresses. Everything lives in the graph's arena and dies with it.
 //
-// Ownership. A value of representation Object is *owned* (flag kOwned) or *borrowed*. While an owned
-// value is named by the current frame state, the activation holds exactly one reference to it, however
-// many slots name it. Release gives that reference back; StoreObject, Return and the edge into an
-// owned phi take it over. An exit hands it to the first slot that names it and makes new references
-// for the others. Borrowed values (constants, arguments of a call, loads whose Retain was elided) need
-// no release; an exit makes a reference for every slot.
+// Ownership. A value of representation Object is *owned* (flag kOwned) or *borrowed*. While an
+// owned value is named by the current frame state, the activation holds exactly one reference to
+// it, however many slots name it. Release gives that reference back; StoreObject, Return and the
+// edge into an owned phi take it over. An exit hands it to the first slot that names it and makes
+// new references for the others. Borrowed values (constants, arguments of a call, loads whose
+// Retain was elided) need no release; an exit makes a reference for every slot.
 #pragma once
 #include <cstdint>
 
@@ -31,7 +31,16 @@ constexpr int kOpCount = 0
     ;
 
 enum class Effects : uint8_t {
-  Pure, Exits, Reads, ReadsExits, Writes, Allocates, Ref, Python, Control, Fixed
+  Pure,
+  Exits,
+  Reads,
+  ReadsExits,
+  Writes,
+  Allocates,
+  Ref,
+  Python,
+  Control,
+  Fixed
 };
 
 enum class Reason : uint8_t {
@@ -70,7 +79,7 @@ const HelperInfo& helper_info(Helper helper);
 struct OpInfo {
   const char* name;
   const char* inputs;
-  Rep result;          // Rep::None also for "Same": see same
+  Rep result;  // Rep::None also for "Same": see same
   bool same;
   Effects effects;
   const char* text;
@@ -80,17 +89,17 @@ const OpInfo& op_info(Op op);
 // What memory a load reads or a store writes. Two classes never overlap.
 enum class Heap : uint8_t {
   None,
-  ListShape,     // ob_item pointer and size of lists
-  ListItems,     // their elements
-  TupleItems,    // immutable after construction
-  Attributes,    // inline values and slots of instances
-  AttrShape,     // valid byte, dictionary pointer of instances
-  Dict,          // dictionaries
-  Numbers,       // value of int and float objects: written only by in-place updates
-  Bytes,         // bytearray, array.array contents
-  BytesShape,    // their pointers and sizes
-  Cells,         // closure cells
-  Constant,      // never changes while the object lives (code, type layout, str)
+  ListShape,   // ob_item pointer and size of lists
+  ListItems,   // their elements
+  TupleItems,  // immutable after construction
+  Attributes,  // inline values and slots of instances
+  AttrShape,   // valid byte, dictionary pointer of instances
+  Dict,        // dictionaries
+  Numbers,     // value of int and float objects: written only by in-place updates
+  Bytes,       // bytearray, array.array contents
+  BytesShape,  // their pointers and sizes
+  Cells,       // closure cells
+  Constant,    // never changes while the object lives (code, type layout, str)
   Other,
 };
 constexpr int kHeapCount = static_cast<int>(Heap::Other) + 1;
@@ -102,10 +111,10 @@ struct FrameState;
 struct Graph;
 
 enum ValueFlags : uint8_t {
-  kOwned = 1,      // the activation owns one reference while a state names it
-  kNullable = 2,   // an Object that may be the null pointer
-  kHoisted = 4,    // a guard or load moved out of a loop
-  kImmortal = 8,   // ConstObject whose references need not be counted
+  kOwned = 1,     // the activation owns one reference while a state names it
+  kNullable = 2,  // an Object that may be the null pointer
+  kHoisted = 4,   // a guard or load moved out of a loop
+  kImmortal = 8,  // ConstObject whose references need not be counted
 };
 
 struct Value {
@@ -116,13 +125,13 @@ struct Value {
   Cond cond;
   Reason reason;
   Helper helper;
-  uint8_t shift;        // PtrAdd: index scale; others unused
+  uint8_t shift;  // PtrAdd: index scale; others unused
   uint32_t id;
-  int32_t bci;          // raw bytecode (code units) it belongs to, -1 none
+  int32_t bci;  // raw bytecode (code units) it belongs to, -1 none
   int64_t imm;
   const void* ptr;
   Block* block;
-  FrameState* state;    // exit state, exception state or stack map; see STATES below
+  FrameState* state;  // exit state, exception state or stack map; see STATES below
   ArenaVec<Value*> inputs;
 
   bool owned() const { return flags & kOwned; }
@@ -131,70 +140,75 @@ struct Value {
 };
 
 // STATES. What Value::state means, by op:
-//   guards and ops that exit   where to continue: normally the start of the raw bytecode (nothing of it
+//   guards and ops that exit   where to continue: normally the start of the raw bytecode (nothing
+//   of it
 //                              done); no exception set
-//   CallHelper (runs Python)   the state *during* the call: operands still on the stack, used as the stack
-//                              map for visible frames, and as the exception edge (raised at its bci)
+//   CallHelper (runs Python)   the state *during* the call: operands still on the stack, used as
+//   the stack
+//                              map for visible frames, and as the exception edge (raised at its
+//                              bci)
 //   CallHelper (others)        only the exception edge (MemoryError)
 //   BoxInt, BoxFloat, BoxOr    the exception edge
-//   Release...                 the state after the drop: stack map, and where to continue if told to leave
-//   CheckLeave, Poll, Deopt    where to continue
+//   Release...                 the state after the drop: stack map, and where to continue if told
+//   to leave CheckLeave, Poll, Deopt    where to continue
 // A state with exception edges is recognised by the op, not by the state.
 
 struct Block {
   uint32_t id;
   uint32_t loop_depth;
   bool loop_head;
-  bool cold;                    // laid out last, weighs nothing
+  bool cold;  // laid out last, weighs nothing
   int32_t bci;
-  FrameState* entry_state;      // state at the start of this block, nothing of it done: the way out of
-                                // guards hoisted into it. For loop preheaders; null if not known
+  FrameState* entry_state;  // state at the start of this block, nothing of it done: the way out of
+                            // guards hoisted into it. For loop preheaders; null if not known
   ArenaVec<Value*> phis;
-  ArenaVec<Value*> values;      // the last one is the terminator (effects Control)
+  ArenaVec<Value*> values;  // the last one is the terminator (effects Control)
   ArenaVec<Block*> preds;
-  ArenaVec<Block*> succs;       // Branch: [true, false]
+  ArenaVec<Block*> succs;  // Branch: [true, false]
   Value* terminator() const { return values.empty() ? nullptr : values.back(); }
 };
 
-// One Python-level function body: the outermost or an inlined one. Filled by the front end; the runtime
-// reads code and function again at an exit.
+// One Python-level function body: the outermost or an inlined one. Filled by the front end; the
+// runtime reads code and function again at an exit.
 struct FrameInfo {
-  const void* code;        // PyCodeObject*
-  uint32_t index;          // position in Graph::frames
-  int32_t nlocals;         // co_nlocalsplus
-  int32_t nstack;          // co_stacksize
+  const void* code;  // PyCodeObject*
+  uint32_t index;    // position in Graph::frames
+  int32_t nlocals;   // co_nlocalsplus
+  int32_t nstack;    // co_stacksize
   const char* name;
 };
 
 // How an inlined callee's result reaches its caller's frame.
 enum class Continuation : uint8_t {
-  None,      // innermost frame: continue at bci
-  Push,      // push the result, go on behind the instruction at bci
-  Init,      // the result must be None and is dropped; the new object is on the stack already
+  None,  // innermost frame: continue at bci
+  Push,  // push the result, go on behind the instruction at bci
+  Init,  // the result must be None and is dropped; the new object is on the stack already
 };
 
 enum class SlotKind : uint8_t {
   Null,
-  Object,    // value: Object
-  Int,       // value: I64, box: null or an Object (nullable) that is the same number
-  Float,     // value: F64, box likewise
-  Bool,      // value: Bool
-  Virtual,   // virt
+  Object,   // value: Object
+  Int,      // value: I64, box: null or an Object (nullable) that is the same number
+  Float,    // value: F64, box likewise
+  Bool,     // value: Bool
+  Virtual,  // virt
 };
 
 enum class VirtualKind : uint8_t {
-  Tuple,         // fields: items
-  RangeIter,     // fields: Int current, Int step, Int remaining
-  CountIter,     // a range iterator of step 1. fields: Int current, Int stop (remaining: stop - current, 0 if negative)
-  Range,         // fields: Int start, Int stop, Int step
-  ListIter,      // fields: Object list, Int index
-  TupleIter,     // fields: Object tuple, Int index
-  BoundMethod,   // fields: function, self
-  Slice,         // fields: start, stop, step
+  Tuple,        // fields: items
+  RangeIter,    // fields: Int current, Int step, Int remaining
+  CountIter,    // a range iterator of step 1. fields: Int current, Int stop (remaining: stop -
+                // current, 0 if negative)
+  Range,        // fields: Int start, Int stop, Int step
+  ListIter,     // fields: Object list, Int index
+  TupleIter,    // fields: Object tuple, Int index
+  BoundMethod,  // fields: function, self
+  Slice,        // fields: start, stop, step
 };
 
 struct Virtual;
-// The box of an Int or Float slot may be kUnbound at run time: then the slot is empty (an unbound local).
+// The box of an Int or Float slot may be kUnbound at run time: then the slot is empty (an unbound
+// local).
 constexpr uintptr_t kUnbound = 1;
 struct Slot {
   SlotKind kind = SlotKind::Null;
@@ -212,13 +226,13 @@ struct Virtual {
 struct FrameState {
   uint32_t id;
   FrameInfo* frame;
-  FrameState* caller;          // the frame this one is inlined into; its cont says how the result returns
-  Value* function;             // function object of an inlined frame; null for the outermost
-  int32_t bci;                 // raw instruction, in code units
-  Continuation cont;           // of *this* frame when it is a caller; None when innermost
-  ArenaVec<Slot> locals;       // frame->nlocals
+  FrameState* caller;  // the frame this one is inlined into; its cont says how the result returns
+  Value* function;     // function object of an inlined frame; null for the outermost
+  int32_t bci;         // raw instruction, in code units
+  Continuation cont;   // of *this* frame when it is a caller; None when innermost
+  ArenaVec<Slot> locals;  // frame->nlocals
   ArenaVec<Slot> stack;
-  ArenaVec<Value*> drops;      // owned values to release at the exit after the frames are built
+  ArenaVec<Value*> drops;  // owned values to release at the exit after the frames are built
 };
 
 enum class EntryKind : uint8_t { Call, Osr };
@@ -227,24 +241,25 @@ struct Graph {
   Arena arena;
   const char* name = "";
   EntryKind entry_kind = EntryKind::Call;
-  ArenaVec<Block*> blocks;         // blocks[0] is the entry; reverse post order after the front end
-  ArenaVec<FrameInfo*> frames;     // frames[0] is the outermost
+  ArenaVec<Block*> blocks;      // blocks[0] is the entry; reverse post order after the front end
+  ArenaVec<FrameInfo*> frames;  // frames[0] is the outermost
   uint32_t value_count = 0, block_count = 0, state_count = 0, virtual_count = 0;
-  uint32_t arg_count = 0;          // length of activation->args
+  uint32_t arg_count = 0;  // length of activation->args
 
   Block* new_block();
   // A value that is in no block yet.
   Value* new_value(Op op, Rep rep);
   Value* append(Block* block, Value* value);
   Value* insert_before(Value* position, Value* value);
-  void remove(Value* value);                        // from its block
-  void replace_all(Value* from, Value* to);         // inputs and frame states, whole graph: O(values)
+  void remove(Value* value);                 // from its block
+  void replace_all(Value* from, Value* to);  // inputs and frame states, whole graph: O(values)
   FrameState* new_state();
   Virtual* new_virtual(VirtualKind kind);
-  void connect(Block* from, Block* to);             // adds the edge; phis get their input separately
+  void connect(Block* from, Block* to);  // adds the edge; phis get their input separately
 };
 
-// Calls visit(Value*&) for each value a state names, callers included; a shared caller is visited once per call.
+// Calls visit(Value*&) for each value a state names, callers included; a shared caller is visited
+// once per call.
 template <class Visit>
 void for_each_slot_value(Slot& slot, Visit& visit) {
   if (slot.value) visit(slot.value);
@@ -262,11 +277,11 @@ void for_each_state_value(FrameState* state, Visit visit) {
   }
 }
 
-bool may_exit(const Value& value);        // has an edge to the interpreter (guards, exceptions, leaving)
+bool may_exit(const Value& value);  // has an edge to the interpreter (guards, exceptions, leaving)
 bool runs_python(const Value& value);
-bool has_side_effect(const Value& value); // must stay although unused
+bool has_side_effect(const Value& value);  // must stay although unused
 bool is_terminator(const Value& value);
-Cond negate(Cond cond);                   // integers only: floats have NaN
+Cond negate(Cond cond);  // integers only: floats have NaN
 Cond swap_operands(Cond cond);
 
 }  // namespace psyco::ir

@@ -1,7 +1,8 @@
 // Re-simulates allocated code: which virtual register does each location hold?
 //
-// A block's entry state is what all its predecessors agree on. Every operand, and every location an exit
-// record will name, must then hold the register it stands for. Independent of how locations were found.
+// A block's entry state is what all its predecessors agree on. Every operand, and every location an
+// exit record will name, must then hold the register it stands for. Independent of how locations
+// were found.
 #include <algorithm>
 #include <vector>
 
@@ -87,13 +88,16 @@ class Checker {
   }
   void fail(uint32_t inst, const std::string& what) {
     if (error_.empty())
-      error_ = "instruction " + std::to_string(inst) + ": " + what + " in: " + print(fn_.insts[inst]);
+      error_ =
+          "instruction " + std::to_string(inst) + ": " + what + " in: " + print(fn_.insts[inst]);
   }
   void expect(const Vreg* state, const Operand& o, uint32_t inst, const char* role) {
     Bank bank = fn_.vregs[o.vreg].bank;
-    if (!valid(o.loc, bank)) return fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " has no place");
+    if (!valid(o.loc, bank))
+      return fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " has no place");
     if (o.kind == Operand::Reg && !o.loc.is_reg())
-      return fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " must be in a register");
+      return fail(inst,
+                  std::string(role) + " v" + std::to_string(o.vreg) + " must be in a register");
     if (state[index(o.loc)] != o.vreg)
       fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " is not in " + print(o.loc));
   }

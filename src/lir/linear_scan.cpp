@@ -1,12 +1,15 @@
-// Register allocation: linear scan on SSA intervals with holes and splitting, after Wimmer and Mössenböck
-// (2005, 2010).
+// Register allocation: linear scan on SSA intervals with holes and splitting, after Wimmer and
+// Mössenböck (2005, 2010).
 //
 // Where it differs from the textbook, and why:
-// - Uses by exits count nothing and accept any location: they lengthen lives, never force a register.
-// - Cold blocks are laid out last and weigh nothing, so a value hot in a loop keeps its register there
+// - Uses by exits count nothing and accept any location: they lengthen lives, never force a
+// register.
+// - Cold blocks are laid out last and weigh nothing, so a value hot in a loop keeps its register
+// there
 //   while the cold path spills around its calls.
 // - The victim is the interval whose next use is least frequent (10^loop depth), then the farthest.
-// - A spilled value is stored either once, at its definition, or where it is split, whichever is executed
+// - A spilled value is stored either once, at its definition, or where it is split, whichever is
+// executed
 //   less often. In SSA the slot never changes, so both may be mixed with lazy reloads.
 // - Call arguments and phi arguments are read from wherever they are.
 #include "lir/linear_scan.h"
@@ -37,13 +40,13 @@ struct Interval {
   Bank bank;
   int8_t reg = -1;
   bool spilled = false;
-  int start = 0, stop = 0;    // ranges and uses are clipped to this
+  int start = 0, stop = 0;  // ranges and uses are clipped to this
   Range* ranges = nullptr;
   int range_count = 0, cursor = 0;
   UsePos* uses = nullptr;
   int use_count = 0;
-  Interval* next = nullptr;   // the same register later
-  int until = 0;              // active: its range goes on to here
+  Interval* next = nullptr;  // the same register later
+  int until = 0;             // active: its range goes on to here
   uint32_t order = 0;
 
   bool covers(int pos) const {
@@ -101,14 +104,14 @@ class LinearScan {
   const AllocationOptions& options_;
   Arena arena_;
   size_t words_ = 0;
-  std::vector<Bits> live_in_;            // by block
-  std::vector<uint32_t> bit_of_;         // by vreg; UINT32_MAX: lives in one block only
+  std::vector<Bits> live_in_;     // by block
+  std::vector<uint32_t> bit_of_;  // by vreg; UINT32_MAX: lives in one block only
   std::vector<Vreg> vreg_of_bit_;
-  std::vector<Interval*> head_;          // by vreg
-  std::vector<int8_t> last_reg_;         // by vreg: for hints
-  std::vector<float> weight_;            // by vreg: sum of the uses' frequencies
-  std::vector<uint32_t> block_of_;       // by instruction
-  std::vector<int> definition_;          // by vreg: its position
+  std::vector<Interval*> head_;     // by vreg
+  std::vector<int8_t> last_reg_;    // by vreg: for hints
+  std::vector<float> weight_;       // by vreg: sum of the uses' frequencies
+  std::vector<uint32_t> block_of_;  // by instruction
+  std::vector<int> definition_;     // by vreg: its position
   struct Clobber {
     int pos;
     uint32_t mask[2];
@@ -121,13 +124,13 @@ class LinearScan {
   };
   std::priority_queue<Interval*, std::vector<Interval*>, Later> unhandled_;
   std::vector<Interval*> active_[2];
-  struct Waiting {              // in a hole
+  struct Waiting {  // in a hole
     int until;
     Interval* it;
   };
   std::vector<Waiting> inactive_[2], asleep_;
   uint32_t order_ = 0;
-  bool broken_ = false;                  // our own mistake: the function is refused
+  bool broken_ = false;  // our own mistake: the function is refused
   std::vector<int32_t> slot_;
 
   int start_of(const Block* b) const { return 4 * static_cast<int>(b->first); }
@@ -142,7 +145,7 @@ class LinearScan {
   // Only registers that live across blocks have a bit; most do not.
   void find_liveness() {
     size_t n = fn_.blocks.size();
-    std::vector<uint32_t> home(fn_.vregs.size(), UINT32_MAX);   // the block of the definition
+    std::vector<uint32_t> home(fn_.vregs.size(), UINT32_MAX);  // the block of the definition
     definition_.assign(fn_.vregs.size(), 0);
     bit_of_.assign(fn_.vregs.size(), UINT32_MAX);
     block_of_.resize(fn_.insts.size());
@@ -157,7 +160,7 @@ class LinearScan {
           home[inst.def.vreg] = b->id, definition_[inst.def.vreg] = 4 * static_cast<int>(i) + 2;
       }
     }
-    std::vector<std::pair<uint32_t, uint32_t>> from_outside;   // (block, bit)
+    std::vector<std::pair<uint32_t, uint32_t>> from_outside;  // (block, bit)
     std::vector<uint32_t> seen_in(fn_.vregs.size(), UINT32_MAX);
     for (Block* b : fn_.blocks) {
       auto use = [&](const Operand& o) {
@@ -360,7 +363,8 @@ class LinearScan {
     return nullptr;
   }
 
-  // The cheapest place in [low, high] to split: high itself, or the start of a block that runs less often.
+  // The cheapest place in [low, high] to split: high itself, or the start of a block that runs less
+  // often.
   int best_split(int low, int high) const {
     if (low >= high) return high;
     uint32_t from = block_at(low)->id, to = block_at(high)->id;
@@ -378,8 +382,8 @@ class LinearScan {
 
   static int round_up(int pos) { return (pos + 3) & ~3; }
 
-  // `it` has no register from its start on; it gets one again before its next use that wants one, not
-  // before `earliest`.
+  // `it` has no register from its start on; it gets one again before its next use that wants one,
+  // not before `earliest`.
   void spill(Interval* it, int earliest) {
     it->reg = -1;
     it->spilled = true;
@@ -532,15 +536,16 @@ class LinearScan {
     return true;
   }
 
-  // Where to leave a register that is taken at `limit`. A call's clobber at 4k+1 leaves the early uses at 4k
-  // alone, and what follows goes to a slot. Where only some registers are lost, another one is taken at 4k:
-  // no register may start at 4k+1, as its move would stand before the instruction's early uses.
+  // Where to leave a register that is taken at `limit`. A call's clobber at 4k+1 leaves the early
+  // uses at 4k alone, and what follows goes to a slot. Where only some registers are lost, another
+  // one is taken at 4k: no register may start at 4k+1, as its move would stand before the
+  // instruction's early uses.
   int cut_before(int limit, int bank) const {
     if ((limit & 3) != 1) return limit & ~3;
     auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), limit,
                                [](const Clobber& c, int p) { return c.pos < p; });
-    bool all = it != clobbers_.end() && it->pos == limit &&
-               it->mask[bank] == (bank ? kAllXmm : kAllGpr);
+    bool all =
+        it != clobbers_.end() && it->pos == limit && it->mask[bank] == (bank ? kAllXmm : kAllGpr);
     return all ? limit : limit & ~3;
   }
 
@@ -558,7 +563,7 @@ class LinearScan {
     int bank = static_cast<int>(cur->bank);
     int pos = cur->start;
     int base = pos & ~3;
-    int cut = (pos & 3) ? base + 1 : base;   // where others may be cut
+    int cut = (pos & 3) ? base + 1 : base;  // where others may be cut
     int limit[16];
     std::fill(limit, limit + 16, INT_MAX);
     lost_at(cur, limit);
@@ -627,7 +632,8 @@ class LinearScan {
     for (Interval* it : losers) evict(it, cut, pos);
     losers.clear();
     for (auto [from, it] : inactive_[bank])
-      if (from < cur->stop && it->reg == best && it->intersection(*cur, pos) != INT_MAX) losers.push_back(it);
+      if (from < cur->stop && it->reg == best && it->intersection(*cur, pos) != INT_MAX)
+        losers.push_back(it);
     for (Interval* it : losers) {
       // In a hole: what follows is placed anew.
       Interval* rest = split(it, std::max(pos, it->start + 1));
@@ -755,11 +761,11 @@ class LinearScan {
   }
 
   struct Pending {
-    int key;          // position: order of the group
-    int rank;         // among groups at one place
+    int key;   // position: order of the group
+    int rank;  // among groups at one place
     Move move;
     float frequency;
-    bool store;       // register to slot of the same value
+    bool store;  // register to slot of the same value
     bool at_edge;
     bool after;
   };
@@ -855,7 +861,8 @@ class LinearScan {
     for (size_t i = 0; i < pending.size(); i++) {
       const Pending& p = pending[i];
       if (p.store && at_definition[p.move.vreg]) continue;
-      order.push_back((static_cast<uint64_t>(p.key) << 4 | static_cast<uint64_t>(p.rank)) << 32 | i);
+      order.push_back((static_cast<uint64_t>(p.key) << 4 | static_cast<uint64_t>(p.rank)) << 32 |
+                      i);
     }
     std::sort(order.begin(), order.end());
     fn_.move_list.resize(order.size());
@@ -865,8 +872,8 @@ class LinearScan {
       fn_.move_list[i] = p.move;
       if (order[i] >> 32 != group) {
         group = order[i] >> 32;
-        fn_.moves.push_back({static_cast<uint32_t>(p.key / 4), p.after, p.at_edge,
-                             {&fn_.move_list[i], size_t{0}}});
+        fn_.moves.push_back(
+            {static_cast<uint32_t>(p.key / 4), p.after, p.at_edge, {&fn_.move_list[i], size_t{0}}});
       }
       std::span<Move>& moves = fn_.moves.back().moves;
       moves = {moves.data(), moves.size() + 1};

@@ -1,7 +1,8 @@
 // LIR: machine-near operations over virtual registers, in blocks laid out in emission order.
 //
-// Made by select/, given locations by linear_scan, checked by allocation_checker, encoded by emit/x64.
-// SSA: each virtual register has one definition (an instruction's `def`, or a block parameter).
+// Made by select/, given locations by linear_scan, checked by allocation_checker, encoded by
+// emit/x64. SSA: each virtual register has one definition (an instruction's `def`, or a block
+// parameter).
 //
 // Positions. Instruction k of the function owns 4k..4k+3:
 //     4k    early uses are read; the gap before it, where moves go
@@ -69,22 +70,66 @@ enum class CompareKind : uint8_t {
 };
 
 enum class Lop : uint8_t {
-  Move, LoadImm, LoadLit,
+  Move,
+  LoadImm,
+  LoadLit,
   // def = a op b; the Exit forms leave through `exit` on overflow
-  Add, Sub, Mul, And, Or, Xor, Neg, Not, AddExit, SubExit, MulExit, NegExit,
-  ShlImm, SarImm, ShlExit, ShlImmExit, ShrExit, FloorDivExit, ModExit, WrapIndex,
-  Lea, Load, Store,             // memory operand; width, is_signed
-  LoadOut,                      // word imm of the out area
-  LoadFloat, StoreFloat,
-  FloatAdd, FloatSub, FloatMul, FloatDiv, FloatNeg, FloatAbs, FloatSqrt,
-  FloatNotZeroGuard, FloatNotNegativeGuard,
-  IntToFloat, FloatToIntExit,
-  CompareSet, CompareBranch, CompareGuard,
-  Select,                       // def = a (bool) ? imm : imm2
-  Retain, Release,              // nullable, plain
-  BoxInt, BoxFloat, BoxOr, UnboxInt, UpdateFloatSlot, UpdateIntSlot,
-  CallHelper, CallC, CallNative, // CallNative: imm is the cell, imm2 the kind expected
-  Jump, Return, ReturnNumber, Exit,  // ReturnNumber: imm is the tag
+  Add,
+  Sub,
+  Mul,
+  And,
+  Or,
+  Xor,
+  Neg,
+  Not,
+  AddExit,
+  SubExit,
+  MulExit,
+  NegExit,
+  ShlImm,
+  SarImm,
+  ShlExit,
+  ShlImmExit,
+  ShrExit,
+  FloorDivExit,
+  ModExit,
+  WrapIndex,
+  Lea,
+  Load,
+  Store,    // memory operand; width, is_signed
+  LoadOut,  // word imm of the out area
+  LoadFloat,
+  StoreFloat,
+  FloatAdd,
+  FloatSub,
+  FloatMul,
+  FloatDiv,
+  FloatNeg,
+  FloatAbs,
+  FloatSqrt,
+  FloatNotZeroGuard,
+  FloatNotNegativeGuard,
+  IntToFloat,
+  FloatToIntExit,
+  CompareSet,
+  CompareBranch,
+  CompareGuard,
+  Select,  // def = a (bool) ? imm : imm2
+  Retain,
+  Release,  // nullable, plain
+  BoxInt,
+  BoxFloat,
+  BoxOr,
+  UnboxInt,
+  UpdateFloatSlot,
+  UpdateIntSlot,
+  CallHelper,
+  CallC,
+  CallNative,  // CallNative: imm is the cell, imm2 the kind expected
+  Jump,
+  Return,
+  ReturnNumber,
+  Exit,  // ReturnNumber: imm is the tag
 };
 
 // Where compiled code may leave: the state, and the registers that it names.
@@ -98,8 +143,8 @@ struct ExitPoint {
 
 struct CallInfo {
   ir::Helper helper = {};
-  ArenaVec<Operand> args;    // in the order of the IR; Any or Imm or Lit
-  ArenaVec<Bank> banks;      // of args
+  ArenaVec<Operand> args;             // in the order of the IR; Any or Imm or Lit
+  ArenaVec<Bank> banks;               // of args
   uint32_t array_from = 0xffffffffu;  // args from here on go into the array
   uint32_t out_words = 0;             // of the out area, for an 'O' parameter
 };
@@ -112,16 +157,16 @@ struct Inst {
   Lop op;
   Cc cc = Cc::E;
   CompareKind compare = CompareKind::Int;
-  bool invert = false;      // CompareGuard: leaves if true. CompareBranch: targets are as given
+  bool invert = false;  // CompareGuard: leaves if true. CompareBranch: targets are as given
   bool nullable = false, plain = false, is_signed = false, swapped = false;
   uint8_t width = 8;
   Base base = Base::None;
-  uint8_t scale = 0;        // log2
+  uint8_t scale = 0;  // log2
   int32_t disp = 0;
   int64_t imm = 0, imm2 = 0;
   Operand def;
-  Operand use[4];           // a, b, memory base, memory index
-  Operand temp[2];          // definitions at 4k that die at 4k+3
+  Operand use[4];   // a, b, memory base, memory index
+  Operand temp[2];  // definitions at 4k that die at 4k+3
   uint32_t clobber_gpr = 0, clobber_xmm = 0;
   ExitPoint* exit = nullptr;
   CallInfo* call = nullptr;
@@ -129,47 +174,47 @@ struct Inst {
 };
 
 struct Block {
-  uint32_t id = 0;          // position in Function::blocks
+  uint32_t id = 0;  // position in Function::blocks
   uint32_t depth = 0;
   bool cold = false;
   float frequency = 1;
-  const ir::Block* source = nullptr;   // null: a split edge
-  uint32_t first = 0, last = 0;        // instruction numbers [first, last)
+  const ir::Block* source = nullptr;  // null: a split edge
+  uint32_t first = 0, last = 0;       // instruction numbers [first, last)
   ArenaVec<Vreg> params;
-  ArenaVec<Operand> args;              // of the Jump at the end, for the successor's params
-  ArenaVec<Block*> preds, succs;       // CompareBranch: [true, false]
+  ArenaVec<Operand> args;         // of the Jump at the end, for the successor's params
+  ArenaVec<Block*> preds, succs;  // CompareBranch: [true, false]
 };
 
 struct VregInfo {
   Bank bank;
-  int8_t fixed_hint = -1;   // a register
-  Vreg hint = kNoVreg;      // wants to share a register with it
+  int8_t fixed_hint = -1;  // a register
+  Vreg hint = kNoVreg;     // wants to share a register with it
   Vreg hint2 = kNoVreg;
 };
 
 // A parallel move; made by the allocator.
 struct Move {
-  Loc to, from;             // from.kind None: imm (a literal for an xmm or float destination)
+  Loc to, from;  // from.kind None: imm (a literal for an xmm or float destination)
   int64_t imm = 0;
   Bank bank = Bank::Gpr;
-  Vreg vreg = kNoVreg;      // what `to` holds afterwards
+  Vreg vreg = kNoVreg;  // what `to` holds afterwards
   Vreg from_vreg = kNoVreg;
 };
 struct MoveGroup {
-  uint32_t inst;            // before this instruction; after_ says behind it
-  bool after = false;       // a store at a definition
-  bool at_edge = false;     // before the terminator (edge moves of the block that ends here)
-  std::span<Move> moves;    // in Function::move_list
+  uint32_t inst;          // before this instruction; after_ says behind it
+  bool after = false;     // a store at a definition
+  bool at_edge = false;   // before the terminator (edge moves of the block that ends here)
+  std::span<Move> moves;  // in Function::move_list
 };
 
 struct Function {
   Arena arena;
-  std::vector<Block*> blocks;          // emission order
+  std::vector<Block*> blocks;  // emission order
   std::vector<Inst> insts;
   std::vector<VregInfo> vregs;
   std::vector<Move> move_list;
-  std::vector<MoveGroup> moves;        // sorted by instruction; filled by the allocator
-  std::vector<Vreg> vreg_of_value;     // by ir value id; kNoVreg: none
+  std::vector<MoveGroup> moves;     // sorted by instruction; filled by the allocator
+  std::vector<Vreg> vreg_of_value;  // by ir value id; kNoVreg: none
   uint32_t spill_count = 0;
   const char* error = nullptr;
 

@@ -10,16 +10,20 @@ const char* lop_name(Lop op) {
 #define CASE(name) \
   case Lop::name:  \
     return #name;
-    CASE(Move) CASE(LoadImm) CASE(LoadLit) CASE(Add) CASE(Sub) CASE(Mul) CASE(And) CASE(Or)
-    CASE(Xor) CASE(Neg) CASE(Not) CASE(AddExit) CASE(SubExit) CASE(MulExit) CASE(NegExit)
-    CASE(ShlImm) CASE(SarImm) CASE(ShlExit) CASE(ShlImmExit) CASE(ShrExit) CASE(FloorDivExit)
-    CASE(ModExit) CASE(WrapIndex) CASE(LoadOut) CASE(Lea) CASE(Load) CASE(Store) CASE(LoadFloat)
-    CASE(StoreFloat) CASE(FloatAdd) CASE(FloatSub) CASE(FloatMul) CASE(FloatDiv) CASE(FloatNeg)
-    CASE(FloatAbs) CASE(FloatSqrt) CASE(FloatNotZeroGuard) CASE(FloatNotNegativeGuard)
-    CASE(IntToFloat) CASE(FloatToIntExit) CASE(CompareSet) CASE(CompareBranch)
-    CASE(CompareGuard) CASE(Select) CASE(Retain) CASE(Release) CASE(BoxInt) CASE(BoxFloat)
-    CASE(BoxOr) CASE(UnboxInt) CASE(UpdateFloatSlot) CASE(UpdateIntSlot) CASE(CallHelper)
-    CASE(CallC) CASE(CallNative) CASE(ReturnNumber) CASE(Jump) CASE(Return) CASE(Exit)
+    CASE(Move)
+    CASE(LoadImm) CASE(LoadLit) CASE(Add) CASE(Sub) CASE(Mul) CASE(And) CASE(Or) CASE(Xor) CASE(Neg)
+        CASE(Not) CASE(AddExit) CASE(SubExit) CASE(MulExit) CASE(NegExit) CASE(ShlImm) CASE(SarImm)
+            CASE(ShlExit) CASE(ShlImmExit) CASE(ShrExit) CASE(FloorDivExit) CASE(ModExit)
+                CASE(WrapIndex) CASE(LoadOut) CASE(Lea) CASE(Load) CASE(Store) CASE(LoadFloat)
+                    CASE(StoreFloat) CASE(FloatAdd) CASE(FloatSub) CASE(FloatMul) CASE(FloatDiv)
+                        CASE(FloatNeg) CASE(FloatAbs) CASE(FloatSqrt) CASE(FloatNotZeroGuard)
+                            CASE(FloatNotNegativeGuard) CASE(IntToFloat) CASE(FloatToIntExit)
+                                CASE(CompareSet) CASE(CompareBranch) CASE(CompareGuard) CASE(Select)
+                                    CASE(Retain) CASE(Release) CASE(BoxInt) CASE(BoxFloat)
+                                        CASE(BoxOr) CASE(UnboxInt) CASE(UpdateFloatSlot)
+                                            CASE(UpdateIntSlot) CASE(CallHelper) CASE(CallC)
+                                                CASE(CallNative) CASE(ReturnNumber) CASE(Jump)
+                                                    CASE(Return) CASE(Exit)
 #undef CASE
   }
   return "?";
@@ -98,7 +102,8 @@ std::string print(const Inst& inst) {
       s += (i ? " " : "") + print(inst.exit->uses[i]);
     s += "}";
   }
-  if (inst.value) s += "    ; v" + std::to_string(inst.value->id) + " " + ir::op_info(inst.value->op).name;
+  if (inst.value)
+    s += "    ; v" + std::to_string(inst.value->id) + " " + ir::op_info(inst.value->op).name;
   return s;
 }
 
@@ -120,7 +125,8 @@ std::string print(const Function& fn) {
     if (b->source) s += " (block " + std::to_string(b->source->id) + ")";
     s += b->cold ? " cold" : "";
     s += " depth " + std::to_string(b->depth) + " (";
-    for (size_t i = 0; i < b->params.size(); i++) s += (i ? " v" : "v") + std::to_string(b->params[i]);
+    for (size_t i = 0; i < b->params.size(); i++)
+      s += (i ? " v" : "v") + std::to_string(b->params[i]);
     s += "):\n";
     for (uint32_t k = b->first; k < b->last; k++) {
       moves(k, false);

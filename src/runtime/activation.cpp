@@ -101,11 +101,13 @@ bool room_on_c_stack(PyThreadState* ts) {
 }
 
 bool room_for_activation(PyThreadState* ts) {
-  // An exit or a call-out charges inlined frames too: with room for the deepest nest, neither can fail.
+  // An exit or a call-out charges inlined frames too: with room for the deepest nest, neither can
+  // fail.
   return Port::py_recursion_remaining(ts) > kMaxInlineDepth + 1 && room_on_c_stack(ts);
 }
 
-Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
+Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function,
+                      void** args) {
   auto* code_object = static_cast<PyCodeObject*>(const_cast<void*>(code->frames[0].code));
   const size_t record_words = kHeaderWords + code->spill_count;
   const size_t words = record_words + code_object->co_framesize + state_of(code)->reserve_words;
@@ -114,7 +116,8 @@ Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* f
   init_record(act, ts, code, ir::EntryKind::Call);
   act->args = args;
   act->function = function;
-  auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<void**>(act) + record_words);
+  auto* frame =
+      reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<void**>(act) + record_words);
   Port::init_frame(frame, function, code_object);
   act->frame = frame;
   Port::link(ts, frame);
@@ -124,8 +127,10 @@ Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* f
   return act;
 }
 
-Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function, void** args) {
-  auto* act = static_cast<Activation*>(Port::push_words(ts, direct_record_bytes(code) / sizeof(void*)));
+Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObject* function,
+                           void** args) {
+  auto* act =
+      static_cast<Activation*>(Port::push_words(ts, direct_record_bytes(code) / sizeof(void*)));
   if (!act) return nullptr;
   init_record(act, ts, code, ir::EntryKind::Call);
   act->args = args;
@@ -150,8 +155,10 @@ void pop_call(PyThreadState* ts, Activation* act) {
   Port::pop_to(ts, act);
 }
 
-Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame, int arg_count) {
-  const size_t words = kHeaderWords + code->spill_count + state_of(code)->reserve_words + 1 + arg_count;
+Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame,
+                     int arg_count) {
+  const size_t words =
+      kHeaderWords + code->spill_count + state_of(code)->reserve_words + 1 + arg_count;
   auto* act = static_cast<Activation*>(Port::push_words(ts, words));
   if (!act) return nullptr;
   init_record(act, ts, code, ir::EntryKind::Osr);
@@ -197,9 +204,10 @@ void adopt_code(CompiledCode* code) {
     state->reserve_words += static_cast<const PyCodeObject*>(code->frames[i].code)->co_framesize;
   state->frames_offset = static_cast<uint32_t>(kSpillOffset + 8 * code->spill_count);
   if (code->entry_kind == ir::EntryKind::Call)
-    state->frames_offset += 8 * static_cast<const PyCodeObject*>(code->frames[0].code)->co_framesize;
+    state->frames_offset +=
+        8 * static_cast<const PyCodeObject*>(code->frames[0].code)->co_framesize;
   else
-    state->frames_offset += 8;   // osr_target
+    state->frames_offset += 8;  // osr_target
   state->plans.resize(code->record_offsets.size());
   if (code->exit_counts.size() < code->record_offsets.size())
     code->exit_counts.resize(code->record_offsets.size());
@@ -229,14 +237,14 @@ uint32_t direct_record_bytes(const CompiledCode* code) {
 void show_frames(Activation* act) {
   if (act->framed != kUnframed) return;
   auto* ts = static_cast<PyThreadState*>(act->tstate);
-  Activation* outermost = act;   // the first one without a frame
+  Activation* outermost = act;  // the first one without a frame
   while (outermost->direct && outermost->prev->framed == kUnframed) outermost = outermost->prev;
   for (Activation* at = outermost;; at = at->callee) {
     if (at->direct) show_call_site(at->prev);
     auto* function = static_cast<PyFunctionObject*>(at->function);
     auto* code = static_cast<PyCodeObject*>(const_cast<void*>(at->code->frames[0].code));
-    auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(at) + kSpillOffset +
-                                                   8 * at->code->spill_count);
+    auto* frame = reinterpret_cast<_PyInterpreterFrame*>(reinterpret_cast<char*>(at) +
+                                                         kSpillOffset + 8 * at->code->spill_count);
     Port::init_frame(frame, function, code);
     at->frame = frame;
     at->framed = kFramed;

@@ -1,5 +1,6 @@
-// Operators, comparisons, truth and boxes. The interpreter's specialised forms come first, for exact
-// types; everything else goes to the same C function the interpreter calls, by operator number.
+// Operators, comparisons, truth and boxes. The interpreter's specialised forms come first, for
+// exact types; everything else goes to the same C function the interpreter calls, by operator
+// number.
 #include <cerrno>
 #include <cmath>
 
@@ -12,8 +13,20 @@ namespace {
 
 // Positions of the NB_* numbers; the in-place ones follow in the same order.
 enum Number {
-  kAdd, kAnd, kFloorDivide, kLeftShift, kMatrixMultiply, kMultiply, kRemainder, kOr, kPower,
-  kRightShift, kSubtract, kTrueDivide, kXor, kInPlace
+  kAdd,
+  kAnd,
+  kFloorDivide,
+  kLeftShift,
+  kMatrixMultiply,
+  kMultiply,
+  kRemainder,
+  kOr,
+  kPower,
+  kRightShift,
+  kSubtract,
+  kTrueDivide,
+  kXor,
+  kInPlace
 };
 static_assert(NB_ADD == kAdd && NB_FLOOR_DIVIDE == kFloorDivide && NB_POWER == kPower &&
               NB_SUBTRACT == kSubtract && NB_XOR == kXor && NB_INPLACE_ADD == kInPlace &&
@@ -41,25 +54,37 @@ double floor_divide(double left, double right, double* remainder) {
 // Null without error: not done here.
 PyObject* float_op(double left, double right, int number) {
   switch (number) {
-    case kAdd: return PyFloat_FromDouble(left + right);
-    case kSubtract: return PyFloat_FromDouble(left - right);
-    case kMultiply: return PyFloat_FromDouble(left * right);
-    case kTrueDivide: return right == 0 ? nullptr : PyFloat_FromDouble(left / right);
-    case kRemainder: return right == 0 ? nullptr : PyFloat_FromDouble(psyco_mod_float(left, right));
+    case kAdd:
+      return PyFloat_FromDouble(left + right);
+    case kSubtract:
+      return PyFloat_FromDouble(left - right);
+    case kMultiply:
+      return PyFloat_FromDouble(left * right);
+    case kTrueDivide:
+      return right == 0 ? nullptr : PyFloat_FromDouble(left / right);
+    case kRemainder:
+      return right == 0 ? nullptr : PyFloat_FromDouble(psyco_mod_float(left, right));
     case kFloorDivide:
       return right == 0 ? nullptr : PyFloat_FromDouble(psyco_floordiv_float(left, right));
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
 PyObject* compact_op(int64_t left, int64_t right, int number) {
   switch (number) {
-    case kAdd: return psyco_box_int(left + right);
-    case kSubtract: return psyco_box_int(left - right);
-    case kMultiply: return psyco_box_int(left * right);
-    case kAnd: return psyco_box_int(left & right);
-    case kOr: return psyco_box_int(left | right);
-    case kXor: return psyco_box_int(left ^ right);
+    case kAdd:
+      return psyco_box_int(left + right);
+    case kSubtract:
+      return psyco_box_int(left - right);
+    case kMultiply:
+      return psyco_box_int(left * right);
+    case kAnd:
+      return psyco_box_int(left & right);
+    case kOr:
+      return psyco_box_int(left | right);
+    case kXor:
+      return psyco_box_int(left ^ right);
     case kFloorDivide: {
       if (right == 0) return nullptr;
       int64_t quotient = left / right;
@@ -71,35 +96,47 @@ PyObject* compact_op(int64_t left, int64_t right, int number) {
       return psyco_box_int(rest != 0 && (rest ^ right) < 0 ? rest + right : rest);
     }
     case kTrueDivide:
-      return right == 0 ? nullptr
-                        : PyFloat_FromDouble(static_cast<double>(left) / static_cast<double>(right));
+      return right == 0
+                 ? nullptr
+                 : PyFloat_FromDouble(static_cast<double>(left) / static_cast<double>(right));
     case kLeftShift:
       if (right < 0 || right > 32) return nullptr;
       return psyco_box_int(static_cast<int64_t>(static_cast<uint64_t>(left) << right));
     case kRightShift:
       return right < 0 ? nullptr : psyco_box_int(right > 63 ? (left < 0 ? -1 : 0) : left >> right);
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
 PyObject* long_op(PyObject* left, PyObject* right, int number) {
   switch (number) {
-    case kAdd: return int_add(left, right);
-    case kSubtract: return int_subtract(left, right);
-    case kMultiply: return int_multiply(left, right);
-    default: return nullptr;
+    case kAdd:
+      return int_add(left, right);
+    case kSubtract:
+      return int_subtract(left, right);
+    case kMultiply:
+      return int_multiply(left, right);
+    default:
+      return nullptr;
   }
 }
 
 template <class T>
 bool ordered(T left, T right, int64_t op) {
   switch (op) {
-    case Py_LT: return left < right;
-    case Py_LE: return left <= right;
-    case Py_EQ: return left == right;
-    case Py_NE: return left != right;
-    case Py_GT: return left > right;
-    default: return left >= right;
+    case Py_LT:
+      return left < right;
+    case Py_LE:
+      return left <= right;
+    case Py_EQ:
+      return left == right;
+    case Py_NE:
+      return left != right;
+    case Py_GT:
+      return left > right;
+    default:
+      return left >= right;
   }
 }
 
@@ -202,7 +239,8 @@ PyObject* psyco_unary_op(PyObject* object, int64_t op) {
       if (PyLong_CheckExact(object) && is_compact(object))
         return psyco_box_int(~compact_value(object));
       return PyNumber_Invert(object);
-    case 2: return PyNumber_Positive(object);
+    case 2:
+      return PyNumber_Positive(object);
     default: {
       int64_t truth = psyco_is_true(object);
       return truth < 0 ? nullptr : PyBool_FromLong(!truth);
@@ -217,8 +255,8 @@ PyObject* psyco_box_int(int64_t value) {
 
 PyObject* psyco_box_float(double value) { return PyFloat_FromDouble(value); }
 
-// As Objects/floatobject.c:float_pow. The result is infinite with both operands finite exactly where
-// Python raises or gives a complex: callers must exit then.
+// As Objects/floatobject.c:float_pow. The result is infinite with both operands finite exactly
+// where Python raises or gives a complex: callers must exit then.
 double psyco_power_float(double base, double exponent) {
   if (exponent == 0) return 1.0;
   if (std::isnan(base)) return base;

@@ -1,9 +1,9 @@
 // Attributes through per-site caches, at least as good as the interpreter's own.
 //
-// A cache entry is good while the version tag of the object's type is the one it was made for: the tag
-// changes whenever a class in the MRO does, is never given twice, and the classes keep the descriptors
-// alive that the entry names. What lies in the instance itself is checked at each use. An entry that
-// does not hold is passed over; the generic C function always ends the search.
+// A cache entry is good while the version tag of the object's type is the one it was made for: the
+// tag changes whenever a class in the MRO does, is never given twice, and the classes keep the
+// descriptors alive that the entry names. What lies in the instance itself is checked at each use.
+// An entry that does not hold is passed over; the generic C function always ends the search.
 #include "runtime/caches.h"
 #include "runtime/helpers.h"
 
@@ -13,22 +13,22 @@ using namespace psyco::objects;
 namespace {
 
 enum Kind : uint8_t {
-  kInlineValue,   // in the object's inline values, at index
-  kDictEntry,     // in the managed dictionary, entry index
-  kSlot,          // at byte offset index of the object
-  kData,          // data descriptor of the class: nothing in the instance can hide it
-  kNoDict,        // class attribute; instances have no dictionary
-  kSharedKeys,    // class attribute; the name is not among the shared keys of the inline values
-  kLookupDict,    // class attribute; the instance's dictionary must be asked
-  kModuleEntry,   // module global, entry index
-  kClassValue,    // the object is a class of version keys_version; the result is entry.object
-  kClassBind,     // the same, through the descriptor entry.object
+  kInlineValue,  // in the object's inline values, at index
+  kDictEntry,    // in the managed dictionary, entry index
+  kSlot,         // at byte offset index of the object
+  kData,         // data descriptor of the class: nothing in the instance can hide it
+  kNoDict,       // class attribute; instances have no dictionary
+  kSharedKeys,   // class attribute; the name is not among the shared keys of the inline values
+  kLookupDict,   // class attribute; the instance's dictionary must be asked
+  kModuleEntry,  // module global, entry index
+  kClassValue,   // the object is a class of version keys_version; the result is entry.object
+  kClassBind,    // the same, through the descriptor entry.object
 };
 enum Bind : uint8_t {
-  kAsIs,          // no __get__
-  kMethod,        // a function or another descriptor that binds only self
-  kDescriptor,    // any other __get__
-  kProperty,      // property with a getter
+  kAsIs,        // no __get__
+  kMethod,      // a function or another descriptor that binds only self
+  kDescriptor,  // any other __get__
+  kProperty,    // property with a getter
 };
 
 bool is_immutable(PyTypeObject* type) { return type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE; }
@@ -53,8 +53,7 @@ bool is_object_slot(PyObject* descriptor, PyObject* object, bool store) {
   return PyObject_TypeCheck(object, member->d_common.d_type) && def->offset == int32_t(def->offset);
 }
 int32_t slot_offset(PyObject* descriptor) {
-  return static_cast<int32_t>(
-      reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+  return static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
 }
 
 bool learn_module(AttrEntry& entry, PyObject* module, PyObject* name) {
@@ -124,7 +123,7 @@ bool learn_load(AttrEntry& entry, PyObject* object, PyObject* name) {
   PyObject* descriptor = _PyType_Lookup(type, name);
   if (!descriptor) return learn_instance(entry, object, name, nullptr);
   PyTypeObject* kind = Py_TYPE(descriptor);
-  if (!is_immutable(kind)) return false;   // it may become a descriptor, or stop being one
+  if (!is_immutable(kind)) return false;  // it may become a descriptor, or stop being one
   if (!kind->tp_descr_set || !kind->tp_descr_get)
     return !kind->tp_descr_set && learn_instance(entry, object, name, descriptor);
   entry.object = descriptor;
@@ -133,10 +132,11 @@ bool learn_load(AttrEntry& entry, PyObject* object, PyObject* name) {
     entry.index = slot_offset(descriptor);
     return true;
   }
-  if (has_hook) return false;   // an AttributeError of the descriptor must call it
+  if (has_hook) return false;  // an AttributeError of the descriptor must call it
   entry.kind = kData;
-  entry.flags = Py_IS_TYPE(descriptor, &PyProperty_Type) && property_getter(descriptor) ? kProperty
-                                                                                        : kDescriptor;
+  entry.flags = Py_IS_TYPE(descriptor, &PyProperty_Type) && property_getter(descriptor)
+                    ? kProperty
+                    : kDescriptor;
   return true;
 }
 
@@ -166,8 +166,8 @@ bool learn_store(AttrEntry& entry, PyObject* object, PyObject* name) {
   return index >= 0 && index <= INT32_MAX;
 }
 
-// Learning looks at the state before the access. Sites that keep missing pause, so that their cost is
-// the generic lookup and little else.
+// Learning looks at the state before the access. Sites that keep missing pause, so that their cost
+// is the generic lookup and little else.
 template <class Learn>
 void learn(AttrCache* cache, PyObject* object, PyObject* name, Learn learn_entry) {
   if (cache->pause) {
@@ -220,7 +220,9 @@ Found load_entry(const AttrEntry& entry, PyObject* object, PyObject* name, PyObj
       if (!inline_values(object)->valid) return Found::No;
       value = inline_values(object)->values[entry.index];
       break;
-    case kSlot: value = slot_at(object, entry.index); break;
+    case kSlot:
+      value = slot_at(object, entry.index);
+      break;
     case kDictEntry: {
       PyDictObject* dict = managed_dict(object);
       PyObject** place = dict ? entry_value(dict, entry.index, name) : nullptr;
@@ -253,11 +255,13 @@ Found load_entry(const AttrEntry& entry, PyObject* object, PyObject* name, PyObj
         return Found::No;
       *result = bind(entry, object, self_out);
       return Found::Yes;
-    case kNoDict: *result = bind(entry, object, self_out); return Found::Yes;
+    case kNoDict:
+      *result = bind(entry, object, self_out);
+      return Found::Yes;
     case kLookupDict: {
       if (has_inline_values(Py_TYPE(object)) && inline_values(object)->valid) return Found::No;
       PyObject* dict = instance_dict(object);
-      AttrEntry copy = entry;   // comparing keys may run code that changes the cache or the class
+      AttrEntry copy = entry;  // comparing keys may run code that changes the cache or the class
       Py_INCREF(copy.object);
       int status = 0;
       if (dict) {

@@ -1,5 +1,6 @@
-// Per-site memory of the attribute and name helpers. One zeroed record per site; nothing to release:
-// objects are borrowed and only used while the version beside them holds, which keeps them alive.
+// Per-site memory of the attribute and name helpers. One zeroed record per site; nothing to
+// release: objects are borrowed and only used while the version beside them holds, which keeps them
+// alive.
 #pragma once
 #include <cstdint>
 
@@ -8,25 +9,25 @@ typedef struct _object PyObject;
 namespace psyco {
 
 struct AttrEntry {
-  uint32_t version = 0;       // version tag of the object's type; 0: empty
-  uint8_t kind = 0;           // attributes.cpp: Kind
+  uint32_t version = 0;  // version tag of the object's type; 0: empty
+  uint8_t kind = 0;      // attributes.cpp: Kind
   uint8_t flags = 0;
-  int32_t index = 0;          // inline value, dictionary entry, or byte offset of a slot
-  uint32_t keys_version = 0;  // of the shared keys, or the version tag of the class read from
-  PyObject* object = nullptr; // descriptor or value
+  int32_t index = 0;           // inline value, dictionary entry, or byte offset of a slot
+  uint32_t keys_version = 0;   // of the shared keys, or the version tag of the class read from
+  PyObject* object = nullptr;  // descriptor or value
 };
 
 struct AttrCache {
   static constexpr int kWays = 4;
   AttrEntry entries[kWays];
   uint16_t misses = 0;
-  uint16_t pause = 0;         // lookups to let pass before learning again
+  uint16_t pause = 0;  // lookups to let pass before learning again
 };
 
 struct GlobalCache {
-  int32_t index = -1;         // entry in globals, or in builtins if globals_version is not 0
+  int32_t index = -1;  // entry in globals, or in builtins if globals_version is not 0
   uint32_t globals_version = 0;
-  uint32_t misses = 0;        // too many: the site stops learning
+  uint32_t misses = 0;  // too many: the site stops learning
 };
 
 }  // namespace psyco

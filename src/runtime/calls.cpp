@@ -1,6 +1,6 @@
-// Calls. The kinds of callable that the interpreter specialises are called directly: Python functions
-// through their vectorcall (compiled ones thereby natively), C functions and methods by their flags,
-// and plain Python classes without the detour through type.__call__.
+// Calls. The kinds of callable that the interpreter specialises are called directly: Python
+// functions through their vectorcall (compiled ones thereby natively), C functions and methods by
+// their flags, and plain Python classes without the detour through type.__call__.
 //
 // Arguments are borrowed. args[-1] is scratch: it takes self, or lets the callee prepend its own.
 #include "runtime/helpers.h"
@@ -9,12 +9,14 @@ using namespace psyco::objects;
 
 namespace {
 
-constexpr int kCallFlags = METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS | METH_METHOD;
+constexpr int kCallFlags =
+    METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_KEYWORDS | METH_METHOD;
 
 using FastCall = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
 using FastCallKeywords = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
 
-// A C function that fails without an exception, or succeeds with one, is reported as everywhere else.
+// A C function that fails without an exception, or succeeds with one, is reported as everywhere
+// else.
 PyObject* checked(PyObject* callable, PyObject* result) {
   if (PSYCO_LIKELY(result != nullptr)) return result;
   return _Py_CheckFunctionResult(current_thread(), callable, result, nullptr);
@@ -57,7 +59,8 @@ PyObject* call_c_function(PyObject* callable, PyObject** args, size_t count, boo
       return checked(callable, function_as<FastCallKeywords>(function)(
                                    PyCFunction_GET_SELF(callable), args,
                                    static_cast<Py_ssize_t>(count), nullptr));
-    default: break;
+    default:
+      break;
   }
   return call_general(callable, args, count, scratch, nullptr);
 }
@@ -77,9 +80,10 @@ PyObject* call_method_descriptor(PyObject* callable, PyObject** args, size_t cou
       case METH_FASTCALL:
         return checked(callable, function_as<FastCall>(def->ml_meth)(args[0], args + 1, rest));
       case METH_FASTCALL | METH_KEYWORDS:
-        return checked(callable, function_as<FastCallKeywords>(def->ml_meth)(args[0], args + 1, rest,
-                                                                             nullptr));
-      default: break;
+        return checked(callable, function_as<FastCallKeywords>(def->ml_meth)(args[0], args + 1,
+                                                                             rest, nullptr));
+      default:
+        break;
     }
   }
   return call_general(callable, args, count, scratch, nullptr);
@@ -107,9 +111,10 @@ PyObject* call_class(PyTypeObject* type, PyObject** args, size_t count, bool scr
     if (type == &PyType_Type && count == 1)
       return Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(args[0])));
     if (type == &PyUnicode_Type && count == 1) return PyObject_Str(args[0]);
-    return checked(callable, type->tp_vectorcall(
-                                 callable, args,
-                                 scratch ? count | PY_VECTORCALL_ARGUMENTS_OFFSET : count, nullptr));
+    return checked(
+        callable,
+        type->tp_vectorcall(callable, args,
+                            scratch ? count | PY_VECTORCALL_ARGUMENTS_OFFSET : count, nullptr));
   }
   if (scratch)
     if (PyObject* init = plain_init(type)) return construct(type, init, args, count, nullptr);

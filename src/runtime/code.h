@@ -1,7 +1,9 @@
-// What the runtime keeps for each compiled body: is it still valid, who runs it, what does it depend on.
+// What the runtime keeps for each compiled body: is it still valid, who runs it, what does it
+// depend on.
 //
-// A CompiledCode is handed over with adopt_code() before it is entered the first time. retire_code() makes
-// it unusable; the driver frees it when code_in_use() says no and it has left every list.
+// A CompiledCode is handed over with adopt_code() before it is entered the first time.
+// retire_code() makes it unusable; the driver frees it when code_in_use() says no and it has left
+// every list.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -12,7 +14,8 @@
 
 namespace psyco {
 
-// The back end and the driver, as the runtime sees them. Function pointers, so that tests can stand in.
+// The back end and the driver, as the runtime sees them. Function pointers, so that tests can stand
+// in.
 struct Backend {
   uint64_t (*enter)(const uint8_t* body, Activation* activation) = nullptr;
   ExitRecord (*decode)(const CompiledCode& code, uint32_t record) = nullptr;
@@ -20,7 +23,8 @@ struct Backend {
 extern Backend g_backend;
 
 // Called at each exit before any frame is built. Must not run Python, change objects or fail.
-extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation* act);
+extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit,
+                           Activation* act);
 
 // Inlined frames of one call-out, for linking; made from its record at the first use.
 struct LinkPlan {
@@ -29,16 +33,16 @@ struct LinkPlan {
     int32_t bci;
     ExitSlot function;
   };
-  std::vector<Frame> frames;   // outer to inner, the outermost frame of the activation left out
+  std::vector<Frame> frames;  // outer to inner, the outermost frame of the activation left out
   int32_t outer_bci = 0;
 };
 
 struct CodeState {
-  bool invalid = false;          // an assumption broke: not to be entered again
-  uint32_t running = 0;          // activations that name it
-  uint32_t reserve_words = 0;    // data stack an exit may need for inlined frames
-  uint32_t frames_offset = 0;    // of these in the activation, in bytes
-  std::vector<std::unique_ptr<LinkPlan>> plans;   // by record
+  bool invalid = false;                          // an assumption broke: not to be entered again
+  uint32_t running = 0;                          // activations that name it
+  uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
+  uint32_t frames_offset = 0;                    // of these in the activation, in bytes
+  std::vector<std::unique_ptr<LinkPlan>> plans;  // by record
 };
 
 inline CodeState* state_of(const CompiledCode* code) {

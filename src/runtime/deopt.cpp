@@ -1,8 +1,8 @@
 // Rebuilds the interpreter's frames from an exit record and runs them.
 //
-// The interpreter can resume one frame per entry only (it overwrites frame->previous), so a chain of
-// inlined frames is linked whole, for everyone to see, and then evaluated frame by frame from the
-// innermost outwards; each caller's continuation takes over the result (see ir::Continuation).
+// The interpreter can resume one frame per entry only (it overwrites frame->previous), so a chain
+// of inlined frames is linked whole, for everyone to see, and then evaluated frame by frame from
+// the innermost outwards; each caller's continuation takes over the result (see ir::Continuation).
 #include "runtime/deopt.h"
 
 #include "cpython/bytecode.h"
@@ -23,12 +23,13 @@ struct Rebuilt {
 
 // What a frame will hold. Everything is made before the first frame is touched.
 struct Content {
-  PyFunctionObject* function = nullptr;   // owned; null: the activation's frame has its own
-  std::vector<PyObject*> locals, stack;   // owned
+  PyFunctionObject* function = nullptr;  // owned; null: the activation's frame has its own
+  std::vector<PyObject*> locals, stack;  // owned
 };
 
-// The callee's result (owned, or null with an error) reaches its caller, which is linked and current.
-// True: the frame stands behind the instruction. False: an error is set, raised at the instruction.
+// The callee's result (owned, or null with an error) reaches its caller, which is linked and
+// current. True: the frame stands behind the instruction. False: an error is set, raised at the
+// instruction.
 bool apply_continuation(const Rebuilt& caller, PyObject* result) {
   if (!result) return false;
   _PyInterpreterFrame* frame = caller.frame;
@@ -47,7 +48,8 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
         return false;
       }
       break;
-    case ir::Continuation::None: PSYCO_CHECK(!"a caller without a continuation");
+    case ir::Continuation::None:
+      PSYCO_CHECK(!"a caller without a continuation");
   }
   Port::set_unit(frame, following_unit(caller.code, caller.bci));
   return true;
@@ -61,9 +63,10 @@ void clear_and_pop(PyThreadState* ts, _PyInterpreterFrame* frame) {
   _PyEval_FrameClearAndPop(ts, frame);
 }
 
-// Frames linked, outer to inner; `ready` false: an error is set, raised at the innermost instruction.
-// Call: the outermost frame's result. Osr: Py_None (not a reference) if the outermost frame, which the
-// interpreter is running, stands where to go on; null: the error is set and was raised at its instr_ptr.
+// Frames linked, outer to inner; `ready` false: an error is set, raised at the innermost
+// instruction. Call: the outermost frame's result. Osr: Py_None (not a reference) if the outermost
+// frame, which the interpreter is running, stands where to go on; null: the error is set and was
+// raised at its instr_ptr.
 PyObject* run_linked(PyThreadState* ts, const std::vector<Rebuilt>& frames, bool ready, bool osr) {
   PyObject* result = nullptr;
   for (int i = static_cast<int>(frames.size()) - 1; i >= 0; i--) {
@@ -71,7 +74,7 @@ PyObject* run_linked(PyThreadState* ts, const std::vector<Rebuilt>& frames, bool
     if (i + 1 < static_cast<int>(frames.size())) ready = apply_continuation(at, result);
     if (osr && i == 0) return ready ? Py_None : nullptr;
     if (!ready) ready = Port::unwind(ts, at.frame);
-    Port::py_recursion_remaining(ts)++;   // the evaluator charges it again
+    Port::py_recursion_remaining(ts)++;  // the evaluator charges it again
     if (!ready) {
       clear_and_pop(ts, at.frame);
       result = nullptr;
@@ -94,7 +97,8 @@ bool linked_frames_fit(const Activation* act, const ExitRecord& exit) {
   return true;
 }
 
-void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, Content& content, bool keep_locals) {
+void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, Content& content,
+                bool keep_locals) {
   Port::Slot* slots = Port::slots(frame);
   if (!keep_locals)
     for (size_t i = 0; i < content.locals.size(); i++)
@@ -112,7 +116,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   CompiledCode* code = act->code;
   const bool osr = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Osr);
   PyObject* error = exception ? PyErr_GetRaisedException() : nullptr;
-  act->site = kNoSite;   // its stack map no longer holds
+  act->site = kNoSite;  // its stack map no longer holds
 
   const ExitRecord exit = g_backend.decode(*code, record);
   code->exit_counts[record]++;
@@ -121,7 +125,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
 
   if (act->linked && !linked_frames_fit(act, exit)) drop_linked_frames(act);
   show_frames(act);
-  const size_t standing = 1 + act->linked;   // frames that exist already, outermost first
+  const size_t standing = 1 + act->linked;  // frames that exist already, outermost first
   Materializer values(act, exit);
   std::vector<Content> contents(count);
   for (size_t i = 0; i < count; i++) {
@@ -151,12 +155,12 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
       at.frame = reinterpret_cast<_PyInterpreterFrame*>(room);
       room += sizeof(void*) * at.code->co_framesize;
       Port::init_frame(at.frame, contents[i].function, at.code, false);
-      Py_DECREF(contents[i].function);   // the frame has its own
+      Py_DECREF(contents[i].function);  // the frame has its own
     }
     fill_frame(at.frame, at.code, contents[i], exists && act->filled);
     const bool innermost = i + 1 == count;
-    Port::set_unit(at.frame, innermost && !error && !values.failed() ? entry_unit(at.code, at.bci)
-                                                                     : at.bci);
+    Port::set_unit(at.frame,
+                   innermost && !error && !values.failed() ? entry_unit(at.code, at.bci) : at.bci);
     if (!exists) {
       Port::link(ts, at.frame);
       Port::py_recursion_remaining(ts)--;
@@ -164,7 +168,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   }
   act->linked = 0;
   act->framed = kFrameGone;
-  if (!osr) act->frame = nullptr;   // the record no longer stands for it: see pop_call
+  if (!osr) act->frame = nullptr;  // the record no longer stands for it: see pop_call
   unlist(act);
 
   values.release_owned();

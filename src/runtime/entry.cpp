@@ -30,8 +30,8 @@ void free_entry(void* memory) {
 // ---- installed functions
 
 struct Installed {
-  uint32_t version;    // to be restored; 0: it has none any more
-  bool suspended;      // runs plain for a while: the C stack is short
+  uint32_t version;  // to be restored; 0: it has none any more
+  bool suspended;    // runs plain for a while: the C stack is short
 };
 // Not owning: the function watcher tells us when one dies.
 std::unordered_map<PyFunctionObject*, Installed>& installed() {
@@ -68,7 +68,7 @@ class BoundArguments {
     return bind_slowly(function, code, args, nargs, kwnames);
   }
 
-  PyObject** values = nullptr;   // borrowed: by the caller, or kept alive by us
+  PyObject** values = nullptr;  // borrowed: by the caller, or kept alive by us
   Py_ssize_t count = 0;
 
  private:
@@ -84,7 +84,8 @@ class BoundArguments {
     const bool has_args = code->co_flags & CO_VARARGS, has_kwargs = code->co_flags & CO_VARKEYWORDS;
     count = named + has_args + has_kwargs;
     if (count > kMaxArguments || (nargs > positional && !has_args)) return false;
-    for (Py_ssize_t i = 0; i < count; i++) buffer_[i] = i < positional && i < nargs ? args[i] : nullptr;
+    for (Py_ssize_t i = 0; i < count; i++)
+      buffer_[i] = i < positional && i < nargs ? args[i] : nullptr;
     if (has_args) {
       PyObject* rest = PyTuple_New(nargs > positional ? nargs - positional : 0);
       if (!rest) return forget_error();
@@ -112,7 +113,7 @@ class BoundArguments {
     PyObject* names = code->co_localsplusnames;
     Py_ssize_t at = code->co_posonlyargcount;
     while (at < named && PyTuple_GET_ITEM(names, at) != name) at++;
-    if (at == named) {   // not the interned string: compare the text
+    if (at == named) {  // not the interned string: compare the text
       at = code->co_posonlyargcount;
       while (at < named && PyUnicode_Compare(PyTuple_GET_ITEM(names, at), name) != 0) at++;
     }
@@ -157,8 +158,8 @@ class BoundArguments {
   Py_ssize_t owned_count_ = 0;
 };
 
-// The C stack is short: from here on this function's calls stay in the interpreter, where they cost none.
-// Mutual recursion takes one such step for each function of the circle.
+// The C stack is short: from here on this function's calls stay in the interpreter, where they cost
+// none. Mutual recursion takes one such step for each function of the circle.
 PyObject* run_without_stack(PyFunctionObject* function, PyObject* const* args, size_t nargsf,
                             PyObject* kwnames) {
   auto it = installed().find(function);
@@ -199,8 +200,8 @@ CodeEntry* code_entry(PyCodeObject* code, bool create) {
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards) {
   Version version{code, target, std::move(guards)};
   constexpr int kOdd = CO_VARARGS | CO_VARKEYWORDS;
-  version.simple = target == kEntryCall && !(entry->code->co_flags & kOdd) && !entry->code->co_kwonlyargcount &&
-                   version.guards.size() <= kMaxEntryValues;
+  version.simple = target == kEntryCall && !(entry->code->co_flags & kOdd) &&
+                   !entry->code->co_kwonlyargcount && version.guards.size() <= kMaxEntryValues;
   entry->versions.push_back(std::move(version));
 }
 
@@ -229,8 +230,8 @@ int entry_words(const Version& version, PyObject* const* values, uint64_t* words
     switch (version.guards[i].kind) {
       case EntryGuard::Int: {
         auto* number = reinterpret_cast<PyLongObject*>(value);
-        words[count++] = static_cast<uint64_t>(_PyLong_IsCompact(number) ? _PyLong_CompactValue(number)
-                                                                         : PyLong_AsLongLong(value));
+        words[count++] = static_cast<uint64_t>(
+            _PyLong_IsCompact(number) ? _PyLong_CompactValue(number) : PyLong_AsLongLong(value));
         break;
       }
       case EntryGuard::Float: {
@@ -238,7 +239,8 @@ int entry_words(const Version& version, PyObject* const* values, uint64_t* words
         std::memcpy(&words[count++], &number, sizeof number);
         break;
       }
-      default: break;
+      default:
+        break;
     }
     words[count++] = reinterpret_cast<uint64_t>(value);
   }
@@ -280,13 +282,13 @@ inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObj
   return result;
 }
 
-PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code, CodeEntry* entry,
-                      PyObject* const* args, size_t nargsf, PyObject* kwnames);
+PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
+                      CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames);
 
 }  // namespace
 
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
-                                      PyObject* kwnames) {
+                                         PyObject* kwnames) {
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   PyThreadState* ts = _PyThreadState_GET();
@@ -295,7 +297,8 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   if (entry && !kwnames && !entry->versions.empty()) {
     const Version& first = entry->versions.front();
     const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (first.simple && !state_of(first.code)->invalid && static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
+    if (first.simple && !state_of(first.code)->invalid &&
+        static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
         room_for_activation(ts) && accepts_all(first, args)) {
       uint64_t words[2 * kMaxEntryValues];
       entry_words(first, args, words);
@@ -306,12 +309,13 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
 }
 
 namespace {
-PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code, CodeEntry* entry,
-                      PyObject* const* args, size_t nargsf, PyObject* kwnames) {
+PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
+                      CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyObject* callable = reinterpret_cast<PyObject*>(function);
   BoundArguments bound;
   CompiledCode* body = nullptr;
-  auto* words = static_cast<uint64_t*>(alloca(2 * sizeof(uint64_t) * (code->co_argcount + code->co_kwonlyargcount + 2)));
+  auto* words = static_cast<uint64_t*>(
+      alloca(2 * sizeof(uint64_t) * (code->co_argcount + code->co_kwonlyargcount + 2)));
   if (entry && native_allowed(ts, code)) {
     if (!room_for_activation(ts)) {
       g_entry_stats.no_room++;
@@ -363,7 +367,8 @@ void uninstall_function(PyFunctionObject* function) {
   if (it == installed().end()) return;
   const Installed was = it->second;
   installed().erase(it);
-  if (!was.suspended && function->vectorcall == psyco_call_function) set_plain(function, was.version);
+  if (!was.suspended && function->vectorcall == psyco_call_function)
+    set_plain(function, was.version);
 }
 
 void uninstall_all() {
@@ -383,7 +388,8 @@ void function_destroyed(PyFunctionObject* function) { installed().erase(function
 bool init_entry() {
   if (g_extra_index >= 0) return true;
   PyObject* globals = PyDict_New();
-  PyObject* done = globals ? PyRun_String("def f(): pass", Py_file_input, globals, globals) : nullptr;
+  PyObject* done =
+      globals ? PyRun_String("def f(): pass", Py_file_input, globals, globals) : nullptr;
   PyObject* function = done ? PyDict_GetItemString(globals, "f") : nullptr;
   if (function && PyFunction_Check(function))
     g_plain_vectorcall = reinterpret_cast<PyFunctionObject*>(function)->vectorcall;

@@ -1,4 +1,5 @@
-// Calls of Python functions that come to us: binding of arguments, choice of the version, native entry.
+// Calls of Python functions that come to us: binding of arguments, choice of the version, native
+// entry.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,25 +21,32 @@ inline bool fits_word(PyObject* value) {
 // What a version needs to hold of one entry value.
 struct EntryGuard {
   enum Kind : uint8_t {
-    Any,        // an object, never null
-    Type,       // ob_type is exactly ptr
-    Same,       // the object is exactly ptr
-    Null,       // empty (unbound local)
-    Anything,   // an object or empty
-    Int,        // an int of 64 bits; entered as two words, the number and the object
-    Float,      // a float; likewise
+    Any,       // an object, never null
+    Type,      // ob_type is exactly ptr
+    Same,      // the object is exactly ptr
+    Null,      // empty (unbound local)
+    Anything,  // an object or empty
+    Int,       // an int of 64 bits; entered as two words, the number and the object
+    Float,     // a float; likewise
   } kind = Any;
   const void* ptr = nullptr;
 
   bool accepts(PyObject* value) const {
     switch (kind) {
-      case Any: return value != nullptr;
-      case Type: return value && Py_TYPE(value) == ptr;
-      case Same: return value == ptr;
-      case Null: return value == nullptr;
-      case Anything: return true;
-      case Int: return value && PyLong_CheckExact(value) && fits_word(value);
-      case Float: return value && PyFloat_CheckExact(value);
+      case Any:
+        return value != nullptr;
+      case Type:
+        return value && Py_TYPE(value) == ptr;
+      case Same:
+        return value == ptr;
+      case Null:
+        return value == nullptr;
+      case Anything:
+        return true;
+      case Int:
+        return value && PyLong_CheckExact(value) && fits_word(value);
+      case Float:
+        return value && PyFloat_CheckExact(value);
     }
     return false;
   }
@@ -48,24 +56,24 @@ constexpr int kEntryCall = -1;
 constexpr int kMaxEntryValues = 24;
 struct Version {
   CompiledCode* code;
-  int32_t target;                   // kEntryCall, or the bci of the loop head entered
-  std::vector<EntryGuard> guards;   // Call: arguments. Osr: locals, then stack
-  bool simple = false;              // entered with exactly its positional parameters
+  int32_t target;                  // kEntryCall, or the bci of the loop head entered
+  std::vector<EntryGuard> guards;  // Call: arguments. Osr: locals, then stack
+  bool simple = false;             // entered with exactly its positional parameters
 };
 
 struct LoopCounter {
-  int32_t target;              // bci of the loop head
+  int32_t target;  // bci of the loop head
   uint32_t count = 0;
-  int64_t first_ns = 0;        // when the counting began: see osr.cpp
-  bool refused = false;        // cannot be compiled, or was slower than the interpreter
-  bool decided = false;        // measured: compiled code wins
+  int64_t first_ns = 0;  // when the counting began: see osr.cpp
+  bool refused = false;  // cannot be compiled, or was slower than the interpreter
+  bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;
 };
 
 // Native and interpreted calls of one function, compared: see governor.cpp.
 struct CallTrial {
   int calls = 0, chunks = 0, rounds = 0;
-  int chunk_calls[2] = {};     // interpreted, native
+  int chunk_calls[2] = {};  // interpreted, native
   int64_t ns[2] = {};
   float ratios[5] = {};
   uint64_t exits = 0;
@@ -74,20 +82,20 @@ struct CallTrial {
 
 // One per code object, in its co_extra; dies with it.
 struct CodeEntry {
-  PyCodeObject* code;                       // borrowed
+  PyCodeObject* code;  // borrowed
   std::vector<Version> versions;
   std::vector<LoopCounter> loops;
-  uint64_t calls = 0;                       // counted at PY_START and at entries without a version
-  bool bound = false;                       // wanted by name: compile at the first call
-  bool watched = false;                     // our monitoring events are on
-  bool refused = false;                     // do not try to compile calls again
+  uint64_t calls = 0;    // counted at PY_START and at entries without a version
+  bool bound = false;    // wanted by name: compile at the first call
+  bool watched = false;  // our monitoring events are on
+  bool refused = false;  // do not try to compile calls again
   bool compiling = false;
-  bool filter_allows = true;                // the user's filter said so, in this generation:
+  bool filter_allows = true;  // the user's filter said so, in this generation:
   uint32_t filter_generation = 0;
-  ir::Reason reason = ir::Reason::None;     // why refused
-  std::string reason_text;                  // with file and line, for people
+  ir::Reason reason = ir::Reason::None;  // why refused
+  std::string reason_text;               // with file and line, for people
   CallTrial trial;
-  void* driver = nullptr;                   // the driver's own
+  void* driver = nullptr;  // the driver's own
 };
 
 // Null if there is none and `create` is false, or (with no error set) memory is out.
@@ -102,17 +110,17 @@ std::string native_signature(const Version& version);
 // ---- the driver's side. All may be null. None may run Python code or leave an error set.
 // No version fits these arguments (complete, as the function's locals). Compile, add_version() and
 // return the code, or null: this call runs in the interpreter.
-extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* entry, PyObject** args,
-                                        Py_ssize_t count);
+extern CompiledCode* (*g_compile_entry)(PyFunctionObject* function, CodeEntry* entry,
+                                        PyObject** args, Py_ssize_t count);
 // The code object dies: give back what hangs on the entry. Its versions must no longer be used.
 extern void (*g_entry_dies)(CodeEntry* entry);
 
 // ---- functions
 // The words of these values as the version takes them; returns their number. All guards accept.
 int entry_words(const Version& version, PyObject* const* values, uint64_t* words);
-extern vectorcallfunc g_plain_vectorcall;      // _PyFunction_Vectorcall, which is not exported
+extern vectorcallfunc g_plain_vectorcall;  // _PyFunction_Vectorcall, which is not exported
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
-                                      PyObject* kwnames);
+                                         PyObject* kwnames);
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
 void uninstall_function(PyFunctionObject* function);
@@ -130,6 +138,6 @@ struct EntryStats {
 };
 extern EntryStats g_entry_stats;
 
-bool init_entry();   // false: a Python error is set
+bool init_entry();  // false: a Python error is set
 
 }  // namespace psyco

@@ -1,4 +1,5 @@
-// with, except and raise. The handled exception lives in the thread's exc_info, as in the interpreter.
+// with, except and raise. The handled exception lives in the thread's exc_info, as in the
+// interpreter.
 #include "runtime/helpers.h"
 
 using namespace psyco::objects;
@@ -67,7 +68,7 @@ PyObject* psyco_with_except_start(PyObject* exit, PyObject* exception) {
   PyObject* traceback = PyException_GetTraceback(exception);
   PyObject* stack[] = {nullptr, PyExceptionInstance_Class(exception), exception,
                        traceback ? traceback : Py_None};
-  Py_XDECREF(traceback);   // the exception keeps it, as WITH_EXCEPT_START trusts too
+  Py_XDECREF(traceback);  // the exception keeps it, as WITH_EXCEPT_START trusts too
   return PyObject_Vectorcall(exit, stack + 1, 3 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
 }
 

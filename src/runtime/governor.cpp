@@ -17,19 +17,20 @@ void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
-constexpr int64_t kCompileGrant = 25 * 1000 * 1000;   // what the compiler may spend at once,
-constexpr double kCompileShare = 0.04;                // and of all the time
-constexpr int64_t kEventNs = 25;            // a monitoring event that leads to nothing
-constexpr int64_t kClockNs = 40;            // reading it
-constexpr int64_t kCallNs = 30;             // what a call from C costs more than one within the interpreter
-constexpr int64_t kPhaseNs = 200 * 1000;    // a phase lasts so long at least, and kPhaseCount iterations,
+constexpr int64_t kCompileGrant = 25 * 1000 * 1000;  // what the compiler may spend at once,
+constexpr double kCompileShare = 0.04;               // and of all the time
+constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
+constexpr int64_t kClockNs = 40;                     // reading it
+constexpr int64_t kCallNs = 30;  // what a call from C costs more than one within the interpreter
+constexpr int64_t kPhaseNs =
+    200 * 1000;  // a phase lasts so long at least, and kPhaseCount iterations,
 constexpr uint32_t kPhaseCount = 8;
-constexpr int64_t kLongPhaseNs = 2 * 1000 * 1000;   // or so long
-constexpr int64_t kGoneNs = 100 * 1000 * 1000;      // no sign of the loop for so long: it is over
-constexpr double kWins = 0.95;               // compiled code has to be that much better
+constexpr int64_t kLongPhaseNs = 2 * 1000 * 1000;  // or so long
+constexpr int64_t kGoneNs = 100 * 1000 * 1000;     // no sign of the loop for so long: it is over
+constexpr double kWins = 0.95;                     // compiled code has to be that much better
 constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
-constexpr int64_t kShortCallNs = 500 * 1000;        // loops in longer calls are decided by themselves
+constexpr int64_t kShortCallNs = 500 * 1000;  // loops in longer calls are decided by themselves
 
 // Time that counts: without the compiler and, while interpreting, without our own callbacks.
 struct Stamp {
@@ -44,19 +45,19 @@ int64_t since(const Stamp& start) {
 }
 
 struct LoopTrial {
-  CodeEntry* entry = nullptr;     // null: none under way
+  CodeEntry* entry = nullptr;  // null: none under way
   int target = 0;
   bool native = false;
   bool slow = false;
   int64_t want = 0, count = 0;
   Stamp start{};
-  int64_t last_ns = 0;            // the last sign of life
-  int64_t interpreted_ns = 0;     // of the phase before
+  int64_t last_ns = 0;         // the last sign of life
+  int64_t interpreted_ns = 0;  // of the phase before
   uint64_t exits = 0;
   int round = 0;
   double ratios[kRounds];
 } g_trial;
-bool g_timing_a_call = false;     // an interpreted one: loops wait
+bool g_timing_a_call = false;  // an interpreted one: loops wait
 Stamp g_call_start;
 
 void begin_phase(bool native) {
@@ -66,8 +67,7 @@ void begin_phase(bool native) {
   g_trial.last_ns = g_trial.start.ns;
 }
 
-void give_up() {
- g_trial.entry = nullptr; }
+void give_up() { g_trial.entry = nullptr; }
 
 LoopCounter* counter(CodeEntry* entry, int target) {
   for (LoopCounter& loop : entry->loops)
@@ -78,11 +78,13 @@ LoopCounter* counter(CodeEntry* entry, int target) {
 // True if the loop is decided.
 void end_round(int64_t native_ns) {
   const int64_t interpreted = std::max<int64_t>(g_trial.interpreted_ns, 1);
-  g_trial.ratios[g_trial.round++] = static_cast<double>(native_ns) / static_cast<double>(interpreted);
+  g_trial.ratios[g_trial.round++] =
+      static_cast<double>(native_ns) / static_cast<double>(interpreted);
   LoopCounter* loop = counter(g_trial.entry, g_trial.target);
   if (!loop) return give_up();
   double* ratios = g_trial.ratios;
-  for (int i = g_trial.round - 1; i > 0 && ratios[i] < ratios[i - 1]; i--) std::swap(ratios[i], ratios[i - 1]);
+  for (int i = g_trial.round - 1; i > 0 && ratios[i] < ratios[i - 1]; i--)
+    std::swap(ratios[i], ratios[i - 1]);
   // One round says little: one of its phases may have met the end of the loop and much else.
   const bool clear = g_trial.round >= 2 && (ratios[g_trial.round - 1] < 0.7 || ratios[0] > 2.0);
   if (g_trial.round < kRounds && !clear) return begin_phase(false);
@@ -129,7 +131,8 @@ bool others_must_wait() {
       give_up();
       return false;
     }
-    // Its iterations are long: what happens in them is decided by itself, and is to happen as it will.
+    // Its iterations are long: what happens in them is decided by itself, and is to happen as it
+    // will.
     if (quiet > kPhaseNs) g_trial.slow = true;
   }
   return !g_trial.native && !g_trial.slow;
@@ -162,7 +165,7 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
       begin_phase(false);
       return LoopMode::Interpret;
     }
-    const int64_t raw = now - g_trial.start.ns;   // a phase of nothing but events must end, too
+    const int64_t raw = now - g_trial.start.ns;  // a phase of nothing but events must end, too
     if (!(raw >= kPhaseNs && g_trial.count >= kPhaseCount) && raw < kLongPhaseNs)
       return LoopMode::Interpret;
     g_trial.interpreted_ns = elapsed;
@@ -206,7 +209,8 @@ void loop_exits_often(CodeEntry* entry, int target) {
 
 namespace {
 
-// Which calls are native: the Thue-Morse sequence, so that no regularity of the program favours one side.
+// Which calls are native: the Thue-Morse sequence, so that no regularity of the program favours one
+// side.
 bool native_turn(int call) { return __builtin_popcount(static_cast<unsigned>(call)) % 2 == 0; }
 
 constexpr int kChunkCalls = 8, kChunks = 5;
@@ -223,7 +227,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   const int64_t total = trial.ns[0] + trial.ns[1];
   const int in_chunk = trial.chunk_calls[0] + trial.chunk_calls[1];
   bool decided = false, native_wins = false;
-  if (total > 20 * 1000 * 1000) {   // long calls: few have to do
+  if (total > 20 * 1000 * 1000) {  // long calls: few have to do
     decided = ratio < 0.8 || ratio > 1.25 || in_chunk >= 4;
     native_wins = ratio <= kWins;
   }
@@ -263,7 +267,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   }
   // For the calls that come out of this one, and for good if it is decided.
   function->vectorcall = psyco_call_function;
-  if (entry->trial.decided || !g_governor) return psyco_call_function(callable, args, nargsf, kwnames);
+  if (entry->trial.decided || !g_governor)
+    return psyco_call_function(callable, args, nargsf, kwnames);
   if (g_trial.entry || g_timing_a_call) {
     PyObject* result = psyco_call_function(callable, args, nargsf, kwnames);
     if (is_installed(function) && function->vectorcall == psyco_call_function)
@@ -288,7 +293,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   if (same && is_installed(function)) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
-    if (!entry->trial.decided && (!native || g_entry_stats.native != entries)) take_turns(function, entry, ns, native);
+    if (!entry->trial.decided && (!native || g_entry_stats.native != entries))
+      take_turns(function, entry, ns, native);
     PyErr_SetRaisedException(error);
     if (!entry->trial.decided && function->vectorcall == psyco_call_function)
       function->vectorcall = psyco_measured_call;

@@ -5,22 +5,24 @@
 
 namespace psyco {
 
-extern bool g_governor;              // false: whatever was compiled is used
-extern int64_t g_compile_ns;         // spent in the compiler so far: not counted in any measurement
-extern uint64_t g_speculative_exits; // guards that failed so far; each may still make the code better
+extern bool g_governor;       // false: whatever was compiled is used
+extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in any measurement
+extern uint64_t
+    g_speculative_exits;  // guards that failed so far; each may still make the code better
 
 int64_t now_ns();
-bool compiler_may_spend();           // within its share of the program's time
+bool compiler_may_spend();  // within its share of the program's time
 
 // The loser's code is to be retired, and `target` (kEntryCall or a loop head) never compiled again.
 // May not run Python code.
 extern void (*g_lost)(CodeEntry* entry, int target);
 
-// ---- loops. One at a time is measured: some iterations in the interpreter, as many natively, three times.
+// ---- loops. One at a time is measured: some iterations in the interpreter, as many natively,
+// three times.
 enum class LoopMode : uint8_t {
-  Native,       // go on with compiled code; after it, loop_left()
-  Interpret,    // stay in the interpreter this time
-  Lost,         // the loop is refused from now on
+  Native,     // go on with compiled code; after it, loop_left()
+  Interpret,  // stay in the interpreter this time
+  Lost,       // the loop is refused from now on
 };
 // At each back edge that could be taken natively. `budget`: the iterations allowed this time.
 LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget);
@@ -29,11 +31,11 @@ void loop_left(CodeEntry* entry, int target, int64_t iterations);
 void loop_not_native(CodeEntry* entry, int target);
 // Something else than the measured loop had a back edge. True: it must stay in the interpreter.
 bool others_must_wait();
-void loop_exits_often(CodeEntry* entry, int target);   // measure it again
+void loop_exits_often(CodeEntry* entry, int target);  // measure it again
 
 // ---- functions: calls of an installed function take turns until it is decided.
 void measure_calls(PyFunctionObject* function);
 
-void governor_forget(const CodeEntry* entry);   // the code dies
+void governor_forget(const CodeEntry* entry);  // the code dies
 
 }  // namespace psyco

@@ -81,8 +81,8 @@ PyObject* psyco_load_name(PyObject* locals, PyObject* globals, PyObject* builtin
 int64_t psyco_store_name(PyObject* locals, PyObject* name, PyObject* value);
 int64_t psyco_delete_name(PyObject* locals, PyObject* name);
 PyObject* psyco_load_locals(PyObject* locals);
-PyObject* psyco_load_from_dict_or_globals(PyObject* mapping, PyObject* globals,
-                                          PyObject* builtins, PyObject* name);
+PyObject* psyco_load_from_dict_or_globals(PyObject* mapping, PyObject* globals, PyObject* builtins,
+                                          PyObject* name);
 PyObject* psyco_load_from_dict_or_deref(PyObject* mapping, PyObject* cell, PyObject* code,
                                         int64_t index);
 PyObject* psyco_load_build_class(PyObject* builtins);
@@ -114,14 +114,13 @@ PyObject* psyco_get_anext(PyObject* iterator);
 PyObject* psyco_make_iterator(int64_t kind, PyObject** fields, int64_t count);
 PyObject* psyco_make_method(PyObject* function, PyObject* self);
 
-PyObject* psyco_match_class(PyObject* subject, PyObject* type, PyObject* names,
-                            int64_t positional);
+PyObject* psyco_match_class(PyObject* subject, PyObject* type, PyObject* names, int64_t positional);
 PyObject* psyco_match_keys(PyObject* subject, PyObject* keys);
 int64_t psyco_match_mapping(PyObject* subject);
 int64_t psyco_match_sequence(PyObject* subject);
 
-PyObject* psyco_import_name(PyObject* name, PyObject* globals, PyObject* builtins,
-                            PyObject* locals, PyObject* fromlist, PyObject* level);
+PyObject* psyco_import_name(PyObject* name, PyObject* globals, PyObject* builtins, PyObject* locals,
+                            PyObject* fromlist, PyObject* level);
 PyObject* psyco_import_from(PyObject* module, PyObject* name);
 
 PyObject* psyco_enter_with(PyObject* manager, PyObject** out);

@@ -34,8 +34,8 @@ int is_initializing(PyObject* module) {
 
 // module_name: a str or null.
 void set_cannot_import(PyObject* module, PyObject* module_name, PyObject* name) {
-  PyObject* shown = module_name ? Py_NewRef(module_name)
-                                : PyUnicode_FromString("<unknown module name>");
+  PyObject* shown =
+      module_name ? Py_NewRef(module_name) : PyUnicode_FromString("<unknown module name>");
   if (!shown) return;
   PyObject* path = nullptr;
   if (PyModule_Check(module)) {
@@ -50,18 +50,18 @@ void set_cannot_import(PyObject* module, PyObject* module_name, PyObject* name) 
   }
   if (!path || !PyUnicode_Check(path)) {
     Py_CLEAR(path);
-    set_import_error(PyUnicode_FromFormat("cannot import name %R from %R (unknown location)", name,
-                                          shown),
-                     module_name, nullptr, name);
+    set_import_error(
+        PyUnicode_FromFormat("cannot import name %R from %R (unknown location)", name, shown),
+        module_name, nullptr, name);
   } else {
     int initializing = is_initializing(module);
     if (initializing >= 0)
-      set_import_error(
-          PyUnicode_FromFormat(initializing ? "cannot import name %R from partially initialized "
-                                              "module %R (most likely due to a circular import) (%S)"
-                                            : "cannot import name %R from %R (%S)",
-                               name, shown, path),
-          module_name, path, name);
+      set_import_error(PyUnicode_FromFormat(
+                           initializing ? "cannot import name %R from partially initialized "
+                                          "module %R (most likely due to a circular import) (%S)"
+                                        : "cannot import name %R from %R (%S)",
+                           name, shown, path),
+                       module_name, path, name);
     Py_DECREF(path);
   }
   Py_DECREF(shown);
@@ -71,8 +71,8 @@ void set_cannot_import(PyObject* module, PyObject* module_name, PyObject* name) 
 
 extern "C" {
 
-PyObject* psyco_import_name(PyObject* name, PyObject* globals, PyObject* builtins,
-                            PyObject* locals, PyObject* fromlist, PyObject* level) {
+PyObject* psyco_import_name(PyObject* name, PyObject* globals, PyObject* builtins, PyObject* locals,
+                            PyObject* fromlist, PyObject* level) {
   PyObject* function;
   if (PyMapping_GetOptionalItem(builtins, name_import(), &function) < 0) return nullptr;
   if (!function) {

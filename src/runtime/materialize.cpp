@@ -1,9 +1,9 @@
 #include "runtime/materialize.h"
 
-#include <cstring>
-
 #include <internal/pycore_list.h>
 #include <internal/pycore_tuple.h>
+
+#include <cstring>
 
 #include "support/check.h"
 
@@ -29,16 +29,20 @@ PyObject* new_range_iterator(int64_t current, int64_t step, int64_t remaining) {
 
 uint64_t read_location(const Activation* act, const Location& location) {
   switch (location.kind) {
-    case Location::None: return 0;
-    case Location::Gpr: return act->save_gpr[location.reg];
+    case Location::None:
+      return 0;
+    case Location::Gpr:
+      return act->save_gpr[location.reg];
     case Location::Xmm: {
       uint64_t bits;
       std::memcpy(&bits, &act->save_xmm[location.reg], sizeof bits);
       return bits;
     }
-    case Location::Spill: return static_cast<uint64_t>(act->spill[location.spill]);
+    case Location::Spill:
+      return static_cast<uint64_t>(act->spill[location.spill]);
     case Location::Imm:
-    case Location::Object: return static_cast<uint64_t>(location.imm);
+    case Location::Object:
+      return static_cast<uint64_t>(location.imm);
   }
   return 0;
 }
@@ -57,18 +61,22 @@ void Materializer::drop_own() {
 PyObject* Materializer::out_of_memory() {
   PyErr_Clear();
   failed_ = true;
-  return Py_NewRef(Py_None);   // never null: LOAD_FAST does not test
+  return Py_NewRef(Py_None);  // never null: LOAD_FAST does not test
 }
 
 PyObject* Materializer::object(const ExitSlot& slot) {
   switch (slot.kind) {
-    case ir::SlotKind::Null: return nullptr;
-    case ir::SlotKind::Object: return Py_XNewRef(as_object(read_location(act_, slot.value)));
+    case ir::SlotKind::Null:
+      return nullptr;
+    case ir::SlotKind::Object:
+      return Py_XNewRef(as_object(read_location(act_, slot.value)));
     case ir::SlotKind::Int:
-    case ir::SlotKind::Float: return number(slot);
+    case ir::SlotKind::Float:
+      return number(slot);
     case ir::SlotKind::Bool:
       return Py_NewRef(read_location(act_, slot.value) & 0xff ? Py_True : Py_False);
-    case ir::SlotKind::Virtual: return Py_NewRef(virtual_object(slot.virt));
+    case ir::SlotKind::Virtual:
+      return Py_NewRef(virtual_object(slot.virt));
   }
   return nullptr;
 }
@@ -96,7 +104,7 @@ PyObject* Materializer::number(const ExitSlot& slot) {
 PyObject* Materializer::virtual_object(int index) {
   PyObject*& object = virtuals_[index];
   if (!object) {
-    PyObject* made = build(record_.virtuals[index]);   // may build others on the way
+    PyObject* made = build(record_.virtuals[index]);  // may build others on the way
     virtuals_[index] = made ? made : out_of_memory();
   }
   return virtuals_[index];
@@ -122,7 +130,8 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
       const int64_t current = integer(fields[0]), stop = integer(fields[1]);
       return new_range_iterator(current, 1, current < stop ? stop - current : 0);
     }
-    default: break;
+    default:
+      break;
   }
   PyObject* part[3] = {};
   for (size_t i = 0; i < fields.size() && i < 3; i++) part[i] = object(fields[i]);
@@ -130,7 +139,7 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
   switch (virt.kind) {
     case ir::VirtualKind::Range: {
       PyObject* const args[] = {part[0], part[1], part[2]};
-      if (!failed_)   // exact ints and a step that is not 0: cannot fail for another reason
+      if (!failed_)  // exact ints and a step that is not 0: cannot fail for another reason
         made = PyObject_Vectorcall(reinterpret_cast<PyObject*>(&PyRange_Type), args, 3, nullptr);
       break;
     }
@@ -142,9 +151,14 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
       if (!failed_ && (made = PyObject_GetIter(part[0])))
         reinterpret_cast<_PyTupleIterObject*>(made)->it_index = integer(fields[1]);
       break;
-    case ir::VirtualKind::BoundMethod: made = PyMethod_New(part[0], part[1]); break;
-    case ir::VirtualKind::Slice: made = PySlice_New(part[0], part[1], part[2]); break;
-    default: break;
+    case ir::VirtualKind::BoundMethod:
+      made = PyMethod_New(part[0], part[1]);
+      break;
+    case ir::VirtualKind::Slice:
+      made = PySlice_New(part[0], part[1], part[2]);
+      break;
+    default:
+      break;
   }
   for (PyObject* object : part) Py_XDECREF(object);
   return made;
@@ -171,8 +185,8 @@ void Materializer::release_owned() {
   for (const ExitVirtual& virt : record_.virtuals)
     for (const ExitSlot& slot : virt.fields) visit(slot);
   for (const ExitSlot& slot : record_.drops) visit(slot);
-  // All are read before the first is released: a finaliser may call native code, which must find nothing
-  // of ours in use, but cannot touch this record.
+  // All are read before the first is released: a finaliser may call native code, which must find
+  // nothing of ours in use, but cannot touch this record.
   std::vector<PyObject*> objects;
   objects.reserve(seen.size());
   for (const Location& location : seen) {

@@ -1,7 +1,8 @@
 // Turns the values of a record into objects: registers and spill slots to PyObject*.
 //
-// Only allocates: no Python code runs, no error is left set (one that is set already must be held aside
-// by the caller). Every result is a new reference. The activation keeps its own references until release_owned().
+// Only allocates: no Python code runs, no error is left set (one that is set already must be held
+// aside by the caller). Every result is a new reference. The activation keeps its own references
+// until release_owned().
 #pragma once
 #include <vector>
 
@@ -19,7 +20,8 @@ class Materializer {
   Materializer(const Materializer&) = delete;
   Materializer& operator=(const Materializer&) = delete;
 
-  // New reference, or null for an empty slot. When memory is out the result is None and failed() is true.
+  // New reference, or null for an empty slot. When memory is out the result is None and failed() is
+  // true.
   PyObject* object(const ExitSlot& slot);
   bool failed() const { return failed_; }
 
@@ -31,7 +33,7 @@ class Materializer {
   struct Box {
     ir::SlotKind kind;
     Location location;
-    PyObject* object;   // owned
+    PyObject* object;  // owned
   };
   PyObject* number(const ExitSlot& slot);
   PyObject* virtual_object(int index);
@@ -44,7 +46,7 @@ class Materializer {
   const Activation* act_;
   const ExitRecord& record_;
   std::vector<Box> boxes_;
-  std::vector<PyObject*> virtuals_;   // owned; null until built
+  std::vector<PyObject*> virtuals_;  // owned; null until built
   bool failed_ = false;
 };
 

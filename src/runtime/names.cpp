@@ -11,7 +11,8 @@ constexpr uint32_t kMaxMisses = 16;
 
 PyDictObject* as_dict(PyObject* object) { return reinterpret_cast<PyDictObject*>(object); }
 
-// A hit in globals needs the entry only. A hit in builtins needs globals unchanged in its keys besides.
+// A hit in globals needs the entry only. A hit in builtins needs globals unchanged in its keys
+// besides.
 void learn(GlobalCache* cache, PyObject* globals, PyObject* builtins, PyObject* name) {
   if (cache->misses >= kMaxMisses) return;
   cache->misses++;
@@ -76,8 +77,7 @@ int64_t psyco_delete_global(PyObject* globals, PyObject* name) {
   return -1;
 }
 
-PyObject* psyco_load_name(PyObject* locals, PyObject* globals, PyObject* builtins,
-                          PyObject* name) {
+PyObject* psyco_load_name(PyObject* locals, PyObject* globals, PyObject* builtins, PyObject* name) {
   PyObject* value;
   if (!locals) {
     PyErr_SetString(PyExc_SystemError, "no locals found");
@@ -107,7 +107,7 @@ int64_t psyco_delete_name(PyObject* locals, PyObject* name) {
     return -1;
   }
   if (PyObject_DelItem(locals, name) == 0) return 0;
-  set_name_error(name);   // whatever went wrong, as DELETE_NAME does
+  set_name_error(name);  // whatever went wrong, as DELETE_NAME does
   return -1;
 }
 

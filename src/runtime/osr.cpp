@@ -1,6 +1,7 @@
-// The interpreter stores a jump's target in the frame before it calls us, and goes on wherever the frame
-// stands when we return. So the callback can run the rest of the loop natively and leave the frame at any
-// instruction, with locals and stack to match. `tstate->tracing` is 1 meanwhile and must not be for our code.
+// The interpreter stores a jump's target in the frame before it calls us, and goes on wherever the
+// frame stands when we return. So the callback can run the rest of the loop natively and leave the
+// frame at any instruction, with locals and stack to match. `tstate->tracing` is 1 meanwhile and
+// must not be for our code.
 #include "runtime/osr.h"
 
 #include "runtime/activation.h"
@@ -22,7 +23,7 @@ int g_tool = -1;
 PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
-long g_event_set = 0;   // JUMP | PY_START
+long g_event_set = 0;  // JUMP | PY_START
 
 PyObject* disable() { return Py_NewRef(g_disable); }
 
@@ -55,8 +56,8 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
   }
   osr_target(act) = target;
   act->budget = *budget;
-  // Moved, not copied: counts stay what they would be, and finalisers run when they should. Empty slots
-  // and a valid stack top keep the frame readable.
+  // Moved, not copied: counts stay what they would be, and finalisers run when they should. Empty
+  // slots and a valid stack top keep the frame readable.
   Port::Slot* slots = Port::slots(frame);
   Port::set_depth(frame, Port::code_of(frame)->co_nlocalsplus);
   for (int i = 0; i < count; i++) {
@@ -78,7 +79,7 @@ int unit_argument(PyObject* offset) { return static_cast<int>(PyLong_AsLong(offs
 PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   const int from = unit_argument(args[1]), target = unit_argument(args[2]);
-  if (target > from) return disable();   // JUMP_FORWARD raises the event too
+  if (target > from) return disable();  // JUMP_FORWARD raises the event too
   g_osr_stats.events++;
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
@@ -95,7 +96,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     if (others_must_wait()) Py_RETURN_NONE;
     if (!count_up(++loop->count, &loop->first_ns, g_hot.loop_threshold) || !g_compile_osr)
       Py_RETURN_NONE;
-    loop->count = 0;   // for the next try
+    loop->count = 0;  // for the next try
     loop->first_ns = 0;
     if (!may_compile(entry)) Py_RETURN_NONE;
     PyObject* function = frame->f_funcobj;
@@ -116,15 +117,17 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (g_governor) {
     loop = loop_counter(entry, target);
     switch (loop_mode(entry, loop, &budget)) {
-      case LoopMode::Native: break;
-      case LoopMode::Interpret: Py_RETURN_NONE;
+      case LoopMode::Native:
+        break;
+      case LoopMode::Interpret:
+        Py_RETURN_NONE;
       case LoopMode::Lost:
         if (g_lost) g_lost(entry, target);
         return disable();
     }
   }
   const int64_t allowed = budget;
-  Py_INCREF(code);   // and with it the entry
+  Py_INCREF(code);  // and with it the entry
   PyObject* done = take_over(ts, frame, body, target, &budget);
   if (g_governor) loop_left(entry, target, allowed - budget);
   Py_DECREF(code);
@@ -137,8 +140,8 @@ bool has_call_version(const CodeEntry* entry) {
   return false;
 }
 
-// The interpreter runs these within the call of their class, which is cheaper than any entry of ours;
-// compiled callers have them inlined. (One that loops is entered at its loop.)
+// The interpreter runs these within the call of their class, which is cheaper than any entry of
+// ours; compiled callers have them inlined. (One that loops is entered at its loop.)
 bool is_initialiser(PyCodeObject* code) {
   return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
 }
@@ -147,7 +150,8 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   g_osr_stats.events++;
   // Generators and coroutines are entered at their loops only; module and class bodies run once.
-  constexpr int kNotCalled = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  constexpr int kNotCalled =
+      CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
@@ -161,26 +165,30 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
   if (!entry->bound && is_initialiser(code)) return disable();
   PyFunctionObject* function = Port::function_of(frame);
-  if (is_installed(function)) Py_RETURN_NONE;   // this call could not run natively; the next may
-  if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry))) Py_RETURN_NONE;
+  if (is_installed(function)) Py_RETURN_NONE;  // this call could not run natively; the next may
+  if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry)))
+    Py_RETURN_NONE;
   if (!compiled && !may_compile(entry)) Py_RETURN_NONE;
-  install_function(function);   // compiled at its next call, when the arguments are at hand
+  install_function(function);  // compiled at its next call, when the arguments are at hand
   measure_calls(function);
   // Every function object made from a nested code has to come by here once.
   if (code->co_flags & CO_NESTED) Py_RETURN_NONE;
   return disable();
 }
 
-PyMethodDef g_jump_method = {"jump", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_jump)),
+PyMethodDef g_jump_method = {"jump",
+                             reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_jump)),
                              METH_FASTCALL, nullptr};
-PyMethodDef g_start_method = {"start", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_start)),
+PyMethodDef g_start_method = {"start",
+                              reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(on_start)),
                               METH_FASTCALL, nullptr};
 
-bool register_callback(PyObject* monitoring, PyObject* events, const char* name, PyMethodDef* method) {
+bool register_callback(PyObject* monitoring, PyObject* events, const char* name,
+                       PyMethodDef* method) {
   PyObject* number = PyObject_GetAttrString(events, name);
   PyObject* callback = number ? PyCFunction_New(method, nullptr) : nullptr;
-  PyObject* done = callback ? PyObject_CallMethod(monitoring, "register_callback", "iOO", g_tool, number,
-                                                  callback)
+  PyObject* done = callback ? PyObject_CallMethod(monitoring, "register_callback", "iOO", g_tool,
+                                                  number, callback)
                             : nullptr;
   if (done) g_event_set |= PyLong_AsLong(number);
   Py_XDECREF(done);
@@ -260,13 +268,13 @@ void stop_monitoring() {
 int monitoring_tool() { return g_tool; }
 
 bool watch_code(PyCodeObject* code) {
-  if (g_tool < 0) return true;   // calls only
+  if (g_tool < 0) return true;  // calls only
   CodeEntry* entry = code_entry(code, true);
   if (!entry) {
     PyErr_NoMemory();
     return false;
   }
-  if (entry->watched && !set_local(code, 0)) return false;   // re-arms what was disabled
+  if (entry->watched && !set_local(code, 0)) return false;  // re-arms what was disabled
   if (!set_local(code, g_event_set)) return false;
   entry->watched = true;
   return true;
@@ -287,6 +295,8 @@ bool watch_everything(bool on) {
   return done != nullptr;
 }
 
-void refuse_loop(CodeEntry* entry, int target_bci) { loop_counter(entry, target_bci)->refused = true; }
+void refuse_loop(CodeEntry* entry, int target_bci) {
+  loop_counter(entry, target_bci)->refused = true;
+}
 
 }  // namespace psyco

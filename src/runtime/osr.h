@@ -6,27 +6,28 @@
 namespace psyco {
 
 struct HotOptions {
-  uint32_t loop_threshold = 1000;    // back edges
-  uint32_t call_threshold = 200;     // starts of a function
-  int64_t slow_ns = 5 * 1000 * 1000; // or back edges for so long: slow iterations count too
+  uint32_t loop_threshold = 1000;     // back edges
+  uint32_t call_threshold = 200;      // starts of a function
+  int64_t slow_ns = 5 * 1000 * 1000;  // or back edges for so long: slow iterations count too
 };
 extern HotOptions g_hot;
 
 // Takes a tool id: 5, else 4, else 3. False with no error set if all are taken: calls only.
 bool init_monitoring();
 void stop_monitoring();
-int monitoring_tool();   // -1: none
+int monitoring_tool();  // -1: none
 
 // Our local events for this code on or off. Off and on again also re-arms disabled locations.
-bool watch_code(PyCodeObject* code);      // false: a Python error is set
+bool watch_code(PyCodeObject* code);  // false: a Python error is set
 bool unwatch_code(PyCodeObject* code);
-bool watch_everything(bool on);           // global events: costs every function a little
+bool watch_everything(bool on);  // global events: costs every function a little
 
-// The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those of
-// `frame`, as the loop head expects them. Compile, add_version() and return the code; or return null: not now, or,
-// with refuse_loop(), never. `function` is null for a frame without one (class bodies have one too).
-extern CompiledCode* (*g_compile_osr)(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
-                                      int target_bci, _PyInterpreterFrame* frame);
+// The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those
+// of `frame`, as the loop head expects them. Compile, add_version() and return the code; or return
+// null: not now, or, with refuse_loop(), never. `function` is null for a frame without one (class
+// bodies have one too).
+extern CompiledCode* (*g_compile_osr)(PyCodeObject* code, PyFunctionObject* function,
+                                      CodeEntry* entry, int target_bci, _PyInterpreterFrame* frame);
 // A function called often: normally install_function() follows by itself. False: do not.
 extern bool (*g_function_is_hot)(PyFunctionObject* function, CodeEntry* entry);
 void refuse_loop(CodeEntry* entry, int target_bci);

@@ -12,8 +12,8 @@ bool g_local_tools = false;
 
 namespace {
 
-// The functions keep their identity: only the pointer in their method definitions is ours, as it may be for
-// anything called through a PyCFunction.
+// The functions keep their identity: only the pointer in their method definitions is ours, as it
+// may be for anything called through a PyCFunction.
 constexpr int kHooks = 6;
 PyMethodDef* g_method[kHooks];
 PyCFunction g_original[kHooks];
@@ -41,7 +41,7 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   PyObject* result = original(self, args, count);
   if (own) return result;
   PyObject* error = PyErr_GetRaisedException();
-  if (count == 3) g_local_tools = true;   // set_local_events
+  if (count == 3) g_local_tools = true;  // set_local_events
   tools_changed(_PyThreadState_GET());
   PyErr_SetRaisedException(error);
   return result;

@@ -1,24 +1,26 @@
 // Signals, other threads and tools: when native code may start and when it must leave.
 //
-// One word per thread, the eval breaker, has it all: the low byte asks for attention, the rest is the version
-// of the global monitoring events. Compiled code compares it with g_expected_eval_breaker.
+// One word per thread, the eval breaker, has it all: the low byte asks for attention, the rest is
+// the version of the global monitoring events. Compiled code compares it with
+// g_expected_eval_breaker.
 #pragma once
 #include "cpython/port.h"
 #include "emit/abi.h"
 
 namespace psyco {
 
-extern uint8_t g_own_tools;       // bit mask of our sys.monitoring tool id, 0 if we have none
-extern bool g_foreign_tools;      // a tool of somebody else has global events
+extern uint8_t g_own_tools;   // bit mask of our sys.monitoring tool id, 0 if we have none
+extern bool g_foreign_tools;  // a tool of somebody else has global events
 
-extern bool g_local_tools;        // somebody else has set events of single code objects
+extern bool g_local_tools;  // somebody else has set events of single code objects
 
 // The monitoring version changed: look who is there, and tell every activation to leave.
 void tools_changed(PyThreadState* ts);
 
-// A tool switched on inside a call-out must see the rest of the function that called out, but nothing
-// that compiled code tests changes when events of one code object are set. So the functions that switch tools on tell us:
-// sys.settrace, setprofile, their all-threads forms, sys.monitoring.set_events and set_local_events.
+// A tool switched on inside a call-out must see the rest of the function that called out, but
+// nothing that compiled code tests changes when events of one code object are set. So the functions
+// that switch tools on tell us: sys.settrace, setprofile, their all-threads forms,
+// sys.monitoring.set_events and set_local_events.
 void watch_tools();
 void stop_watching_tools();
 // Whether another tool has set events of a code object inlined in this body.

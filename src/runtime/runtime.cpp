@@ -1,6 +1,6 @@
-#include "runtime/activation.h"
 #include "runtime/runtime.h"
 
+#include "runtime/activation.h"
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
 #include "runtime/native_calls.h"
@@ -26,7 +26,7 @@ bool start_runtime() {
     PyErr_SetString(PyExc_RuntimeError, "the type of frame locals proxies has no allocator");
     return false;
   }
-  init_monitoring();   // without a tool id calls alone are compiled
+  init_monitoring();  // without a tool id calls alone are compiled
   watch_tools();
   tools_changed(_PyThreadState_GET());
   return true;

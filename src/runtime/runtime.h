@@ -13,8 +13,8 @@ void fill_runtime_table(RuntimeTable* table);
 // What this Python version says about objects.
 TargetLayout make_layout();
 
-// Tries on this very interpreter what everything else rests on: layouts, one exit, one exception, one loop,
-// one look at a frame. Null if all is well, else what is wrong.
+// Tries on this very interpreter what everything else rests on: layouts, one exit, one exception,
+// one loop, one look at a frame. Null if all is well, else what is wrong.
 const char* self_test();
 
 }  // namespace psyco

@@ -1,6 +1,7 @@
-// The load-time self-test: a new patch release of CPython may move what we rely on, and must then find
-// psyco switched off, not crashing. Compares the layouts with what the interpreter publishes for debuggers,
-// then does once each thing that everything rests on, with C functions standing in for compiled code.
+// The load-time self-test: a new patch release of CPython may move what we rely on, and must then
+// find psyco switched off, not crashing. Compares the layouts with what the interpreter publishes
+// for debuggers, then does once each thing that everything rests on, with C functions standing in
+// for compiled code.
 #include <cstring>
 #include <utility>
 
@@ -69,7 +70,8 @@ const char* check_objects() {
   auto* count = static_cast<int*>(layout.float_free_count);
   const int before = *count;
   Py_DECREF(number);
-  if (*count != before + 1 || *head != number) return "freed floats are not where they are expected";
+  if (*count != before + 1 || *head != number)
+    return "freed floats are not where they are expected";
   return nullptr;
 }
 
@@ -237,7 +239,8 @@ const char* check_loop(PyObject* space) {
   Subject subject;
   PyObject* function = PyDict_GetItemString(space, "loop");
   if (!function || !PyFunction_Check(function)) return "no memory";
-  auto* code = reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_code);
+  auto* code =
+      reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_code);
   const int head = find_op(code, NeutralOp::ForIter);
   if (!subject.prepare(space, "loop", ir::EntryKind::Osr, head, code->co_nlocalsplus + 1))
     return "no memory";

@@ -5,10 +5,11 @@ using namespace psyco::objects;
 
 extern "C" {
 
-// The interpreter's BINARY_OP_INPLACE_ADD_UNICODE: the caller has moved the reference out of the local
-// that the result goes to, so a string nobody else holds grows in place and a loop of `s += x` is linear.
+// The interpreter's BINARY_OP_INPLACE_ADD_UNICODE: the caller has moved the reference out of the
+// local that the result goes to, so a string nobody else holds grows in place and a loop of `s +=
+// x` is linear.
 PyObject* psyco_append_string(PyObject* left, PyObject* right) {
-  PyUnicode_Append(&left, right);   // on failure: left released, null, error set
+  PyUnicode_Append(&left, right);  // on failure: left released, null, error set
   return left;
 }
 

@@ -1,4 +1,5 @@
-// Fills the helper part of the RuntimeTable from helpers.def: a row without its function does not link.
+// Fills the helper part of the RuntimeTable from helpers.def: a row without its function does not
+// link.
 #include "runtime/table.h"
 
 #include "runtime/helpers.h"

@@ -1,6 +1,6 @@
-// Exact f_locals costs nothing until somebody asks: every reader (locals(), vars(), eval, frame.f_locals,
-// the C functions) makes a frame locals proxy, and its type's tp_alloc, an ordinary writable slot, is ours.
-// (PyFrame_GetVar alone reads the frame without a proxy.)
+// Exact f_locals costs nothing until somebody asks: every reader (locals(), vars(), eval,
+// frame.f_locals, the C functions) makes a frame locals proxy, and its type's tp_alloc, an ordinary
+// writable slot, is ours. (PyFrame_GetVar alone reads the frame without a proxy.)
 #include "runtime/visible.h"
 
 #include "runtime/activation.h"
@@ -35,7 +35,8 @@ extern "C" void psyco_link_frames(Activation* act) {
   for (const LinkPlan::Frame& inlined : plan.frames) {
     auto* frame = reinterpret_cast<_PyInterpreterFrame*>(room);
     room += sizeof(void*) * inlined.code->co_framesize;
-    auto* function = reinterpret_cast<PyFunctionObject*>(read_location(act, inlined.function.value));
+    auto* function =
+        reinterpret_cast<PyFunctionObject*>(read_location(act, inlined.function.value));
     Port::init_frame(frame, function, inlined.code);
     Port::set_unit(frame, inlined.bci);
     Port::link(ts, frame);
@@ -61,7 +62,7 @@ extern "C" void psyco_unlink_frames(Activation* act) {
     act->leave = 1;
     return;
   }
-  if (act->filled) return;   // told to leave already
+  if (act->filled) return;  // told to leave already
   drop_linked_frames(act);
 }
 
@@ -76,7 +77,7 @@ void drop_linked_frames(Activation* act) {
       Py_DECREF(frame->f_executable);
     } else {
       PyObject* error = PyErr_GetRaisedException();
-      PyObject** top = ts->datastack_top;   // the frame's room stays ours
+      PyObject** top = ts->datastack_top;  // the frame's room stays ours
       _PyEval_FrameClearAndPop(ts, frame);
       ts->datastack_top = top;
       PyErr_SetRaisedException(error);

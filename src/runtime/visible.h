@@ -16,8 +16,8 @@ extern "C" void psyco_unlink_frames(Activation* act);
 // Unlinks and clears them whoever keeps their objects.
 void drop_linked_frames(Activation* act);
 
-// Writes the variables of every live activation somebody holds a frame object of into its frames, as new
-// references, and tells the activation to leave: from then on the frames are the truth.
+// Writes the variables of every live activation somebody holds a frame object of into its frames,
+// as new references, and tells the activation to leave: from then on the frames are the truth.
 void fill_visible_frames();
 void fill_frames(Activation* act);
 

@@ -20,7 +20,7 @@ bool g_in_filter = false;
 
 struct Scope {
   int scope;
-  std::vector<PyObject*> codes;   // owned: what we watch on its behalf
+  std::vector<PyObject*> codes;  // owned: what we watch on its behalf
 };
 // By globals dict, owned.
 std::unordered_map<PyObject*, Scope>& scopes() {

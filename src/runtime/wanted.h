@@ -5,14 +5,15 @@
 
 namespace psyco {
 
-extern bool g_compiling;    // false: run what there is, compile nothing more
+extern bool g_compiling;  // false: run what there is, compile nothing more
 
-// Asks the user's filter, once for each code object; so this may run Python code. No error is left set.
+// Asks the user's filter, once for each code object; so this may run Python code. No error is left
+// set.
 bool may_compile(CodeEntry* entry);
-void set_filter(PyObject* hook);      // callable(code) -> bool, or null
+void set_filter(PyObject* hook);  // callable(code) -> bool, or null
 
-// Functions made from now on with these globals are counted. scope: 1 functions, 2 methods (a class in the
-// qualified name), 3 both, 0 ends it. False: an error is set.
+// Functions made from now on with these globals are counted. scope: 1 functions, 2 methods (a class
+// in the qualified name), 3 both, 0 ends it. False: an error is set.
 bool jit_globals(PyObject* globals, int scope);
 
 }  // namespace psyco

@@ -17,7 +17,7 @@ namespace {
 
 using Codes = std::vector<CompiledCode*>;
 struct WatchedKey {
-  PyObject* key;   // owned, exact str
+  PyObject* key;  // owned, exact str
   Codes codes;
 };
 using WatchedDict = std::vector<WatchedKey>;
@@ -29,7 +29,8 @@ struct Watchers {
   std::unordered_map<PyFunctionObject*, Codes> functions;
 };
 Watchers& watchers() {
-  static auto* all = new Watchers;   // never destroyed: callbacks may come during the exit of the process
+  static auto* all =
+      new Watchers;  // never destroyed: callbacks may come during the exit of the process
   return *all;
 }
 
@@ -48,7 +49,7 @@ void break_all(Codes& codes) {
 
 bool same_key(PyObject* known, PyObject* key) {
   if (known == key) return true;
-  if (!PyUnicode_CheckExact(key)) return PyUnicode_Check(key);   // a subclass may equal anything
+  if (!PyUnicode_CheckExact(key)) return PyUnicode_Check(key);  // a subclass may equal anything
   if (PyUnicode_CHECK_INTERNED(key) && PyUnicode_CHECK_INTERNED(known)) return false;
   return PyUnicode_Compare(known, key) == 0;
 }
@@ -56,8 +57,8 @@ bool same_key(PyObject* known, PyObject* key) {
 int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
   auto it = watchers().dicts.find(dict);
   if (it == watchers().dicts.end()) return 0;
-  const bool one_key =
-      event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED || event == PyDict_EVENT_DELETED;
+  const bool one_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
+                       event == PyDict_EVENT_DELETED;
   for (WatchedKey& watched : it->second)
     if (!one_key || same_key(watched.key, key)) break_all(watched.codes);
   if (event == PyDict_EVENT_DEALLOCATED) {

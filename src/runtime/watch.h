@@ -1,27 +1,28 @@
 // Assumptions of compiled code about live objects, and the watchers that see them break.
 //
 // The callbacks only mark: the code becomes invalid, its activations are told to leave. Nothing is
-// freed, no Python runs, no object is made. The owner of a CompiledCode keeps every object it embeds or guards on alive;
-// a watcher cannot, and an address used again would pass the guard.
+// freed, no Python runs, no object is made. The owner of a CompiledCode keeps every object it
+// embeds or guards on alive; a watcher cannot, and an address used again would pass the guard.
 #pragma once
 #include "cpython/port.h"
 #include "emit/abi.h"
 
 namespace psyco {
 
-bool init_watchers();   // false: no watcher id free; an error is set
+bool init_watchers();  // false: no watcher id free; an error is set
 void stop_watchers();
 
 // All return false, with no error set, if the assumption cannot be watched: do not make it then.
 // The value of `key` (exact str) in `dict`, its absence included.
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key);
-// Attributes and bases of the type. Gives it a version tag, without which its watcher would not fire.
+// Attributes and bases of the type. Gives it a version tag, without which its watcher would not
+// fire.
 bool depend_on_type(CompiledCode* code, PyTypeObject* type);
 // Code, defaults and life of the function.
 bool depend_on_function(CompiledCode* code, PyFunctionObject* function);
 
-// A function was made. It is not usable yet: MAKE_FUNCTION gives it its version, closure and defaults
-// afterwards. Only note it down.
+// A function was made. It is not usable yet: MAKE_FUNCTION gives it its version, closure and
+// defaults afterwards. Only note it down.
 extern void (*g_function_created)(PyFunctionObject* function);
 extern void (*g_function_destroyed)(PyFunctionObject* function);
 

@@ -7,7 +7,7 @@
 namespace psyco {
 __attribute__((weak)) uint64_t g_expected_eval_breaker = 0;
 __attribute__((weak)) uint64_t g_own_tools_bytes = 0;
-}
+}  // namespace psyco
 
 namespace psyco::test {
 
@@ -80,8 +80,16 @@ uint64_t fake_exit(Activation* act, uint32_t record, int exception) {
   trash();
   return kExitResult;
 }
-void fake_link(Activation*) { g_fake->linked++; g_fake->log.push_back("link"); trash(); }
-void fake_unlink(Activation*) { g_fake->linked--; g_fake->log.push_back("unlink"); trash(); }
+void fake_link(Activation*) {
+  g_fake->linked++;
+  g_fake->log.push_back("link");
+  trash();
+}
+void fake_unlink(Activation*) {
+  g_fake->linked--;
+  g_fake->log.push_back("unlink");
+  trash();
+}
 void fake_dealloc(void* o) {
   g_fake->log.push_back("dealloc " + std::to_string(static_cast<FakeObject*>(o)->extra[0]));
   g_fake->act->leave = g_fake->leave_on_dealloc;
@@ -185,7 +193,9 @@ FakeRuntime::FakeRuntime() {
   layout.frame_instr_ptr = 56;
   layout.code_units = 200;
   for (void*& h : table.helpers) h = reinterpret_cast<void*>(fake_unexpected);
-  auto set = [&](ir::Helper h, auto* f) { table.helpers[static_cast<int>(h)] = reinterpret_cast<void*>(f); };
+  auto set = [&](ir::Helper h, auto* f) {
+    table.helpers[static_cast<int>(h)] = reinterpret_cast<void*>(f);
+  };
   set(ir::Helper::box_int, fake_box_int);
   set(ir::Helper::box_float, fake_box_float);
   set(ir::Helper::binary_op, fake_binary_op);
@@ -269,7 +279,8 @@ std::vector<uint64_t> FakeRuntime::evaluate(const ExitRecord& record) {
   auto add = [&](const ExitSlot& s) {
     if (s.kind != ir::SlotKind::Null && s.kind != ir::SlotKind::Virtual)
       out.push_back(canonical(s.kind, value_at(s.value)));
-    if (s.box.kind != Location::None && numbers_by_value) out.push_back(canonical(ir::SlotKind::Object, value_at(s.box)));
+    if (s.box.kind != Location::None && numbers_by_value)
+      out.push_back(canonical(ir::SlotKind::Object, value_at(s.box)));
   };
   for (const ExitFrame& f : record.frames) {
     for (const ExitSlot& s : f.locals) add(s);
@@ -283,7 +294,8 @@ std::vector<uint64_t> FakeRuntime::evaluate(const ExitRecord& record) {
 uint64_t FakeRuntime::run(CompiledCode* compiled, std::vector<FakeObject*> args) {
   g_fake = this;
   code = compiled;
-  std::vector<uint64_t> memory_words(sizeof(Activation) / 8 + compiled->spill_count + 8, 0x5555555555555555ull);
+  std::vector<uint64_t> memory_words(sizeof(Activation) / 8 + compiled->spill_count + 8,
+                                     0x5555555555555555ull);
   act = reinterpret_cast<Activation*>(memory_words.data());
   uint64_t* guard = memory_words.data() + kSpillOffset / 8 + compiled->spill_count;
   *guard = 0x1234567812345678ull;

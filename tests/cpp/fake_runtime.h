@@ -1,5 +1,5 @@
-// A runtime without Python for tests of machine code: objects with CPython's layout, helpers that record
-// what they were called with, and an exit that evaluates its record.
+// A runtime without Python for tests of machine code: objects with CPython's layout, helpers that
+// record what they were called with, and an exit that evaluates its record.
 #pragma once
 #include <string>
 #include <vector>
@@ -24,7 +24,7 @@ struct ExitSeen {
   bool happened = false;
   int exception = 0;
   ExitRecord record;
-  std::vector<uint64_t> values;   // locals then stack of every frame, outermost first
+  std::vector<uint64_t> values;  // locals then stack of every frame, outermost first
   std::vector<uint64_t> boxes;
 };
 
@@ -41,11 +41,12 @@ struct FakeRuntime {
   Activation* act = nullptr;
   CompiledCode* code = nullptr;
   std::vector<FakeObject*> all;
-  std::vector<std::string> log;      // helper calls
-  uint64_t site_hash = 0;            // of the values at call-outs
-  bool registers_at_site = false;    // a call-out's state named a register
-  bool numbers_by_value = false;     // values of exits: what is in a number's object, and the boxes too
-  bool fail_helpers = false;         // owned and status helpers fail
+  std::vector<std::string> log;    // helper calls
+  uint64_t site_hash = 0;          // of the values at call-outs
+  bool registers_at_site = false;  // a call-out's state named a register
+  bool numbers_by_value =
+      false;                  // values of exits: what is in a number's object, and the boxes too
+  bool fail_helpers = false;  // owned and status helpers fail
   uint8_t leave_on_dealloc = 0;
   int linked = 0;
   struct {
@@ -63,13 +64,13 @@ struct FakeRuntime {
   FakeObject* make_int(int64_t x);
   FakeObject* make_float(double x);
   void fill_free_list(int count);
-  int64_t int_value(const FakeObject* o) const;   // two digits at most
+  int64_t int_value(const FakeObject* o) const;  // two digits at most
   uint64_t run(CompiledCode* code, std::vector<FakeObject*> args);
   std::vector<uint64_t> evaluate(const ExitRecord& record);
   uint64_t value_at(const Location& location);
 };
 extern FakeRuntime* g_fake;
 uint64_t mix(uint64_t hash, uint64_t x);
-uint64_t canonical(ir::SlotKind kind, uint64_t bits);   // the same for equal numbers
+uint64_t canonical(ir::SlotKind kind, uint64_t bits);  // the same for equal numbers
 
 }  // namespace psyco::test

@@ -34,7 +34,8 @@ struct Builder {
     b->cold = cold;
     return b;
   }
-  Value* op(Op o, Rep rep, std::initializer_list<Value*> inputs = {}, ir::FrameState* state = nullptr) {
+  Value* op(Op o, Rep rep, std::initializer_list<Value*> inputs = {},
+            ir::FrameState* state = nullptr) {
     Value* v = g.new_value(o, rep);
     for (Value* in : inputs) v->inputs.push_back(g.arena, in);
     v->state = state;

@@ -16,7 +16,8 @@ CompiledCode* compile(FakeRuntime& rt, ir::Graph& g, BackendOptions options = {}
   options.want_listing = true;
   BackendResult r = compile_graph(g, rt.layout, rt.table, rt.memory, options);
   if (r.error) MESSAGE(std::string(r.error) << "\n" << r.lir_listing);
-  if (std::getenv("PSYCO_TEST_LISTING")) std::printf("%s\n%s\n", r.lir_listing.c_str(), r.assembly_listing.c_str());
+  if (std::getenv("PSYCO_TEST_LISTING"))
+    std::printf("%s\n%s\n", r.lir_listing.c_str(), r.assembly_listing.c_str());
   REQUIRE(r.error == nullptr);
   return r.code;
 }
@@ -40,7 +41,8 @@ void sum_of_squares(Builder& b) {
   Value* i2 = b.op(Op::AddInt, {i, b.i(1)}, b.state({a, s2, i}, 14));
   b.op(Op::Poll, {}, b.state({a, s2, i2}, 16));
   b.jump(head);
-  for (auto [phi, v] : {std::pair{i, i2}, std::pair{s, s2}}) b.add_input(phi, zero), b.add_input(phi, v);
+  for (auto [phi, v] : {std::pair{i, i2}, std::pair{s, s2}})
+    b.add_input(phi, zero), b.add_input(phi, v);
   b.cur = done;
   Value* box = b.op(Op::BoxInt, {s}, b.state({a, s}, 20));
   b.ret(box);
@@ -69,7 +71,8 @@ TEST_CASE("backend: a loop of integers") {
       CHECK(rt.run(code, {big}) == kExitResult);
       CHECK(rt.exit.happened);
       CHECK(rt.exit.values == std::vector<uint64_t>{reinterpret_cast<uint64_t>(big)});
-      // Overflow: i*i leaves 64 bits never within patience, the sum does: start near the end by a big n.
+      // Overflow: i*i leaves 64 bits never within patience, the sum does: start near the end by a
+      // big n.
       FakeObject* fits = rt.make_int(INT64_MAX);
       uint64_t r = rt.run(code, {fits});
       CHECK(r == kExitResult);
@@ -100,7 +103,8 @@ TEST_CASE("backend: reference counts") {
     b.op(Op::RetainNullable, Rep::None, {b.arg(2)});
     Value* x = b.op(Op::UnboxInt, {c}, b.state({c}));
     Value* y = b.op(Op::AddInt, {x, x}, b.state({c}));
-    b.op(plain ? Op::ReleasePlain : Op::Release, Rep::None, {a}, plain ? nullptr : b.state({c, y, x}, 33));
+    b.op(plain ? Op::ReleasePlain : Op::Release, Rep::None, {a},
+         plain ? nullptr : b.state({c, y, x}, 33));
     b.op(plain ? Op::ReleasePlainNullable : Op::ReleaseNullable, Rep::None, {b.arg(2)},
          plain ? nullptr : b.state({c, y, x}, 34));
     b.ret(b.op(Op::BoxInt, {b.op(Op::AddInt, {y, x}, b.state({c}))}, b.state({c})));
@@ -156,8 +160,8 @@ TEST_CASE("backend: boxes") {
     b.ret(result);
     CompiledCode* code = compile(rt, b.g);
     bool is_int = kind == 0 || kind == 2;
-    for (int64_t n : {0ll, 1ll, -1ll, -5ll, -6ll, 256ll, 257ll, (1ll << 30) - 1, 1ll << 30, -(1ll << 30),
-                      (1ll << 60) - 1, -(1ll << 59), 1ll << 60, -(1ll << 62)}) {
+    for (int64_t n : {0ll, 1ll, -1ll, -5ll, -6ll, 256ll, 257ll, (1ll << 30) - 1, 1ll << 30,
+                      -(1ll << 30), (1ll << 60) - 1, -(1ll << 59), 1ll << 60, -(1ll << 62)}) {
       FakeObject* o = is_int ? rt.make_int(n) : rt.make_float(static_cast<double>(n));
       FakeObject* r = as_object(rt.run(code, {o, nullptr}));
       REQUIRE(!rt.exit.happened);
@@ -189,7 +193,8 @@ TEST_CASE("backend: boxes") {
       CHECK(rt.float_free_count == 0);
     }
     rt.fail_helpers = true;
-    CHECK(rt.run(code, {is_int ? rt.make_int(100000) : rt.make_float(1.5), nullptr}) == kExitResult);
+    CHECK(rt.run(code, {is_int ? rt.make_int(100000) : rt.make_float(1.5), nullptr}) ==
+          kExitResult);
     CHECK(rt.exit.exception == 1);
     CHECK(rt.exit.record.frames[0].bci == 7);
     rt.fail_helpers = false;
@@ -202,7 +207,8 @@ TEST_CASE("backend: in-place updates") {
   for (bool is_float : {true, false}) {
     Builder b;
     Value* cell = b.arg(0);
-    Value* x = is_float ? b.op(Op::UnboxFloat, {b.arg(1)}) : b.op(Op::UnboxInt, {b.arg(1)}, b.state({cell}));
+    Value* x = is_float ? b.op(Op::UnboxFloat, {b.arg(1)})
+                        : b.op(Op::UnboxInt, {b.arg(1)}, b.state({cell}));
     Value* at = b.op(Op::PtrAdd, {cell, b.i(0)});
     at->imm = offsetof(FakeObject, extra);
     b.op(is_float ? Op::UpdateFloatSlot : Op::UpdateIntSlot, Rep::None, {at, x});
@@ -259,15 +265,19 @@ TEST_CASE("backend: calls") {
     };
     Value* r = b.call(ir::Helper::binary_op, Rep::Object, {a, c, b.i(4)}, state({a, n, c}, 11));
     Value* m = b.op(Op::UnboxInt, {r}, state({r}, 12));
-    Value* v = b.call(ir::Helper::vectorcall, Rep::Object,
-                      {c, b.op(Op::ConstNull, Rep::Object), r, a, c, b.op(Op::ConstNull, Rep::Object)},
-                      state({r, m, n}, 13));
+    Value* v =
+        b.call(ir::Helper::vectorcall, Rep::Object,
+               {c, b.op(Op::ConstNull, Rep::Object), r, a, c, b.op(Op::ConstNull, Rep::Object)},
+               state({r, m, n}, 13));
     Value* method = b.call(ir::Helper::load_method, Rep::Object,
                            {v, r, b.op(Op::ConstPtr, Rep::Ptr)}, state({r, m, n, v}, 14));
     method->imm = 1;
     Value* self = b.op(Op::TakeOut, Rep::Object, {method});
     self->flags |= ir::kOwned;
-    Value* k = b.op(Op::AddInt, {b.op(Op::UnboxInt, {self}, state({self}, 15)), b.op(Op::AddInt, {m, n}, state({v}, 16))}, state({v}, 17));
+    Value* k = b.op(
+        Op::AddInt,
+        {b.op(Op::UnboxInt, {self}, state({self}, 15)), b.op(Op::AddInt, {m, n}, state({v}, 16))},
+        state({v}, 17));
     b.ret(b.op(Op::BoxInt, {k}, state({v}, 18)));
     for (bool spill : {false, true}) {
       BackendOptions options;
@@ -313,9 +323,11 @@ TEST_CASE("backend: memory") {
     return v;
   };
   constexpr int kExtra = offsetof(FakeObject, extra);
-  Value* sum = b.op(Op::AddIntUnchecked, {load(Op::LoadI64, kExtra), load(Op::LoadI64At, kExtra, i)});
-  for (Value* v : {load(Op::LoadI32, kExtra + 8), load(Op::LoadU32, kExtra + 8), load(Op::LoadU16, kExtra + 8),
-                   load(Op::LoadU8, kExtra + 8), load(Op::LoadU8At, kExtra + 7, i), load(Op::LoadU16At, kExtra + 6, i),
+  Value* sum =
+      b.op(Op::AddIntUnchecked, {load(Op::LoadI64, kExtra), load(Op::LoadI64At, kExtra, i)});
+  for (Value* v : {load(Op::LoadI32, kExtra + 8), load(Op::LoadU32, kExtra + 8),
+                   load(Op::LoadU16, kExtra + 8), load(Op::LoadU8, kExtra + 8),
+                   load(Op::LoadU8At, kExtra + 7, i), load(Op::LoadU16At, kExtra + 6, i),
                    load(Op::LoadI32At, kExtra + 4, i), load(Op::LoadU32At, kExtra + 4, b.i(1))})
     sum = b.op(Op::AddIntUnchecked, {b.op(Op::MulIntUnchecked, {sum, b.i(3)}), v});
   Value* p = b.op(Op::PtrAdd, {o, i});
@@ -333,7 +345,8 @@ TEST_CASE("backend: memory") {
   x->extra[0] = 0x1122334455667788;
   x->extra[1] = static_cast<int64_t>(0xf1f2f3f4f5f6f7f8);
   uint64_t e = 0x1122334455667788 + 0xf1f2f3f4f5f6f7f8;
-  uint64_t parts[] = {0xfffffffff5f6f7f8, 0xf5f6f7f8, 0xf7f8, 0xf8, 0xf8, 0xf7f8, 0xfffffffff5f6f7f8, 0xf5f6f7f8};
+  uint64_t parts[] = {0xfffffffff5f6f7f8, 0xf5f6f7f8, 0xf7f8, 0xf8, 0xf8, 0xf7f8,
+                      0xfffffffff5f6f7f8, 0xf5f6f7f8};
   for (uint64_t part : parts) e = e * 3 + part;
   FakeObject* r = as_object(rt.run(code, {x, rt.make_int(1)}));
   CHECK(static_cast<uint64_t>(rt.int_value(r)) == e);
@@ -406,7 +419,8 @@ void mandelbrot(Builder& b) {
   Value* n2 = b.op(Op::AddInt, {i, b.i(1)}, b.state({r2, i2, i, cr, ci}, 9));
   b.op(Op::Poll, Rep::None, {}, b.state({r2, i2, n2, cr, ci}, 10));
   b.jump(head);
-  for (auto [phi, v] : {std::pair{zr, r2}, std::pair{zi, i2}}) b.add_input(phi, zero), b.add_input(phi, v);
+  for (auto [phi, v] : {std::pair{zr, r2}, std::pair{zi, i2}})
+    b.add_input(phi, zero), b.add_input(phi, v);
   b.add_input(i, none);
   b.add_input(i, n2);
   b.cur = done;
@@ -447,9 +461,11 @@ TEST_CASE("backend: the code of simple loops") {
     REQUIRE(r.code);
     CHECK(r.code->spill_count == 0);
     CHECK(moves_in_loop(r.lir_listing) <= 1);
-    if (std::getenv("PSYCO_TEST_LISTING")) std::printf("%s\n%s\n", r.lir_listing.c_str(), r.assembly_listing.c_str());
+    if (std::getenv("PSYCO_TEST_LISTING"))
+      std::printf("%s\n%s\n", r.lir_listing.c_str(), r.assembly_listing.c_str());
     if (floats) {
-      CHECK(rt.int_value(as_object(rt.run(r.code, {rt.make_float(-0.5), rt.make_float(0.2)}))) == 1000);
+      CHECK(rt.int_value(as_object(rt.run(r.code, {rt.make_float(-0.5), rt.make_float(0.2)}))) ==
+            1000);
       double zr = 0, zi = 0;
       int n = 0;
       for (; n < 1000 && zr * zr + zi * zi <= 4; n++) {
@@ -463,7 +479,8 @@ TEST_CASE("backend: the code of simple loops") {
   }
 }
 
-// BoxFloat needs a temporary and has a definition: with all registers taken, neither may have the other's.
+// BoxFloat needs a temporary and has a definition: with all registers taken, neither may have the
+// other's.
 TEST_CASE("backend: more boxes than registers") {
   for (int count : {9, 10, 11, 12, 13, 14, 30, 60}) {
     CAPTURE(count);

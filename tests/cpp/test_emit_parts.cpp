@@ -24,7 +24,8 @@ bool same(const Location& a, const Location& b) {
 }
 bool same(const ExitSlot& a, const ExitSlot& b) {
   return a.kind == b.kind && a.owned == b.owned && a.nullable == b.nullable &&
-         a.box_owned == b.box_owned && same(a.value, b.value) && same(a.box, b.box) && a.virt == b.virt;
+         a.box_owned == b.box_owned && same(a.value, b.value) && same(a.box, b.box) &&
+         a.virt == b.virt;
 }
 bool same(const std::vector<ExitSlot>& a, const std::vector<ExitSlot>& b) {
   if (a.size() != b.size()) return false;
@@ -37,22 +38,35 @@ std::mt19937 g_random(7);
 int pick(int n) { return static_cast<int>(g_random() % static_cast<uint32_t>(n)); }
 int64_t number() {
   switch (pick(4)) {
-    case 0: return pick(40) - 20;
-    case 1: return INT64_MIN + pick(2);
-    case 2: return INT64_MAX - pick(2);
-    default: return static_cast<int64_t>(g_random()) << pick(32);
+    case 0:
+      return pick(40) - 20;
+    case 1:
+      return INT64_MIN + pick(2);
+    case 2:
+      return INT64_MAX - pick(2);
+    default:
+      return static_cast<int64_t>(g_random()) << pick(32);
   }
 }
 Location location(bool may_be_none) {
   Location l;
   l.kind = static_cast<Location::Kind>(may_be_none ? pick(6) : 1 + pick(5));
   switch (l.kind) {
-    case Location::None: break;
+    case Location::None:
+      break;
     case Location::Gpr:
-    case Location::Xmm: l.reg = static_cast<uint8_t>(pick(16)); break;
-    case Location::Spill: l.spill = pick(2) ? pick(40) : pick(100000); break;
-    case Location::Imm: l.imm = number(); break;
-    case Location::Object: l.imm = pick(2) ? 0x7f0000000000 + pick(1 << 30) : pick(64); break;
+    case Location::Xmm:
+      l.reg = static_cast<uint8_t>(pick(16));
+      break;
+    case Location::Spill:
+      l.spill = pick(2) ? pick(40) : pick(100000);
+      break;
+    case Location::Imm:
+      l.imm = number();
+      break;
+    case Location::Object:
+      l.imm = pick(2) ? 0x7f0000000000 + pick(1 << 30) : pick(64);
+      break;
   }
   return l;
 }
@@ -147,7 +161,8 @@ TEST_CASE("code memory: allocation and reuse") {
     chunks.push_back(c);
   }
   for (size_t i = 0; i < chunks.size(); i++)
-    for (size_t k = 0; k < chunks[i].size; k += 97) REQUIRE(chunks[i].rx[k] == static_cast<uint8_t>(i));
+    for (size_t k = 0; k < chunks[i].size; k += 97)
+      REQUIRE(chunks[i].rx[k] == static_cast<uint8_t>(i));
   CHECK(!memory.allocate(9u << 20).rx);  // more than the region
   for (size_t i = 0; i < chunks.size(); i += 2) memory.free(chunks[i]);
   for (size_t i = 1; i < chunks.size(); i += 2) memory.free(chunks[i]);
@@ -259,10 +274,15 @@ TEST_CASE("the allocation checker catches broken allocations") {
     Inst& inst = f.insts[k];
     Operand* o = nullptr;
     switch (pick(4)) {
-      case 0: o = &inst.use[0]; break;
-      case 1: o = &inst.def; break;
+      case 0:
+        o = &inst.use[0];
+        break;
+      case 1:
+        o = &inst.def;
+        break;
       case 2:
-        if (inst.exit && inst.exit->uses.size()) o = &inst.exit->uses[static_cast<size_t>(pick(static_cast<int>(inst.exit->uses.size())))];
+        if (inst.exit && inst.exit->uses.size())
+          o = &inst.exit->uses[static_cast<size_t>(pick(static_cast<int>(inst.exit->uses.size())))];
         break;
       default: {
         if (f.moves.empty()) break;

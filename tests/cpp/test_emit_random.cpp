@@ -23,14 +23,16 @@ std::string text(const std::vector<uint64_t>& list) {
   return s;
 }
 double as_double(uint64_t x) { return std::bit_cast<double>(x); }
-uint64_t bits(double x) { return std::isnan(x) ? 0x7ff8000000000000ull : std::bit_cast<uint64_t>(x); }
+uint64_t bits(double x) {
+  return std::isnan(x) ? 0x7ff8000000000000ull : std::bit_cast<uint64_t>(x);
+}
 
 struct Outcome {
   bool exited = false;
   uint32_t value_id = 0;
   ir::Reason reason = {};
   std::vector<uint64_t> values;
-  uint64_t result = 0;   // the object returned
+  uint64_t result = 0;  // the object returned
   uint64_t site_hash = 0;
   bool stuck = false;
 };
@@ -40,7 +42,11 @@ class Interpreter {
  public:
   Interpreter(ir::Graph& g, FakeRuntime& rt, std::vector<FakeObject*> args,
               const std::set<uint32_t>& stressed = {})
-      : g_(g), rt_(rt), args_(std::move(args)), at_(g.value_count), needed_(g.value_count),
+      : g_(g),
+        rt_(rt),
+        args_(std::move(args)),
+        at_(g.value_count),
+        needed_(g.value_count),
         stressed_(stressed) {
     // Unused arithmetic does not exist in machine code, its exits included.
     std::vector<Value*> work;
@@ -110,12 +116,18 @@ class Interpreter {
   }
   static bool compare(Cond c, auto a, auto b) {
     switch (c) {
-      case Cond::Lt: return a < b;
-      case Cond::Le: return a <= b;
-      case Cond::Eq: return a == b;
-      case Cond::Ne: return a != b;
-      case Cond::Gt: return a > b;
-      case Cond::Ge: return a >= b;
+      case Cond::Lt:
+        return a < b;
+      case Cond::Le:
+        return a <= b;
+      case Cond::Eq:
+        return a == b;
+      case Cond::Ne:
+        return a != b;
+      case Cond::Gt:
+        return a > b;
+      case Cond::Ge:
+        return a >= b;
     }
     return false;
   }
@@ -159,9 +171,15 @@ class Interpreter {
         if (in(0) == INT64_MIN) return leave(v, ir::Reason::Overflow);
         out = static_cast<uint64_t>(-in(0));
         return;
-      case Op::AddIntUnchecked: out = get(v.inputs[0]) + get(v.inputs[1]); return;
-      case Op::SubIntUnchecked: out = get(v.inputs[0]) - get(v.inputs[1]); return;
-      case Op::MulIntUnchecked: out = get(v.inputs[0]) * get(v.inputs[1]); return;
+      case Op::AddIntUnchecked:
+        out = get(v.inputs[0]) + get(v.inputs[1]);
+        return;
+      case Op::SubIntUnchecked:
+        out = get(v.inputs[0]) - get(v.inputs[1]);
+        return;
+      case Op::MulIntUnchecked:
+        out = get(v.inputs[0]) * get(v.inputs[1]);
+        return;
       case Op::FloorDivInt: {
         if (in(1) == 0) return leave(v, ir::Reason::ZeroDivision);
         if (in(0) == INT64_MIN && in(1) == -1) return leave(v, ir::Reason::Overflow);
@@ -182,10 +200,18 @@ class Interpreter {
         out = static_cast<uint64_t>(m);
         return;
       }
-      case Op::AndInt: out = get(v.inputs[0]) & get(v.inputs[1]); return;
-      case Op::OrInt: out = get(v.inputs[0]) | get(v.inputs[1]); return;
-      case Op::XorInt: out = get(v.inputs[0]) ^ get(v.inputs[1]); return;
-      case Op::NotInt: out = ~get(v.inputs[0]); return;
+      case Op::AndInt:
+        out = get(v.inputs[0]) & get(v.inputs[1]);
+        return;
+      case Op::OrInt:
+        out = get(v.inputs[0]) | get(v.inputs[1]);
+        return;
+      case Op::XorInt:
+        out = get(v.inputs[0]) ^ get(v.inputs[1]);
+        return;
+      case Op::NotInt:
+        out = ~get(v.inputs[0]);
+        return;
       case Op::ShlInt: {
         if (in(1) < 0 || in(1) > 62) return leave(v, ir::Reason::Overflow);
         int64_t s = static_cast<int64_t>(get(v.inputs[0]) << in(1));
@@ -197,25 +223,46 @@ class Interpreter {
         if (in(1) < 0) return leave(v, ir::Reason::Domain);
         out = static_cast<uint64_t>(in(0) >> std::min<int64_t>(in(1), 63));
         return;
-      case Op::WrapIndex: out = get(v.inputs[0]) + (in(0) < 0 ? get(v.inputs[1]) : 0); return;
-      case Op::CmpInt: out = compare(v.cond, in(0), in(1)); return;
-      case Op::CmpFloat: out = compare(v.cond, din(0), din(1)); return;
-      case Op::FitsDouble: out = in(0) >= -(1ll << 53) && in(0) <= 1ll << 53; return;
-      case Op::IntToFloat: out = bits(static_cast<double>(in(0))); return;
+      case Op::WrapIndex:
+        out = get(v.inputs[0]) + (in(0) < 0 ? get(v.inputs[1]) : 0);
+        return;
+      case Op::CmpInt:
+        out = compare(v.cond, in(0), in(1));
+        return;
+      case Op::CmpFloat:
+        out = compare(v.cond, din(0), din(1));
+        return;
+      case Op::FitsDouble:
+        out = in(0) >= -(1ll << 53) && in(0) <= 1ll << 53;
+        return;
+      case Op::IntToFloat:
+        out = bits(static_cast<double>(in(0)));
+        return;
       case Op::TrueDivInt:
-        if (in(1) == 0 || std::max(in(0), in(1)) > 1ll << 53 || std::min(in(0), in(1)) < -(1ll << 53))
+        if (in(1) == 0 || std::max(in(0), in(1)) > 1ll << 53 ||
+            std::min(in(0), in(1)) < -(1ll << 53))
           return leave(v, ir::Reason::None);
         out = bits(static_cast<double>(in(0)) / static_cast<double>(in(1)));
         return;
-      case Op::AddFloat: out = bits(din(0) + din(1)); return;
-      case Op::SubFloat: out = bits(din(0) - din(1)); return;
-      case Op::MulFloat: out = bits(din(0) * din(1)); return;
+      case Op::AddFloat:
+        out = bits(din(0) + din(1));
+        return;
+      case Op::SubFloat:
+        out = bits(din(0) - din(1));
+        return;
+      case Op::MulFloat:
+        out = bits(din(0) * din(1));
+        return;
       case Op::DivFloat:
         if (din(1) == 0) return leave(v, ir::Reason::ZeroDivision);
         out = bits(din(0) / din(1));
         return;
-      case Op::NegFloat: out = bits(-din(0)); return;
-      case Op::AbsFloat: out = bits(std::fabs(din(0))); return;
+      case Op::NegFloat:
+        out = bits(-din(0));
+        return;
+      case Op::AbsFloat:
+        out = bits(std::fabs(din(0)));
+        return;
       case Op::SqrtFloat:
         if (din(0) < 0) return leave(v, ir::Reason::Domain);
         out = bits(std::sqrt(din(0)));
@@ -225,16 +272,30 @@ class Interpreter {
           return leave(v, ir::Reason::Domain);
         out = static_cast<uint64_t>(static_cast<int64_t>(din(0)));
         return;
-      case Op::NotBool: out = !get(v.inputs[0]); return;
-      case Op::BoolToInt: out = get(v.inputs[0]); return;
-      case Op::SelectObject: out = get(v.inputs[get(v.inputs[0]) ? 1 : 2]); return;
+      case Op::NotBool:
+        out = !get(v.inputs[0]);
+        return;
+      case Op::BoolToInt:
+        out = get(v.inputs[0]);
+        return;
+      case Op::SelectObject:
+        out = get(v.inputs[get(v.inputs[0]) ? 1 : 2]);
+        return;
       case Op::BoxBool:
         out = reinterpret_cast<uint64_t>(get(v.inputs[0]) ? rt_.true_object : rt_.false_object);
         return;
-      case Op::UnboxBool: out = get(v.inputs[0]) == reinterpret_cast<uint64_t>(rt_.true_object); return;
-      case Op::IsSame: out = get(v.inputs[0]) == get(v.inputs[1]); return;
-      case Op::IsNull: out = get(v.inputs[0]) == 0; return;
-      case Op::HasType: out = reinterpret_cast<FakeObject*>(get(v.inputs[0]))->type == v.ptr; return;
+      case Op::UnboxBool:
+        out = get(v.inputs[0]) == reinterpret_cast<uint64_t>(rt_.true_object);
+        return;
+      case Op::IsSame:
+        out = get(v.inputs[0]) == get(v.inputs[1]);
+        return;
+      case Op::IsNull:
+        out = get(v.inputs[0]) == 0;
+        return;
+      case Op::HasType:
+        out = reinterpret_cast<FakeObject*>(get(v.inputs[0]))->type == v.ptr;
+        return;
       case Op::GuardTrue:
         if (!get(v.inputs[0])) leave(v, ir::Reason::ValueSeen);
         return;
@@ -245,7 +306,8 @@ class Interpreter {
         if (in(0) < 0 || in(0) >= in(1)) leave(v, ir::Reason::Bounds);
         return;
       case Op::GuardType:
-        if (reinterpret_cast<FakeObject*>(get(v.inputs[0]))->type != v.ptr) leave(v, ir::Reason::TypeSeen);
+        if (reinterpret_cast<FakeObject*>(get(v.inputs[0]))->type != v.ptr)
+          leave(v, ir::Reason::TypeSeen);
         return;
       case Op::UnboxInt: {
         FakeObject* o = reinterpret_cast<FakeObject*>(get(v.inputs[0]));
@@ -253,20 +315,27 @@ class Interpreter {
         out = static_cast<uint64_t>(rt_.int_value(o));
         return;
       }
-      case Op::UnboxFloat: out = bits(reinterpret_cast<FakeObject*>(get(v.inputs[0]))->number); return;
+      case Op::UnboxFloat:
+        out = bits(reinterpret_cast<FakeObject*>(get(v.inputs[0]))->number);
+        return;
       case Op::CallHelper:
         if (v.helper == ir::Helper::power_float) {
           out = bits(din(0) * 0.5 + din(1));
         } else {
           for (uint64_t x : state_values(v.state)) out_.site_hash = mix(out_.site_hash, x);
-          out = static_cast<uint64_t>(rt_.int_value(reinterpret_cast<FakeObject*>(get(v.inputs[0]))) & 1);
+          out = static_cast<uint64_t>(
+              rt_.int_value(reinterpret_cast<FakeObject*>(get(v.inputs[0]))) & 1);
         }
         return;
       case Op::Poll:
       case Op::CheckLeave:
         return;
-      case Op::BoxInt: out = object(rt_.make_int(in(0))); return;
-      case Op::BoxFloat: out = object(rt_.make_float(din(0))); return;
+      case Op::BoxInt:
+        out = object(rt_.make_int(in(0)));
+        return;
+      case Op::BoxFloat:
+        out = object(rt_.make_float(din(0)));
+        return;
       case Op::BoxOr:
         out = get(v.inputs[1]);
         if (!out)
@@ -275,14 +344,20 @@ class Interpreter {
       case Op::Retain:
       case Op::RetainNullable:
       case Op::ReleasePlain:
-      case Op::ReleasePlainNullable: return;
+      case Op::ReleasePlainNullable:
+        return;
       case Op::Return:
         out_.result = get(v.inputs[0]);
         done_ = true;
         return;
-      case Op::Jump: next = v.block->succs[0]; return;
-      case Op::Branch: next = v.block->succs[get(v.inputs[0]) ? 0 : 1]; return;
-      case Op::Deopt: return leave(v, ir::Reason::NeverRun);
+      case Op::Jump:
+        next = v.block->succs[0];
+        return;
+      case Op::Branch:
+        next = v.block->succs[get(v.inputs[0]) ? 0 : 1];
+        return;
+      case Op::Deopt:
+        return leave(v, ir::Reason::NeverRun);
       default:
         FAIL("the interpreter does not know " << ir::op_info(v.op).name);
     }
@@ -311,9 +386,11 @@ class Generator {
       if (pick(2)) release(box);
     // Everything alive to the end.
     Value* sum = b.i(1);
-    for (size_t i = 0; i < std::min<size_t>(ints.size(), 20); i++) sum = b.op(Op::XorInt, {sum, b.op(Op::AddIntUnchecked, {ints[i], sum})});
+    for (size_t i = 0; i < std::min<size_t>(ints.size(), 20); i++)
+      sum = b.op(Op::XorInt, {sum, b.op(Op::AddIntUnchecked, {ints[i], sum})});
     Value* fsum = b.d(1);
-    for (size_t i = 0; i < std::min<size_t>(floats.size(), 18); i++) fsum = b.op(Op::AddFloat, {floats[i], fsum});
+    for (size_t i = 0; i < std::min<size_t>(floats.size(), 18); i++)
+      fsum = b.op(Op::AddFloat, {floats[i], fsum});
     if (pick(2)) {
       ints.push_back(sum);
       b.ret(b.op(Op::BoxFloat, {fsum}, state()));
@@ -333,7 +410,7 @@ class Generator {
   uint32_t depth_ = 0;
   bool cold_ = false;
   std::vector<Value*> ints, floats, bools, objects;
-  std::vector<Value*> boxes;   // owned; of numbers, perhaps null
+  std::vector<Value*> boxes;  // owned; of numbers, perhaps null
 
   int pick(int n) { return static_cast<int>(random_() % static_cast<uint32_t>(n)); }
   Value* from(std::vector<Value*>& list) {
@@ -344,16 +421,22 @@ class Generator {
   }
   int64_t number() {
     switch (pick(8)) {
-      case 0: return pick(2) ? INT64_MAX : INT64_MIN;
-      case 1: return (static_cast<int64_t>(random_()) << 32) ^ random_();
-      case 2: return 1ll << pick(63);
-      case 3: return -(1ll << pick(63));
-      default: return pick(20) - 8;
+      case 0:
+        return pick(2) ? INT64_MAX : INT64_MIN;
+      case 1:
+        return (static_cast<int64_t>(random_()) << 32) ^ random_();
+      case 2:
+        return 1ll << pick(63);
+      case 3:
+        return -(1ll << pick(63));
+      default:
+        return pick(20) - 8;
     }
   }
   Value* any_int() { return pick(5) ? from(ints) : b.i(number()); }
   Value* any_float() {
-    static const double kNumbers[] = {0.0, -0.0, 1.0, -1.5, 1e300, -1e-300, NAN, INFINITY, 4503599627370496.5};
+    static const double kNumbers[] = {
+        0.0, -0.0, 1.0, -1.5, 1e300, -1e-300, NAN, INFINITY, 4503599627370496.5};
     return pick(6) ? from(floats) : b.d(kNumbers[pick(9)]);
   }
   Value* any_bool() { return from(bools); }
@@ -383,10 +466,17 @@ class Generator {
     Value* c;
     switch (pick(6)) {
       case 0:
-      case 1: c = b.cmp(Op::CmpFloat, cond(), any_float(), any_float()); break;
-      case 2: c = any_bool(); break;
-      case 3: c = b.op(Op::FitsDouble, {any_int()}); break;
-      default: c = b.cmp(Op::CmpInt, cond(), any_int(), any_int());
+      case 1:
+        c = b.cmp(Op::CmpFloat, cond(), any_float(), any_float());
+        break;
+      case 2:
+        c = any_bool();
+        break;
+      case 3:
+        c = b.op(Op::FitsDouble, {any_int()});
+        break;
+      default:
+        c = b.cmp(Op::CmpInt, cond(), any_int(), any_int());
     }
     if (!pick(4)) c = b.op(Op::NotBool, {c});
     return c;
@@ -399,9 +489,11 @@ class Generator {
   }
 
   void simple() {
-    static const Op kBinary[] = {Op::AddInt, Op::SubInt, Op::MulInt, Op::AddIntUnchecked, Op::SubIntUnchecked,
-                                 Op::MulIntUnchecked, Op::AndInt, Op::OrInt, Op::XorInt, Op::FloorDivInt,
-                                 Op::ModInt, Op::WrapIndex, Op::ShlInt, Op::ShrInt, Op::AddIntUnchecked, Op::XorInt};
+    static const Op kBinary[] = {
+        Op::AddInt,          Op::SubInt,          Op::MulInt,          Op::AddIntUnchecked,
+        Op::SubIntUnchecked, Op::MulIntUnchecked, Op::AndInt,          Op::OrInt,
+        Op::XorInt,          Op::FloorDivInt,     Op::ModInt,          Op::WrapIndex,
+        Op::ShlInt,          Op::ShrInt,          Op::AddIntUnchecked, Op::XorInt};
     static const Op kFloat[] = {Op::AddFloat, Op::SubFloat, Op::MulFloat, Op::DivFloat};
     switch (pick(calls_ ? 26 : 25)) {
       default: {
@@ -412,8 +504,10 @@ class Generator {
           x = b.op(Op::AndInt, {x, b.i(0xffff)});
           y = b.op(Op::AndInt, {y, b.i(0xfff)});
         }
-        if ((o == Op::AddInt || o == Op::SubInt) && pick(3)) x = b.op(Op::ShrInt, {x, b.i(2)}, state());
-        if (o == Op::ShlInt || o == Op::ShrInt) y = pick(2) ? b.i(pick(70) - 3) : b.op(Op::AndInt, {y, b.i(63)});
+        if ((o == Op::AddInt || o == Op::SubInt) && pick(3))
+          x = b.op(Op::ShrInt, {x, b.i(2)}, state());
+        if (o == Op::ShlInt || o == Op::ShrInt)
+          y = pick(2) ? b.i(pick(70) - 3) : b.op(Op::AndInt, {y, b.i(63)});
         if (o == Op::ShlInt && pick(3)) x = b.op(Op::AndInt, {x, b.i(255)});
         if ((o == Op::FloorDivInt || o == Op::ModInt) && pick(2)) {
           static const int64_t kDivisors[] = {1, 2, 3, -1, 8, 7, -5, 1024, 1ll << 40, -16};
@@ -425,14 +519,30 @@ class Generator {
         ints.push_back(b.op(o, {x, y}, exits ? state() : nullptr));
         return;
       }
-      case 0: ints.push_back(b.op(Op::NotInt, {any_int()})); return;
-      case 1: ints.push_back(b.op(Op::NegInt, {any_int()}, state())); return;
-      case 2: floats.push_back(b.op(Op::IntToFloat, {any_int()})); return;
-      case 3: floats.push_back(b.op(Op::AbsFloat, {any_float()})); return;
-      case 4: floats.push_back(b.op(Op::NegFloat, {any_float()})); return;
-      case 5: floats.push_back(b.op(Op::SqrtFloat, {b.op(Op::AbsFloat, {any_float()})}, state())); return;
-      case 6: ints.push_back(b.op(Op::BoolToInt, {any_bool()})); return;
-      case 7: bools.push_back(condition()); return;
+      case 0:
+        ints.push_back(b.op(Op::NotInt, {any_int()}));
+        return;
+      case 1:
+        ints.push_back(b.op(Op::NegInt, {any_int()}, state()));
+        return;
+      case 2:
+        floats.push_back(b.op(Op::IntToFloat, {any_int()}));
+        return;
+      case 3:
+        floats.push_back(b.op(Op::AbsFloat, {any_float()}));
+        return;
+      case 4:
+        floats.push_back(b.op(Op::NegFloat, {any_float()}));
+        return;
+      case 5:
+        floats.push_back(b.op(Op::SqrtFloat, {b.op(Op::AbsFloat, {any_float()})}, state()));
+        return;
+      case 6:
+        ints.push_back(b.op(Op::BoolToInt, {any_bool()}));
+        return;
+      case 7:
+        bools.push_back(condition());
+        return;
       case 8: {
         bool expected = pick(2);
         Value* c = likely(expected);
@@ -441,7 +551,8 @@ class Generator {
       }
       case 9: {
         Value* x = b.op(Op::AndInt, {any_int(), b.i(15)});
-        b.op(Op::CheckIndex, {pick(4) ? x : b.i(pick(12)), b.op(Op::OrInt, {x, b.i(pick(2) ? 16 : 8)})}, state());
+        b.op(Op::CheckIndex,
+             {pick(4) ? x : b.i(pick(12)), b.op(Op::OrInt, {x, b.i(pick(2) ? 16 : 8)})}, state());
         return;
       }
       case 10:
@@ -449,27 +560,38 @@ class Generator {
       case 12:
       case 13: {
         Op o = kFloat[pick(4)];
-        floats.push_back(b.op(o, {any_float(), any_float()}, o == Op::DivFloat ? state() : nullptr));
+        floats.push_back(
+            b.op(o, {any_float(), any_float()}, o == Op::DivFloat ? state() : nullptr));
         return;
       }
-      case 14: b.op(Op::Poll, {}, state()); return;
-      case 15: objects.push_back(b.op(Op::BoxBool, {any_bool()})); return;
+      case 14:
+        b.op(Op::Poll, {}, state());
+        return;
+      case 15:
+        objects.push_back(b.op(Op::BoxBool, {any_bool()}));
+        return;
       case 16: {
         Value* x = b.op(Op::AndInt, {any_int(), b.i(0xfffff)});
         Value* y = b.op(Op::OrInt, {b.op(Op::AndInt, {any_int(), b.i(0xfff)}), b.i(1)});
         floats.push_back(b.op(Op::TrueDivInt, {pick(6) ? x : any_int(), y}, state()));
         return;
       }
-      case 17: boxes.push_back(box(any_float())); return;
-      case 18: boxes.push_back(box(any_int())); return;
+      case 17:
+        boxes.push_back(box(any_float()));
+        return;
+      case 18:
+        boxes.push_back(box(any_int()));
+        return;
       case 19:
         if (!boxes.empty()) release(from(boxes));
         return;
       case 25:
         if (pick(3))
-          floats.push_back(b.call(ir::Helper::power_float, Rep::F64, {any_float(), any_float()}, nullptr));
+          floats.push_back(
+              b.call(ir::Helper::power_float, Rep::F64, {any_float(), any_float()}, nullptr));
         else
-          ints.push_back(b.call(ir::Helper::is_true, Rep::I64, {objects[static_cast<size_t>(pick(2))]}, state()));
+          ints.push_back(b.call(ir::Helper::is_true, Rep::I64,
+                                {objects[static_cast<size_t>(pick(2))]}, state()));
         return;
     }
   }
@@ -500,11 +622,13 @@ class Generator {
     b.op(Op::ReleasePlainNullable, {v});
   }
 
-  // Many numbers in variables, boxed on one path and used in a loop there; owned phis where the paths meet.
+  // Many numbers in variables, boxed on one path and used in a loop there; owned phis where the
+  // paths meet.
   void many_boxes(int n) {
     std::vector<Value*> numbers, made;
     for (int k = 0; k < n; k++) {
-      Value* v = pick(4) ? b.op(Op::AddFloat, {any_float(), b.d(k)}) : b.op(Op::AddIntUnchecked, {any_int(), b.i(k)});
+      Value* v = pick(4) ? b.op(Op::AddFloat, {any_float(), b.d(k)})
+                         : b.op(Op::AddIntUnchecked, {any_int(), b.i(k)});
       numbers.push_back(v);
       (v->rep == Rep::F64 ? floats : ints).push_back(v);
     }
@@ -514,7 +638,8 @@ class Generator {
       return s;
     };
     bool is_cold = !pick(3);
-    ir::Block *yes = b.block(depth_, is_cold), *no = b.block(depth_, false), *join = b.block(depth_, false);
+    ir::Block *yes = b.block(depth_, is_cold), *no = b.block(depth_, false),
+              *join = b.block(depth_, false);
     Value* null = b.op(Op::ConstNull);
     Marks m = mark();
     b.branch(condition(), yes, no);
@@ -555,7 +680,8 @@ class Generator {
   // The other path leaves for good, so this cold block dominates hot code laid out before it.
   void cold_and_back(int nesting) {
     bool was_cold = cold_;
-    ir::Block *yes = b.block(depth_, true), *no = b.block(depth_, was_cold), *next = b.block(depth_, was_cold);
+    ir::Block *yes = b.block(depth_, true), *no = b.block(depth_, was_cold),
+              *next = b.block(depth_, was_cold);
     b.branch(condition(), yes, no);
     b.cur = no;
     b.op(Op::Deopt, Rep::None, {}, state());
@@ -581,7 +707,8 @@ class Generator {
     Value* c = condition();
     bool was_cold = cold_;
     bool yes_cold = cold_ || !pick(4);
-    ir::Block *yes = b.block(depth_, yes_cold), *no = b.block(depth_, was_cold), *join = b.block(depth_, was_cold);
+    ir::Block *yes = b.block(depth_, yes_cold), *no = b.block(depth_, was_cold),
+              *join = b.block(depth_, was_cold);
     bool one_sided = !pick(3);
     Marks m = mark();
     b.branch(c, yes, one_sided ? join : no);
@@ -593,7 +720,8 @@ class Generator {
     std::vector<Merge> merges;
     for (int i = 0; i < n; i++) {
       bool is_float = pick(3) == 0;
-      merges.push_back({b.phi(join, is_float ? Rep::F64 : Rep::I64), is_float ? from(floats) : from(ints), is_float});
+      merges.push_back({b.phi(join, is_float ? Rep::F64 : Rep::I64),
+                        is_float ? from(floats) : from(ints), is_float});
     }
     if (one_sided)
       for (Merge& x : merges) b.add_input(x.phi, x.other);
@@ -630,7 +758,8 @@ class Generator {
 
   void loop(int nesting) {
     depth_++;
-    ir::Block *head = b.block(depth_, cold_), *body = b.block(depth_, cold_), *done = b.block(depth_ - 1, cold_);
+    ir::Block *head = b.block(depth_, cold_), *body = b.block(depth_, cold_),
+              *done = b.block(depth_ - 1, cold_);
     head->loop_head = true;
     Value* i = b.phi(head, Rep::I64);
     b.add_input(i, b.i(0));
@@ -695,7 +824,8 @@ void check_program(uint32_t seed, int size, int pressure, bool calls, bool wide)
     CAPTURE(seed);
     CAPTURE(mode.spill);
     CAPTURE(mode.avx);
-    if (r.error) FAIL_CHECK((std::string(r.error) + " " + r.lir_listing.substr(0, r.lir_listing.find(10))));
+    if (r.error)
+      FAIL_CHECK((std::string(r.error) + " " + r.lir_listing.substr(0, r.lir_listing.find(10))));
     if (!r.code) return;
     for (auto& args : arg_sets) {
       Outcome expected = Interpreter(b.g, rt, args).run();
@@ -709,7 +839,8 @@ void check_program(uint32_t seed, int size, int pressure, bool calls, bool wide)
         CHECK(rt.exit.record.value_id == expected.value_id);
         CHECK(text(rt.exit.values) == text(expected.values));
       } else if (!rt.exit.happened) {
-        CHECK(canonical(ir::SlotKind::Object, result) == canonical(ir::SlotKind::Object, expected.result));
+        CHECK(canonical(ir::SlotKind::Object, result) ==
+              canonical(ir::SlotKind::Object, expected.result));
       }
     }
     rt.memory.free(r.code);
@@ -752,7 +883,8 @@ TEST_CASE("backend: random programs") {
   const char* first = std::getenv("PSYCO_TEST_SEED");
   uint32_t from = first ? static_cast<uint32_t>(std::atoi(first)) : 1;
   for (uint32_t seed = from; seed < from + n; seed++) {
-    check_program(seed, 5 + static_cast<int>(seed % 60), static_cast<int>(seed % 4) * 8, seed % 3 != 0, seed % 5 == 0);
+    check_program(seed, 5 + static_cast<int>(seed % 60), static_cast<int>(seed % 4) * 8,
+                  seed % 3 != 0, seed % 5 == 0);
   }
 }
 
@@ -785,7 +917,8 @@ TEST_CASE("backend: compile speed") {
         rt.memory.free(r.code);
         delete r.code;
       }
-      std::printf("%zu values, %zu bytes of code, verify %d: %.0f us\n", values, bytes, verify, best);
+      std::printf("%zu values, %zu bytes of code, verify %d: %.0f us\n", values, bytes, verify,
+                  best);
     }
   }
 }

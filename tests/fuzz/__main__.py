@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from run import main  # noqa: E402 (the path above must come first)
+from run import main
 
 sys.exit(main(sys.argv[1:]))

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from generate import generate  # noqa: E402 (the path above must come first)
+from generate import generate
 
 HERE = Path(__file__).resolve().parent
 FOUND = HERE / "found"
@@ -283,7 +283,7 @@ def main(arguments):
     end, turn, stop = time.monotonic() + options.seconds, 0, seed + options.count if options.count else None
     folder = tempfile.mkdtemp(prefix="fuzz")
     try:
-        while stop is None and time.monotonic() < end or stop is not None and seed < stop:
+        while (stop is None and time.monotonic() < end) or (stop is not None and seed < stop):
             seeds = range(seed, min(seed + BATCH, stop) if stop else seed + BATCH)
             # A given program meets every mode; running on, each batch meets the next one.
             for mode in modes if stop else [modes[turn % len(modes)]]:

@@ -139,9 +139,7 @@ class World:
         """Everything with Python code that the module's names lead to."""
         found = []
         for value in list(self.space.values()):
-            if isinstance(value, types.FunctionType) and value.__code__.co_filename == FILE:
-                found.append(value)
-            elif isinstance(value, type) and value.__module__ == "case":
+            if (isinstance(value, types.FunctionType) and value.__code__.co_filename == FILE) or (isinstance(value, type) and value.__module__ == "case"):
                 found.append(value)
         return found
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 from psyco import _core
+
+
 @pytest.fixture(autouse=True)
 def only_fake_bodies():
     """Keeps the real compiler out of what these tests stage."""

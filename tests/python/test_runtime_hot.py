@@ -5,8 +5,8 @@ import time
 
 import pytest
 from psyco import _core
-from test_runtime_osr import loops, make, sum_planner, SUM
 from test_runtime_module import simple_body
+from test_runtime_osr import SUM, loops, make, sum_planner
 
 mon = sys.monitoring
 

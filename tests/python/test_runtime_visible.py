@@ -7,6 +7,8 @@ import threading
 import pytest
 from psyco import _core
 from test_runtime_deopt import S, instruction
+
+
 @pytest.fixture(autouse=True)
 def only_fake_bodies():
     """Keeps the real compiler out of what these tests stage."""

@@ -18,10 +18,12 @@ void Port::restock_spare_chunk() {
   g_spare_chunk = static_cast<_PyStackChunk*>(arena.alloc(arena.ctx, kSpareSize));
 }
 
-// Mirrors Python/pystate.c: push_chunk, allocate_chunk (3.13), which are not exported. The chunk must come
-// from the arena allocator, because the exported _PyThreadState_PopFrame gives it back there.
+// Mirrors Python/pystate.c: push_chunk, allocate_chunk (3.13), which are not exported. The chunk
+// must come from the arena allocator, because the exported _PyThreadState_PopFrame gives it back
+// there.
 void* Port::push_chunk(PyThreadState* ts, size_t words) {
-  // Larger than CPython's 16 KiB: a recursion that swings around a chunk's edge pays at each crossing.
+  // Larger than CPython's 16 KiB: a recursion that swings around a chunk's edge pays at each
+  // crossing.
   constexpr size_t kChunkSize = kSpareSize;
   constexpr size_t kMinimumOverhead = 1000;
   size_t size = kChunkSize;
@@ -64,7 +66,8 @@ void Port::pop_chunk(PyThreadState* ts, void* base) {
     _PyThreadState_PopFrame(ts, static_cast<_PyInterpreterFrame*>(base));
     return;
   }
-  // Mirrors Python/pystate.c: _PyThreadState_PopFrame (3.13), but keeps one emptied chunk for the next push.
+  // Mirrors Python/pystate.c: _PyThreadState_PopFrame (3.13), but keeps one emptied chunk for the
+  // next push.
   _PyStackChunk* previous = chunk->previous;
   ts->datastack_top = &previous->data[previous->top];
   ts->datastack_chunk = previous;
@@ -98,7 +101,8 @@ namespace {
 void add_traceback(PyThreadState* ts, _PyInterpreterFrame* frame) {
   if (!Port::is_complete(frame)) return;
   PyObject* error = PyErr_GetRaisedException();
-  PyFrameObject* object = PyThreadState_GetFrame(ts);   // makes the frame object of the current frame
+  PyFrameObject* object =
+      PyThreadState_GetFrame(ts);  // makes the frame object of the current frame
   if (!object) PyErr_Clear();
   PyErr_SetRaisedException(error);
   if (object) {
@@ -135,8 +139,8 @@ PyObject* make_lasti(int unit, PyObject** error) {
   }
 }
 
-// Pages full of RERAISE 1. Two, because the interpreter takes its distance from the code for an offset,
-// truncated to int, and looks that up in the table: one of the two is never found there.
+// Pages full of RERAISE 1. Two, because the interpreter takes its distance from the code for an
+// offset, truncated to int, and looks that up in the table: one of the two is never found there.
 _Py_CODEUNIT* g_reraise[2];
 constexpr size_t kPage = 4096;
 
@@ -183,10 +187,10 @@ bool Port::unwind(PyThreadState* ts, _PyInterpreterFrame* frame) {
   return true;
 }
 
-// After an error return the 3.13 interpreter adds the traceback entry from instr_ptr, but searches the handler at
-// the jump's target (3.13.0: at an offset that is never found). So that way out serves only if neither
-// place has a handler; else we go to the handler ourselves, or, with a handler at the target only, leave
-// through a RERAISE outside the code, where no handler is found.
+// After an error return the 3.13 interpreter adds the traceback entry from instr_ptr, but searches
+// the handler at the jump's target (3.13.0: at an offset that is never found). So that way out
+// serves only if neither place has a handler; else we go to the handler ourselves, or, with a
+// handler at the target only, leave through a RERAISE outside the code, where no handler is found.
 bool Port::unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target) {
   PyCodeObject* code = code_of(frame);
   const int unit = unit_of(frame);

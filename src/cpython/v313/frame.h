@@ -17,8 +17,8 @@ namespace psyco::v313 {
 
 struct Port {
   static constexpr unsigned kVersionHex = 0x030D0000;
-  static constexpr int kIterSlots = 1;   // slots of a for-loop cursor
-  static constexpr int kWithSlots = 1;   // slots of an open with
+  static constexpr int kIterSlots = 1;  // slots of a for-loop cursor
+  static constexpr int kWithSlots = 1;  // slots of an open with
   static constexpr bool kTaggedSlots = false;
 
   // ---- slots: plain owned pointers, null when empty
@@ -27,8 +27,8 @@ struct Port {
   static Slot slot_steal(PyObject* object) { return object; }
   static PyObject* slot_object(Slot slot) { return slot; }
   static void slot_close(Slot slot) { Py_XDECREF(slot); }
-  // Offset of a raising instruction as pushed under the exception: an int object. Null and MemoryError
-  // for offsets beyond the cached small ints when memory is out.
+  // Offset of a raising instruction as pushed under the exception: an int object. Null and
+  // MemoryError for offsets beyond the cached small ints when memory is out.
   static Slot lasti_slot(int unit) { return PyLong_FromLong(unit); }
 
   // ---- frames
@@ -59,8 +59,8 @@ struct Port {
   static void unlink(PyThreadState* ts, _PyInterpreterFrame* frame) {
     ts->current_frame = frame->previous;
   }
-  // Unlinked, positioned at the first instruction, owns code and function. `locals_empty` false leaves
-  // localsplus to the caller, who must fill it before anything can look.
+  // Unlinked, positioned at the first instruction, owns code and function. `locals_empty` false
+  // leaves localsplus to the caller, who must fill it before anything can look.
   static void init_frame(_PyInterpreterFrame* frame, PyFunctionObject* function, PyCodeObject* code,
                          bool locals_empty = true) {
     frame->f_executable = Py_NewRef(reinterpret_cast<PyObject*>(code));
@@ -88,7 +88,8 @@ struct Port {
     }
     return push_chunk(ts, words);
   }
-  // Gives back everything from `base` on, which was pushed last. Frees the chunk if it was its first.
+  // Gives back everything from `base` on, which was pushed last. Frees the chunk if it was its
+  // first.
   static void pop_to(PyThreadState* ts, void* base) {
     if (base == &ts->datastack_chunk->data[0])
       pop_chunk(ts, base);
@@ -105,7 +106,8 @@ struct Port {
     ts->datastack_top = static_cast<PyObject**>(memory);
     return true;
   }
-  // Takes the spare chunk if there is no memory: an exit under way must not fail. Restock at calm moments.
+  // Takes the spare chunk if there is no memory: an exit under way must not fail. Restock at calm
+  // moments.
   static void* push_chunk(PyThreadState* ts, size_t words);
   static void restock_spare_chunk();
   static void pop_chunk(PyThreadState* ts, void* base);
@@ -135,14 +137,16 @@ struct Port {
     bool lasti;
   };
   static bool find_handler(PyCodeObject* code, int unit, Handler* out);
-  // An exception is set and was raised by the instruction at instr_ptr of `frame`, which is linked and
-  // current. Adds the traceback entry and tells the tools. True: the frame stands at its handler and the exception is
-  // on its stack. False: no handler; the stack is empty and the exception still set.
+  // An exception is set and was raised by the instruction at instr_ptr of `frame`, which is linked
+  // and current. Adds the traceback entry and tells the tools. True: the frame stands at its
+  // handler and the exception is on its stack. False: no handler; the stack is empty and the
+  // exception still set.
   static bool unwind(PyThreadState* ts, _PyInterpreterFrame* frame);
   // The same for a frame the interpreter is running, from inside a JUMP callback whose target is
-  // `target`. True: redirected. False: the callback must return the error; the interpreter does the rest.
+  // `target`. True: redirected. False: the callback must return the error; the interpreter does the
+  // rest.
   static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
-  static bool prepare_unwind_running();   // once; false: no memory
+  static bool prepare_unwind_running();  // once; false: no memory
 
   // ---- where freed floats and small ints are; null: not to be used
   static void* float_free_list() {

@@ -74,10 +74,18 @@ void set_function_attribute(PyObject* function, PyObject* value, int flag) {
   Py_INCREF(value);
   // The fields are still empty: the function has just been made. Setters would reset its version.
   switch (flag) {
-    case 1: f->func_defaults = value; break;
-    case 2: f->func_kwdefaults = value; break;
-    case 4: f->func_annotations = value; break;
-    default: f->func_closure = value; break;
+    case 1:
+      f->func_defaults = value;
+      break;
+    case 2:
+      f->func_kwdefaults = value;
+      break;
+    case 4:
+      f->func_annotations = value;
+      break;
+    default:
+      f->func_closure = value;
+      break;
   }
 }
 

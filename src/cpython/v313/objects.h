@@ -1,5 +1,5 @@
-// The private parts of CPython 3.13's objects that the runtime helpers touch: layouts, versions, and
-// internal functions. Every port offers the same names; nothing outside a port repeats them.
+// The private parts of CPython 3.13's objects that the runtime helpers touch: layouts, versions,
+// and internal functions. Every port offers the same names; nothing outside a port repeats them.
 #pragma once
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -80,8 +80,9 @@ inline PyObject* join_strings(PyObject* const* items, Py_ssize_t count) {
 // ---- dict keys
 // Position of an entry whose key is this very object, or -1. Any kind of key table.
 Py_ssize_t find_entry(PyDictObject* dict, PyObject* key);
-Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* key);   // in the type's cached keys
-// Where the value of that entry lies, if the entry still has that key; else null. The value may be null.
+Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* key);  // in the type's cached keys
+// Where the value of that entry lies, if the entry still has that key; else null. The value may be
+// null.
 inline PyObject** entry_value(PyDictObject* dict, Py_ssize_t hint, PyObject* key) {
   PyDictKeysObject* keys = dict->ma_keys;
   if (static_cast<size_t>(hint) >= static_cast<size_t>(keys->dk_nentries) || dict->ma_values)
@@ -128,7 +129,8 @@ inline PyDictValues* inline_values(PyObject* object) { return _PyObject_InlineVa
 inline void note_first_store(PyDictValues* values, Py_ssize_t index) {
   _PyDictValues_AddToInsertionOrder(values, index);
 }
-// The instance dictionary if there is one, null if not made yet; the type must have no inline values.
+// The instance dictionary if there is one, null if not made yet; the type must have no inline
+// values.
 inline PyObject* instance_dict(PyObject* object) {
   PyTypeObject* type = Py_TYPE(object);
   if (has_managed_dict(type)) return reinterpret_cast<PyObject*>(managed_dict(object));
@@ -142,24 +144,24 @@ inline PyObject* property_getter(PyObject* property) {
 inline PyObject* module_dict(PyObject* module) {
   return reinterpret_cast<PyModuleObject*>(module)->md_dict;
 }
-// object.__getattribute__ or a __getattr__ hook in front of it, and not a __getattribute__ of its own.
+// object.__getattribute__ or a __getattr__ hook in front of it, and not a __getattribute__ of its
+// own.
 bool uses_generic_getattr(PyTypeObject* type, bool* has_hook);
 
 // ---- types
 inline uint32_t type_version(PyTypeObject* type) { return type->tp_version_tag; }
 inline PyObject* new_instance(PyTypeObject* type) { return type->tp_alloc(type, 0); }
-// type.__call__ would do object.__new__, then a Python __init__: that function (borrowed), else null.
+// type.__call__ would do object.__new__, then a Python __init__: that function (borrowed), else
+// null.
 PyObject* plain_init(PyTypeObject* type);
 
 // ---- iterators
 struct ListIter {
-  PyObject_HEAD
-  Py_ssize_t it_index;
+  PyObject_HEAD Py_ssize_t it_index;
   PyListObject* it_seq;
 };
 struct TupleIter {
-  PyObject_HEAD
-  Py_ssize_t it_index;
+  PyObject_HEAD Py_ssize_t it_index;
   PyTupleObject* it_seq;
 };
 static_assert(sizeof(_PyListIterObject) == sizeof(ListIter));
@@ -173,7 +175,8 @@ inline bool is_isinstance(PyObject* callable) {
 inline bool is_list_append(PyObject* callable) {
   return callable == interpreter()->callable_cache.list_append;
 }
-// Depth of C calls, kept for methods that are called without vectorcall. False: too deep, error set.
+// Depth of C calls, kept for methods that are called without vectorcall. False: too deep, error
+// set.
 inline bool enter_c_call(PyThreadState* ts) {
   return !_Py_EnterRecursiveCallTstate(ts, " while calling a Python object");
 }
@@ -195,8 +198,7 @@ inline int set_contains(PyObject* set, PyObject* item) {
   return _PySet_Contains(reinterpret_cast<PySetObject*>(set), item);
 }
 inline PyObject* dict_from_items(PyObject* const* keys, Py_ssize_t key_step,
-                                 PyObject* const* values, Py_ssize_t value_step,
-                                 Py_ssize_t count) {
+                                 PyObject* const* values, Py_ssize_t value_step, Py_ssize_t count) {
   return _PyDict_FromItems(keys, key_step, values, value_step, count);
 }
 inline int merge_keywords(PyObject* dict, PyObject* update) {
@@ -207,7 +209,7 @@ inline void set_key_error(PyObject* key) { _PyErr_SetKeyError(key); }
 inline int unpack_iterable(PyObject* iterable, int before, int after, PyObject** end) {
   return _PyEval_UnpackIterable(current_thread(), iterable, before, after, end);
 }
-inline PyObject* empty_tuple() { return PyTuple_New(0); }   // a singleton
+inline PyObject* empty_tuple() { return PyTuple_New(0); }  // a singleton
 
 // ---- operators by number
 inline PyObject* apply_binary(int number, PyObject* left, PyObject* right) {
@@ -224,13 +226,14 @@ inline PyObject* apply_intrinsic_2(int number, PyObject* lower, PyObject* top) {
 }
 
 // ---- names
-// New reference; null without error if in neither. In 3.13 the C function gives a new reference too.
+// New reference; null without error if in neither. In 3.13 the C function gives a new reference
+// too.
 inline PyObject* lookup_global(PyObject* globals, PyObject* builtins, PyObject* name) {
   return _PyDict_LoadGlobal(reinterpret_cast<PyDictObject*>(globals),
                             reinterpret_cast<PyDictObject*>(builtins), name);
 }
-void set_name_error(PyObject* name);                       // name '%.200s' is not defined
-void set_unbound_error(PyObject* code, int index);         // of a local, a cell or a free variable
+void set_name_error(PyObject* name);                // name '%.200s' is not defined
+void set_unbound_error(PyObject* code, int index);  // of a local, a cell or a free variable
 inline PyObject* local_name(PyObject* code, int index) {
   return PyTuple_GET_ITEM(reinterpret_cast<PyCodeObject*>(code)->co_localsplusnames, index);
 }

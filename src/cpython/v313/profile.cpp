@@ -10,29 +10,44 @@ SpecialisedTypes specialised_types(const Bytecode& bc) {
     case BINARY_OP_ADD_INT:
     case BINARY_OP_SUBTRACT_INT:
     case BINARY_OP_MULTIPLY_INT:
-    case COMPARE_OP_INT: return {&PyLong_Type, &PyLong_Type};
+    case COMPARE_OP_INT:
+      return {&PyLong_Type, &PyLong_Type};
     case BINARY_OP_ADD_FLOAT:
     case BINARY_OP_SUBTRACT_FLOAT:
     case BINARY_OP_MULTIPLY_FLOAT:
-    case COMPARE_OP_FLOAT: return {&PyFloat_Type, &PyFloat_Type};
+    case COMPARE_OP_FLOAT:
+      return {&PyFloat_Type, &PyFloat_Type};
     case BINARY_OP_ADD_UNICODE:
     case BINARY_OP_INPLACE_ADD_UNICODE:
-    case COMPARE_OP_STR: return {&PyUnicode_Type, &PyUnicode_Type};
+    case COMPARE_OP_STR:
+      return {&PyUnicode_Type, &PyUnicode_Type};
     case BINARY_SUBSCR_LIST_INT:
-    case STORE_SUBSCR_LIST_INT: return {&PyList_Type, &PyLong_Type};
-    case BINARY_SUBSCR_TUPLE_INT: return {&PyTuple_Type, &PyLong_Type};
-    case BINARY_SUBSCR_STR_INT: return {&PyUnicode_Type, &PyLong_Type};
+    case STORE_SUBSCR_LIST_INT:
+      return {&PyList_Type, &PyLong_Type};
+    case BINARY_SUBSCR_TUPLE_INT:
+      return {&PyTuple_Type, &PyLong_Type};
+    case BINARY_SUBSCR_STR_INT:
+      return {&PyUnicode_Type, &PyLong_Type};
     case BINARY_SUBSCR_DICT:
-    case STORE_SUBSCR_DICT: return {&PyDict_Type, nullptr};
-    case TO_BOOL_BOOL: return {&PyBool_Type, nullptr};
-    case TO_BOOL_INT: return {&PyLong_Type, nullptr};
-    case TO_BOOL_LIST: return {&PyList_Type, nullptr};
-    case TO_BOOL_NONE: return {Py_TYPE(Py_None), nullptr};
-    case TO_BOOL_STR: return {&PyUnicode_Type, nullptr};
+    case STORE_SUBSCR_DICT:
+      return {&PyDict_Type, nullptr};
+    case TO_BOOL_BOOL:
+      return {&PyBool_Type, nullptr};
+    case TO_BOOL_INT:
+      return {&PyLong_Type, nullptr};
+    case TO_BOOL_LIST:
+      return {&PyList_Type, nullptr};
+    case TO_BOOL_NONE:
+      return {Py_TYPE(Py_None), nullptr};
+    case TO_BOOL_STR:
+      return {&PyUnicode_Type, nullptr};
     case UNPACK_SEQUENCE_TUPLE:
-    case UNPACK_SEQUENCE_TWO_TUPLE: return {&PyTuple_Type, nullptr};
-    case UNPACK_SEQUENCE_LIST: return {&PyList_Type, nullptr};
-    default: return {};
+    case UNPACK_SEQUENCE_TWO_TUPLE:
+      return {&PyTuple_Type, nullptr};
+    case UNPACK_SEQUENCE_LIST:
+      return {&PyList_Type, nullptr};
+    default:
+      return {};
   }
 }
 

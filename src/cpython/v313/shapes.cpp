@@ -1,12 +1,13 @@
 // Layouts and look-ups of CPython 3.13 objects for the front end.
 #include "cpython/shapes.h"
 
-#include <cstddef>
 #include <internal/pycore_dict.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_object.h>
 #include <internal/pycore_range.h>
 #include <internal/pycore_tuple.h>
+
+#include <cstddef>
 
 namespace psyco::shapes {
 
@@ -65,8 +66,8 @@ PyTypeObject* tuple_iter_type() { return &PyTupleIter_Type; }
 
 namespace {
 
-// Position of a name in the shared keys of a class, -1 if absent. The table is scanned: shared keys hold at
-// most 30 names (SHARED_KEYS_MAX_SIZE).
+// Position of a name in the shared keys of a class, -1 if absent. The table is scanned: shared keys
+// hold at most 30 names (SHARED_KEYS_MAX_SIZE).
 int shared_index(PyTypeObject* type, PyObject* name) {
   PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
   if (!keys || keys->dk_kind != DICT_KEYS_SPLIT) return -1;
@@ -90,7 +91,8 @@ int32_t inline_offset(int index) {
 bool is_object_member(PyObject* descriptor, PyTypeObject* type, bool store) {
   if (!Py_IS_TYPE(descriptor, &PyMemberDescr_Type)) return false;
   auto* member = reinterpret_cast<PyMemberDescrObject*>(descriptor);
-  if (member->d_member->type != Py_T_OBJECT_EX || (member->d_member->flags & Py_AUDIT_READ)) return false;
+  if (member->d_member->type != Py_T_OBJECT_EX || (member->d_member->flags & Py_AUDIT_READ))
+    return false;
   if (store && (member->d_member->flags & Py_READONLY)) return false;
   return PyType_IsSubtype(type, member->d_common.d_type);
 }
@@ -104,8 +106,8 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, false)) {
       plan.kind = AttrPlan::Member;
-      plan.offset =
-          static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+      plan.offset = static_cast<int32_t>(
+          reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
     }
     return plan;
   }
@@ -146,8 +148,8 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, true)) {
       plan.kind = AttrPlan::Member;
-      plan.offset =
-          static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+      plan.offset = static_cast<int32_t>(
+          reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
     }
     return plan;
   }
@@ -202,8 +204,6 @@ bool plain_instance(PyObject* object) {
          !_PyObject_GetManagedDict(object);
 }
 
-bool watchable_type(PyTypeObject* type) {
-  return PyUnstable_Type_AssignVersionTag(type) != 0;
-}
+bool watchable_type(PyTypeObject* type) { return PyUnstable_Type_AssignVersionTag(type) != 0; }
 
 }  // namespace psyco::shapes

@@ -3,11 +3,11 @@
 #ifndef XBYAK_NO_EXCEPTION
 #define XBYAK_NO_EXCEPTION
 #endif
+#include <xbyak/xbyak.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include <xbyak/xbyak.h>
 
 #include "emit/abi.h"
 
@@ -33,13 +33,14 @@ constexpr int32_t kSaveGpr = offsetof(Activation, save_gpr);
 constexpr int32_t kSaveXmm = offsetof(Activation, save_xmm);
 constexpr int32_t kSpill = static_cast<int32_t>(kSpillOffset);
 
-// A code generator that can refer to addresses outside its buffer by rel32, fixed when it is installed.
+// A code generator that can refer to addresses outside its buffer by rel32, fixed when it is
+// installed.
 class Assembler : public Xbyak::CodeGenerator {
  public:
   Assembler(size_t size, void* buffer) : Xbyak::CodeGenerator(size, buffer) {}
 
   struct Fixup {
-    size_t at;           // of the rel32
+    size_t at;  // of the rel32
     const void* target;
   };
   void call_far(const void* target) {

@@ -1,5 +1,5 @@
-// Calls of helpers and of C functions. Every register is lost, so the arguments are moved into place from
-// wherever they are; what lives on is in spill slots.
+// Calls of helpers and of C functions. Every register is lost, so the arguments are moved into
+// place from wherever they are; what lives on is in spill slots.
 #include <cstring>
 
 #include "emit/x64/emitter.h"
@@ -27,8 +27,10 @@ void Emitter::emit_call(Inst& inst) {
       move_imm(to, o.imm, Bank::Gpr);
   }
   if (inst.op == Lop::CallNative) return emit_native_call(inst);
-  // Then the arguments in C order; addresses are made last, when nothing is read from registers any more.
-  const char* params = inst.op != Lop::CallHelper ? nullptr : ir::helper_info(call_info.helper).params;
+  // Then the arguments in C order; addresses are made last, when nothing is read from registers any
+  // more.
+  const char* params =
+      inst.op != Lop::CallHelper ? nullptr : ir::helper_info(call_info.helper).params;
   std::vector<Move> moves;
   size_t ints = 0, floats = 0, next_arg = 0;
   int array_reg = -1, out_reg = -1;
@@ -158,7 +160,7 @@ void Emitter::emit_native_call(Inst& inst) {
     L(*back);
     slow_path([this, shown, back] {
       L(*shown);
-      call_far(stubs_.unlink);   // gives back what it unlinks
+      call_far(stubs_.unlink);  // gives back what it unlinks
       jmp(*back);
     });
   }

@@ -1,7 +1,7 @@
 // Compares and what consumes them.
 //
-// ucomisd sets CF on "below" and ZF, PF, CF on NaN. Lt and Le come swapped from selection, so A and AE
-// are false on NaN, and their negations BE and B true. E and NE need PF besides.
+// ucomisd sets CF on "below" and ZF, PF, CF on NaN. Lt and Le come swapped from selection, so A and
+// AE are false on NaN, and their negations BE and B true. E and NE need PF besides.
 #include "emit/x64/emitter.h"
 
 namespace psyco::x64 {
@@ -69,7 +69,7 @@ Cc Emitter::compare(Inst& inst) {
       cmp(byte[rbx + kLeave], 0);
       return Cc::E;
     case CompareKind::Poll:
-      if (inst.value && inst.value->imm == 1) {   // counted: see Op::Poll
+      if (inst.value && inst.value->imm == 1) {  // counted: see Op::Poll
         sub(qword[rbx + kBudget], 1);
         js(exit_label(inst), T_NEAR);
       }
@@ -91,22 +91,38 @@ void Emitter::emit_compare_set(Inst& inst) {
   Xbyak::Reg8 d8 = d.cvt8();
   auto set = [&](Cc c, const Xbyak::Reg8& r) {
     switch (c) {
-      case Cc::O: return seto(r);
-      case Cc::NO: return setno(r);
-      case Cc::B: return setb(r);
-      case Cc::AE: return setae(r);
-      case Cc::E: return sete(r);
-      case Cc::NE: return setne(r);
-      case Cc::BE: return setbe(r);
-      case Cc::A: return seta(r);
-      case Cc::S: return sets(r);
-      case Cc::NS: return setns(r);
-      case Cc::P: return setp(r);
-      case Cc::NP: return setnp(r);
-      case Cc::L: return setl(r);
-      case Cc::GE: return setge(r);
-      case Cc::LE: return setle(r);
-      case Cc::G: return setg(r);
+      case Cc::O:
+        return seto(r);
+      case Cc::NO:
+        return setno(r);
+      case Cc::B:
+        return setb(r);
+      case Cc::AE:
+        return setae(r);
+      case Cc::E:
+        return sete(r);
+      case Cc::NE:
+        return setne(r);
+      case Cc::BE:
+        return setbe(r);
+      case Cc::A:
+        return seta(r);
+      case Cc::S:
+        return sets(r);
+      case Cc::NS:
+        return setns(r);
+      case Cc::P:
+        return setp(r);
+      case Cc::NP:
+        return setnp(r);
+      case Cc::L:
+        return setl(r);
+      case Cc::GE:
+        return setge(r);
+      case Cc::LE:
+        return setle(r);
+      case Cc::G:
+        return setg(r);
     }
   };
   if (needs_parity(inst, cc)) {

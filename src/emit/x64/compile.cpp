@@ -1,11 +1,10 @@
 // compile_graph: select, allocate, check, encode, install.
-#include "emit/x64/emitter.h"
-
 #include <xbyak/xbyak_util.h>
 
 #include <cstdlib>
 #include <cstring>
 
+#include "emit/x64/emitter.h"
 #include "lir/linear_scan.h"
 #include "lir/select/select.h"
 
@@ -65,7 +64,8 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
   size_t size = 4096 + function.insts.size() * 288 + function.move_list.size() * 32 + args * 32;
   void* buffer = std::aligned_alloc(64, (size + 63) / 64 * 64);
   if (!buffer) return fail("out of memory");
-  auto emitter = std::make_unique<x64::Emitter>(graph, function, *stubs, options, avx, bmi2, size, buffer);
+  auto emitter =
+      std::make_unique<x64::Emitter>(graph, function, *stubs, options, avx, bmi2, size, buffer);
   emitter->run();
   const char* error = emitter->error();
   if (!error && Xbyak::GetError()) {

@@ -11,8 +11,14 @@ using namespace lir;
 
 Emitter::Emitter(ir::Graph& graph, Function& function, const Stubs& stubs,
                  const BackendOptions& options, bool avx, bool bmi2, size_t size, void* buffer)
-    : Assembler(size, buffer), graph_(graph), fn_(function), stubs_(stubs), layout_(stubs.layout),
-      options_(options), avx_(avx), bmi2_(bmi2) {}
+    : Assembler(size, buffer),
+      graph_(graph),
+      fn_(function),
+      stubs_(stubs),
+      layout_(stubs.layout),
+      options_(options),
+      avx_(avx),
+      bmi2_(bmi2) {}
 
 void Emitter::run() {
   setDefaultJmpNEAR(true);
@@ -28,8 +34,8 @@ void Emitter::run() {
       if (!(m.from == m.to) || m.from.kind == Loc::None) has_moves[g.inst] = 1;
   empty_.assign(n, 0);
   for (const lir::Block* b : fn_.blocks)
-    empty_[b->id] = b->last == b->first + 1 && fn_.insts[b->first].op == Lop::Jump &&
-                    !has_moves[b->first];
+    empty_[b->id] =
+        b->last == b->first + 1 && fn_.insts[b->first].op == Lop::Jump && !has_moves[b->first];
   target_.resize(n);
   for (const lir::Block* b : fn_.blocks) {
     const lir::Block* t = b;
@@ -43,8 +49,8 @@ void Emitter::run() {
     if (!inst.call) continue;
     out_slots_ = std::max(out_slots_, inst.call->out_words);
     if (inst.call->array_from != 0xffffffffu)
-      array_slots_ = std::max(array_slots_, static_cast<uint32_t>(inst.call->args.size()) -
-                                                inst.call->array_from + 1);
+      array_slots_ = std::max(
+          array_slots_, static_cast<uint32_t>(inst.call->args.size()) - inst.call->array_from + 1);
   }
 
   std::vector<const lir::Block*> order;
@@ -63,7 +69,8 @@ void Emitter::run() {
         fn_.moves.begin());
     for (uint32_t k = b->first; k < b->last; k++) {
       size_t from = getSize();
-      for (; group < fn_.moves.size() && fn_.moves[group].inst == k && !fn_.moves[group].after; group++)
+      for (; group < fn_.moves.size() && fn_.moves[group].inst == k && !fn_.moves[group].after;
+           group++)
         parallel_move(fn_.moves[group].moves);
       emit_inst(fn_.insts[k], *b, next);
       for (; group < fn_.moves.size() && fn_.moves[group].inst == k; group++)
@@ -91,20 +98,21 @@ void Emitter::run() {
   }
 }
 
-// A loop that is entered at its test and ends in a jump back to it: the test goes behind that jump, which
-// then needs no code. One jump more to enter the loop, one less each time round. Locations do not depend
-// on the order of blocks here, so this is safe after allocation.
+// A loop that is entered at its test and ends in a jump back to it: the test goes behind that jump,
+// which then needs no code. One jump more to enter the loop, one less each time round. Locations do
+// not depend on the order of blocks here, so this is safe after allocation.
 void Emitter::rotate_loops(std::vector<const lir::Block*>& order) {
-  std::vector<size_t> last(fn_.blocks.size());   // by block: the last block that jumps back to it
+  std::vector<size_t> last(fn_.blocks.size());  // by block: the last block that jumps back to it
   for (size_t j = 1; j < order.size(); j++)
-    if (fn_.insts[order[j]->last - 1].op == Lop::Jump) last[target_[order[j]->succs[0]->id]->id] = j;
-  for (size_t i = order.size() - 1; i > 0; i--) {   // inner loops first
+    if (fn_.insts[order[j]->last - 1].op == Lop::Jump)
+      last[target_[order[j]->succs[0]->id]->id] = j;
+  for (size_t i = order.size() - 1; i > 0; i--) {  // inner loops first
     const lir::Block* head = order[i];
     size_t j = last[head->id];
     if (j <= i || head->cold || order[j]->cold || order[j]->depth != head->depth) continue;
     if (order[i - 1]->depth >= head->depth) continue;
     if (fn_.insts[head->last - 1].op != Lop::CompareBranch) continue;
-    bool stays = false, leaves = false;   // where the test goes
+    bool stays = false, leaves = false;  // where the test goes
     for (const lir::Block* s : head->succs) {
       const lir::Block* t = target_[s->id];
       bool inside = false;
@@ -112,9 +120,10 @@ void Emitter::rotate_loops(std::vector<const lir::Block*>& order) {
       (inside ? stays : leaves) = true;
     }
     if (!stays || !leaves) continue;
-    std::rotate(order.begin() + static_cast<ptrdiff_t>(i), order.begin() + static_cast<ptrdiff_t>(i) + 1,
+    std::rotate(order.begin() + static_cast<ptrdiff_t>(i),
+                order.begin() + static_cast<ptrdiff_t>(i) + 1,
                 order.begin() + static_cast<ptrdiff_t>(j) + 1);
-    for (size_t& at : last)   // positions of the blocks that moved
+    for (size_t& at : last)  // positions of the blocks that moved
       if (at > i && at <= j) at--;
   }
 }
@@ -290,22 +299,38 @@ Address Emitter::mask(uint64_t bits) {
 
 void Emitter::jcc(Cc cc, Label& label) {
   switch (cc) {
-    case Cc::O: return jo(label);
-    case Cc::NO: return jno(label);
-    case Cc::B: return jb(label);
-    case Cc::AE: return jae(label);
-    case Cc::E: return je(label);
-    case Cc::NE: return jne(label);
-    case Cc::BE: return jbe(label);
-    case Cc::A: return ja(label);
-    case Cc::S: return js(label);
-    case Cc::NS: return jns(label);
-    case Cc::P: return jp(label);
-    case Cc::NP: return jnp(label);
-    case Cc::L: return jl(label);
-    case Cc::GE: return jge(label);
-    case Cc::LE: return jle(label);
-    case Cc::G: return jg(label);
+    case Cc::O:
+      return jo(label);
+    case Cc::NO:
+      return jno(label);
+    case Cc::B:
+      return jb(label);
+    case Cc::AE:
+      return jae(label);
+    case Cc::E:
+      return je(label);
+    case Cc::NE:
+      return jne(label);
+    case Cc::BE:
+      return jbe(label);
+    case Cc::A:
+      return ja(label);
+    case Cc::S:
+      return js(label);
+    case Cc::NS:
+      return jns(label);
+    case Cc::P:
+      return jp(label);
+    case Cc::NP:
+      return jnp(label);
+    case Cc::L:
+      return jl(label);
+    case Cc::GE:
+      return jge(label);
+    case Cc::LE:
+      return jle(label);
+    case Cc::G:
+      return jg(label);
   }
 }
 
@@ -388,7 +413,7 @@ ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
 uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   if (exit.record != 0xffffffffu && reason == exit.reason) return exit.record;
   for (const Operand& use : exit.uses) place_[use.vreg] = use.loc;
-  ExitRecord& record = record_;   // keeps its storage
+  ExitRecord& record = record_;  // keeps its storage
   record.reason = reason;
   record.value_id = exit.value_id;
   record.virtuals.clear();

@@ -49,7 +49,7 @@ class Emitter : public Assembler {
   uint32_t guard_number_ = 0;
 
   std::vector<Label> block_labels_;
-  std::vector<const lir::Block*> target_;   // by block: where a jump to it really goes
+  std::vector<const lir::Block*> target_;  // by block: where a jump to it really goes
   std::vector<uint8_t> empty_;
   std::vector<std::function<void()>> slow_;
   struct ExitStub {
@@ -62,10 +62,10 @@ class Emitter : public Assembler {
   std::map<std::pair<uint32_t, bool>, ExitStub*> shared_exits_;
   std::deque<std::pair<uint64_t, Label>> literals_;
   std::deque<std::pair<uint64_t, Label>> masks_;  // 16 bytes, both halves the same
-  std::vector<lir::Loc> place_;             // by virtual register, while a record is made
-  std::vector<int32_t> virtual_index_;      // by virtual id
+  std::vector<lir::Loc> place_;                   // by virtual register, while a record is made
+  std::vector<int32_t> virtual_index_;            // by virtual id
   std::vector<ir::Virtual*> virtuals_;
-  ExitRecord record_;                       // in the making
+  ExitRecord record_;  // in the making
   std::vector<ir::FrameState*> chain_;
 
   // blocks
@@ -96,8 +96,8 @@ class Emitter : public Assembler {
 
   // moves.cpp
   void parallel_move(std::span<const lir::Move> moves);
-  std::vector<uint16_t> readers_;           // by place: moves that still read it; all 0 between groups
-  std::vector<int32_t> writer_;             // by place: the move to it, or -1
+  std::vector<uint16_t> readers_;  // by place: moves that still read it; all 0 between groups
+  std::vector<int32_t> writer_;    // by place: the move to it, or -1
   std::vector<lir::Move> moving_;
   std::vector<uint32_t> ready_;
   static size_t place_index(const lir::Loc& loc) {
@@ -113,16 +113,28 @@ class Emitter : public Assembler {
   }
   void move_xmm(const Xmm& to, const Xmm& from) {
     if (to.getIdx() == from.getIdx()) return;
-    if (avx_) vmovaps(to, from); else movaps(to, from);
+    if (avx_)
+      vmovaps(to, from);
+    else
+      movaps(to, from);
   }
   void load_double(const Xmm& to, const Address& from) {
-    if (avx_) vmovsd(to, from); else movsd(to, from);
+    if (avx_)
+      vmovsd(to, from);
+    else
+      movsd(to, from);
   }
   void store_double(const Address& to, const Xmm& from) {
-    if (avx_) vmovsd(to, from); else movsd(to, from);
+    if (avx_)
+      vmovsd(to, from);
+    else
+      movsd(to, from);
   }
   void zero_xmm(const Xmm& to) {
-    if (avx_) vxorps(to, to, to); else xorps(to, to);
+    if (avx_)
+      vxorps(to, to, to);
+    else
+      xorps(to, to);
   }
   // Loads an Any or Imm operand.
   void load_operand(const Reg64& to, const lir::Operand& o);

@@ -42,8 +42,8 @@ void Emitter::emit_float(Inst& inst) {
     move_xmm(d, x);
     return sse(d, y);
   };
-#define BOTH(name)                                                               \
-  arithmetic([&](const Xmm& d, const Xbyak::Operand& s) { name(d, s); },         \
+#define BOTH(name)                                                       \
+  arithmetic([&](const Xmm& d, const Xbyak::Operand& s) { name(d, s); }, \
              [&](const Xmm& d, const Xmm& x, const Xbyak::Operand& s) { v##name(d, x, s); })
   switch (inst.op) {
     case Lop::FloatAdd:
@@ -95,7 +95,8 @@ void Emitter::emit_float(Inst& inst) {
     case Lop::IntToFloat: {
       Xmm d = xmm(inst.def);
       zero_xmm(d);  // cvtsi2sd keeps the upper half: break the dependence
-      if (a.loc.kind == Loc::Slot) mov(r11, slot(a.loc));  // xbyak encodes the memory form with 32 bits
+      if (a.loc.kind == Loc::Slot)
+        mov(r11, slot(a.loc));  // xbyak encodes the memory form with 32 bits
       Reg64 from = a.loc.kind == Loc::Slot ? r11 : gpr(a);
       avx_ ? vcvtsi2sd(d, d, from) : cvtsi2sd(d, from);
       return;

@@ -48,7 +48,7 @@ void Emitter::emit_int(Inst& inst) {
     else
       on_reg(b.loc == a.loc ? d : gpr(b));
   };
-#define APPLY(name)                                                                        \
+#define APPLY(name)                                                                 \
   apply([&](const Reg64& r) { name(d, r); }, [&](const Address& m) { name(d, m); }, \
         [&](int32_t i) { name(d, i); })
   switch (inst.op) {
@@ -98,7 +98,8 @@ void Emitter::emit_int(Inst& inst) {
     if (op == Lop::NegExit) {
       neg(d);
     } else if (b.kind == lir::Operand::Imm) {
-      op == Lop::AddExit ? sub(d, static_cast<int32_t>(b.imm)) : add(d, static_cast<int32_t>(b.imm));
+      op == Lop::AddExit ? sub(d, static_cast<int32_t>(b.imm))
+                         : add(d, static_cast<int32_t>(b.imm));
     } else if (b.loc.kind == Loc::Slot) {
       op == Lop::AddExit ? sub(d, slot(b.loc)) : add(d, slot(b.loc));
     } else {
@@ -107,8 +108,8 @@ void Emitter::emit_int(Inst& inst) {
   }));
 }
 
-// Python's floor semantics from idiv's truncation. inst.imm: the divisor if it is a constant other than 0
-// and -1, else 0. The divisor is in neither rax nor rdx.
+// Python's floor semantics from idiv's truncation. inst.imm: the divisor if it is a constant other
+// than 0 and -1, else 0. The divisor is in neither rax nor rdx.
 void Emitter::emit_division(Inst& inst) {
   if (stressed(inst)) return;
   const bool div = inst.op == Lop::FloorDivExit;
@@ -163,7 +164,9 @@ void Emitter::emit_shift(Inst& inst) {
     case Lop::ShlImm:
     case Lop::SarImm:
       move_gpr(d, gpr(a));
-      if (inst.imm) inst.op == Lop::ShlImm ? shl(d, static_cast<int>(inst.imm)) : sar(d, static_cast<int>(inst.imm));
+      if (inst.imm)
+        inst.op == Lop::ShlImm ? shl(d, static_cast<int>(inst.imm))
+                               : sar(d, static_cast<int>(inst.imm));
       return;
     case Lop::ShlImmExit: {
       int k = static_cast<int>(inst.imm);

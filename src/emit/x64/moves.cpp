@@ -125,7 +125,8 @@ void Emitter::parallel_move(std::span<const Move> moves) {
     left--;
     writer_[place_index(m.to)] = -1;
     size_t from = place_index(m.from);
-    if (--readers_[from] == 0 && writer_[from] >= 0) ready_.push_back(static_cast<uint32_t>(writer_[from]));
+    if (--readers_[from] == 0 && writer_[from] >= 0)
+      ready_.push_back(static_cast<uint32_t>(writer_[from]));
   }
   for (const Move& m : moves)
     if (m.from.kind == Loc::None) move_imm(m.to, m.imm, m.bank);

@@ -1,7 +1,7 @@
 // Reference counts, boxes and in-place updates: fast cases inline, the rest through the stubs.
 //
-// CPython 3.13: a count is immortal if its low 32 bits are negative as int32; an increment leaves it
-// alone if they are all ones.
+// CPython 3.13: a count is immortal if its low 32 bits are negative as int32; an increment leaves
+// it alone if they are all ones.
 #include "emit/x64/emitter.h"
 
 namespace psyco::x64 {

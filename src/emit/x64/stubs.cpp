@@ -209,9 +209,9 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.ptr[w.rcx + kFrame], w.rax);
     w.mov(w.ptr[w.rcx + kCallee], w.rax);
     static_assert(kNoSite == 0xffffffffu && static_cast<int>(ir::EntryKind::Call) == 0);
-    w.mov(w.eax, kNoSite);            // and leave, entry_kind, linked, filled
+    w.mov(w.eax, kNoSite);  // and leave, entry_kind, linked, filled
     w.mov(w.ptr[w.rcx + kSite], w.rax);
-    w.mov(w.dword[w.rcx + kDirect], 1);   // and not framed
+    w.mov(w.dword[w.rcx + kDirect], 1);  // and not framed
     w.mov(w.rbx, w.rcx);
     w.sub(w.rsp, 8);
     w.call(w.r8);
@@ -234,7 +234,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.rdx, w.ptr[w.rsp + 8]);
     w.add(w.rsp, 24);
     w.ret();
-    w.L(watched);   // the first ten bytes are the tools with local events
+    w.L(watched);  // the first ten bytes are the tools with local events
     w.mov(w.rsi, w.ptr[w.rsi]);
     w.mov(w.r9, reinterpret_cast<uint64_t>(&g_own_tools_bytes));
     w.mov(w.r9, w.ptr[w.r9]);

@@ -1,5 +1,5 @@
-// Code that all bodies of one code memory share. Calling conventions are stated at each; unless said
-// otherwise a stub keeps every register but r11 and xmm15, and the flags are lost.
+// Code that all bodies of one code memory share. Calling conventions are stated at each; unless
+// said otherwise a stub keeps every register but r11 and xmm15, and the flags are lost.
 #pragma once
 #include <cstdint>
 
@@ -27,8 +27,8 @@ struct Stubs {
   const uint8_t* update_int = nullptr;    // r11: slot, act->save_gpr[4]: number
   // Around a call from an inlined frame: keep argument registers, or the result.
   const uint8_t* link = nullptr;
-  const uint8_t* unlink = nullptr;        // keeps rax, rdx, xmm0
-  const uint8_t* show_frames = nullptr;   // needs act->site; flags are lost
+  const uint8_t* unlink = nullptr;       // keeps rax, rdx, xmm0
+  const uint8_t* show_frames = nullptr;  // needs act->site; flags are lost
   // r11: LinkCell, rdi: words. Result in rax, tag in edx; all else is lost.
   const uint8_t* call_native = nullptr;
 };

@@ -45,10 +45,19 @@ AVId int_binary(Builder& f, int op, AVId left, AVId right) {
   bool nonnegative = f.av(left).nonnegative && f.av(right).nonnegative;
   Value* v = nullptr;
   switch (op) {
-    case kNbAdd: v = f.emit(Op::AddInt, {a, b}, f.before()); break;
-    case kNbSubtract: v = f.emit(Op::SubInt, {a, b}, f.before()); nonnegative = false; break;
-    case kNbMultiply: v = f.emit(Op::MulInt, {a, b}, f.before()); break;
-    case kNbFloorDivide: v = f.emit(Op::FloorDivInt, {a, b}, f.before()); break;
+    case kNbAdd:
+      v = f.emit(Op::AddInt, {a, b}, f.before());
+      break;
+    case kNbSubtract:
+      v = f.emit(Op::SubInt, {a, b}, f.before());
+      nonnegative = false;
+      break;
+    case kNbMultiply:
+      v = f.emit(Op::MulInt, {a, b}, f.before());
+      break;
+    case kNbFloorDivide:
+      v = f.emit(Op::FloorDivInt, {a, b}, f.before());
+      break;
     case kNbRemainder:
       v = f.emit(Op::ModInt, {a, b}, f.before());
       nonnegative = b->op == Op::ConstI64 && b->imm > 0;
@@ -57,19 +66,28 @@ AVId int_binary(Builder& f, int op, AVId left, AVId right) {
       v = f.emit(Op::AndInt, {a, b});
       nonnegative = f.av(left).nonnegative || f.av(right).nonnegative;
       break;
-    case kNbOr: v = f.emit(Op::OrInt, {a, b}); break;
-    case kNbXor: v = f.emit(Op::XorInt, {a, b}); break;
-    case kNbLshift: v = f.emit(Op::ShlInt, {a, b}, f.before()); break;
+    case kNbOr:
+      v = f.emit(Op::OrInt, {a, b});
+      break;
+    case kNbXor:
+      v = f.emit(Op::XorInt, {a, b});
+      break;
+    case kNbLshift:
+      v = f.emit(Op::ShlInt, {a, b}, f.before());
+      break;
     case kNbRshift:
       v = f.emit(Op::ShrInt, {a, b}, f.before());
       nonnegative = f.av(left).nonnegative;
       break;
-    case kNbPower: v = int_power(f, a, f.av(right)); break;
+    case kNbPower:
+      v = int_power(f, a, f.av(right));
+      break;
     case kNbTrueDivide:
       v = f.emit(Op::TrueDivInt, {a, b}, f.before());
       v->reason = Reason::Domain;
       return f.float_av(v);
-    default: return kNoAV;
+    default:
+      return kNoAV;
   }
   if (!v) return kNoAV;
   if (v->state) exit_reason(v, Reason::Overflow);
@@ -78,9 +96,16 @@ AVId int_binary(Builder& f, int op, AVId left, AVId right) {
 
 AVId float_binary(Builder& f, int op, AVId left, AVId right) {
   switch (op) {
-    case kNbAdd: case kNbSubtract: case kNbMultiply: case kNbTrueDivide: case kNbRemainder:
-    case kNbFloorDivide: case kNbPower: break;
-    default: return kNoAV;
+    case kNbAdd:
+    case kNbSubtract:
+    case kNbMultiply:
+    case kNbTrueDivide:
+    case kNbRemainder:
+    case kNbFloorDivide:
+    case kNbPower:
+      break;
+    default:
+      return kNoAV;
   }
   Value* a = f.to_float(left);
   Value* b = f.to_float(right);
@@ -92,9 +117,12 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
     f.guard(Op::GuardFalse, zero, Reason::ZeroDivision);
   };
   switch (op) {
-    case kNbAdd: return f.float_av(f.emit(Op::AddFloat, {a, b}));
-    case kNbSubtract: return f.float_av(f.emit(Op::SubFloat, {a, b}));
-    case kNbMultiply: return f.float_av(f.emit(Op::MulFloat, {a, b}));
+    case kNbAdd:
+      return f.float_av(f.emit(Op::AddFloat, {a, b}));
+    case kNbSubtract:
+      return f.float_av(f.emit(Op::SubFloat, {a, b}));
+    case kNbMultiply:
+      return f.float_av(f.emit(Op::MulFloat, {a, b}));
     case kNbTrueDivide: {
       Value* v = f.emit(Op::DivFloat, {a, b}, f.before());
       v->reason = Reason::ZeroDivision;
@@ -114,7 +142,8 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
         if (e > 0 && e == static_cast<int>(e)) {
           // Overflow raises OverflowError: the result is checked below.
           Value* r = f.call_helper(Helper::power_float, {a, b});
-          Value* inf = f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
+          Value* inf = f.emit(Op::CmpFloat,
+                              {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
           inf->cond = Cond::Le;
           f.guard(Op::GuardTrue, inf, Reason::Domain);
           return f.float_av(r);
@@ -124,12 +153,14 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
       positive->cond = Cond::Gt;
       f.guard(Op::GuardTrue, positive, Reason::Domain);
       Value* r = f.call_helper(Helper::power_float, {a, b});
-      Value* finite = f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
+      Value* finite =
+          f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
       finite->cond = Cond::Le;
       f.guard(Op::GuardTrue, finite, Reason::Domain);
       return f.float_av(r);
     }
-    default: return kNoAV;
+    default:
+      return kNoAV;
   }
 }
 
@@ -157,8 +188,8 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
   if (!site.generic) {
     if (is_number(tl) && is_number(tr) && !site.big_int) {
       result = int_binary(f, op, left, right);
-    } else if ((tl == &PyFloat_Type || tr == &PyFloat_Type) && (tl == &PyFloat_Type || is_number(tl)) &&
-               (tr == &PyFloat_Type || is_number(tr))) {
+    } else if ((tl == &PyFloat_Type || tr == &PyFloat_Type) &&
+               (tl == &PyFloat_Type || is_number(tl)) && (tr == &PyFloat_Type || is_number(tr))) {
       result = float_binary(f, op, left, right);
     }
     if (f.dead()) return;
@@ -201,7 +232,9 @@ void lower_Not(Builder& f, const Bytecode&) {
   AVId id = f.pop();
   Value* truth = f.truth(id);
   f.drop(id);
-  if (!truth) return f.push(f.object_av(f.call_helper(Helper::unary_op, {f.force(id)}, 3, true), &PyBool_Type));
+  if (!truth)
+    return f.push(
+        f.object_av(f.call_helper(Helper::unary_op, {f.force(id)}, 3, true), &PyBool_Type));
   if (truth->op == Op::ConstBool) return f.push(f.const_av(truth->imm ? Py_False : Py_True));
   f.push(f.bool_av(f.emit(Op::NotBool, {truth})));
 }
@@ -245,15 +278,16 @@ void lower_Compare(Builder& f, const Bytecode& bc) {
         v->cond = cond;
         return f.push(f.bool_av(v));
       }
-    } else if ((tl == &PyFloat_Type || tr == &PyFloat_Type) && (tl == &PyFloat_Type || is_number(tl)) &&
-               (tr == &PyFloat_Type || is_number(tr))) {
+    } else if ((tl == &PyFloat_Type || tr == &PyFloat_Type) &&
+               (tl == &PyFloat_Type || is_number(tl)) && (tr == &PyFloat_Type || is_number(tr))) {
       // An int is compared exactly: beyond 2**53 its double is not it.
       for (AVId id : {left, right}) {
         if (is_number(tl == &PyFloat_Type ? tr : tl) && f.likely_type(id) != &PyFloat_Type) {
           Value* number = f.to_int(id);
           if (number && number->op != Op::ConstI64)
             f.guard(Op::GuardTrue, f.emit(Op::FitsDouble, {number}), Reason::Domain);
-          else if (number && (number->imm > (int64_t{1} << 53) || number->imm < -(int64_t{1} << 53)))
+          else if (number &&
+                   (number->imm > (int64_t{1} << 53) || number->imm < -(int64_t{1} << 53)))
             goto general;
         }
       }
@@ -275,7 +309,8 @@ general:
     v->cond = Cond::Ne;
     return f.push(f.bool_av(v));
   }
-  f.push(f.object_av(f.call_helper(Helper::compare_op, {a, b}, bc.arg, true), nullptr, &PyBool_Type));
+  f.push(
+      f.object_av(f.call_helper(Helper::compare_op, {a, b}, bc.arg, true), nullptr, &PyBool_Type));
 }
 
 void lower_Contains(Builder& f, const Bytecode& bc) {
@@ -308,7 +343,8 @@ void lower_Is(Builder& f, const Bytecode& bc) {
     Value* y = f.force(right);
     v = f.emit(Op::IsSame, {x, y});
   }
-  if (v->op == Op::ConstBool) return f.push(f.const_av((v->imm != 0) != (bc.arg != 0) ? Py_True : Py_False));
+  if (v->op == Op::ConstBool)
+    return f.push(f.const_av((v->imm != 0) != (bc.arg != 0) ? Py_True : Py_False));
   f.push(f.bool_av(bc.arg ? f.emit(Op::NotBool, {v}) : v));
 }
 

@@ -1,5 +1,5 @@
-// Attributes and globals: promoted where a watcher can tell when they change, read by layout where the
-// type is known, by a caching helper elsewhere.
+// Attributes and globals: promoted where a watcher can tell when they change, read by layout where
+// the type is known, by a caching helper elsewhere.
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "frontend/lower/lower.h"
@@ -17,8 +17,8 @@ using shapes::AttrPlan;
 
 namespace {
 
-// Proves that the instance has its inline values and that no name was added to the class's shared keys,
-// so that nothing shadows a class attribute.
+// Proves that the instance has its inline values and that no name was added to the class's shared
+// keys, so that nothing shadows a class attribute.
 void guard_inline(Builder& f, Value* object) {
   Value* valid = f.load(Op::LoadU8, object, shapes::kInlineValid, Heap::AttrShape);
   Value* yes = f.emit(Op::CmpInt, {valid, f.const_int(0)});
@@ -67,7 +67,8 @@ const void* new_cache(Builder& f) { return f.site_cache(f.request().attr_cache_s
 
 void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
   Context& c = f.context();
-  if (!f.site().unstable && PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins)) {
+  if (!f.site().unstable && PyDict_CheckExact(c.globals) && c.builtins &&
+      PyDict_CheckExact(c.builtins)) {
     PyObject* value = shapes::peek_dict(c.globals, bc.object);
     if (value) {
       f.assume(Assumption::DictValue, c.globals, bc.object);
@@ -83,9 +84,10 @@ void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
   Value* globals = f.const_object(c.globals);
   Value* builtins = f.const_object(c.builtins);
   PyObject* example = shapes::peek_dict(c.globals, bc.object);
-  f.push(f.object_av(f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)}, 0,
-                                   false, f.site_cache(f.request().global_cache_size)),
-                     nullptr, nullptr, example));
+  f.push(
+      f.object_av(f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)},
+                                0, false, f.site_cache(f.request().global_cache_size)),
+                  nullptr, nullptr, example));
 }
 
 void lower_LoadAttr(Builder& f, const Bytecode& bc) {
@@ -130,9 +132,9 @@ void lower_LoadAttr(Builder& f, const Bytecode& bc) {
   }
   PyObject* example = f.av(id).example ? shapes::peek_attr(f.av(id).example, bc.object) : nullptr;
   Value* object = f.force(id);
-  f.push(f.object_av(f.call_helper(Helper::load_attr, {object, f.const_object(bc.object)}, 0, false,
-                                   new_cache(f)),
-                     nullptr, nullptr, example));
+  f.push(f.object_av(
+      f.call_helper(Helper::load_attr, {object, f.const_object(bc.object)}, 0, false, new_cache(f)),
+      nullptr, nullptr, example));
 }
 
 void lower_LoadMethod(Builder& f, const Bytecode& bc) {
@@ -151,7 +153,7 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
       assume_type(f, type);
       if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
       f.push(f.const_av(plan.value));
-      return f.push(id);   // self stays
+      return f.push(id);  // self stays
     }
   }
   f.drop(id);
@@ -192,11 +194,13 @@ void lower_StoreAttr(Builder& f, const Bytecode& bc) {
         none->cond = Cond::Eq;
         f.guard(Op::GuardTrue, none, Reason::Domain);
       }
-      if (f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset, nullptr)) {
+      if (f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset,
+                                  nullptr)) {
         f.drop(value), f.drop(id);
         return;
       }
-      // An unset attribute would have to be entered in the insertion order: the interpreter does that.
+      // An unset attribute would have to be entered in the insertion order: the interpreter does
+      // that.
       Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
       old->flags |= ir::kNullable;
       f.guard(Op::GuardNotNull, old, Reason::Unbound);
@@ -234,7 +238,8 @@ static void super_attr(Builder& f, const Bytecode& bc, bool method) {
     f.push(f.object_av(f.call_helper(Helper::load_super_attr, {s, c, o, name}, bc.arg2, true)));
     return;
   }
-  Value* call = f.call_helper(Helper::load_super_method, {s, c, o, name}, bc.arg2, true, nullptr, 1);
+  Value* call =
+      f.call_helper(Helper::load_super_method, {s, c, o, name}, bc.arg2, true, nullptr, 1);
   Value* bound = f.take_out(call, 0, true);
   f.push(f.object_av(call));
   f.push(f.object_av(bound));

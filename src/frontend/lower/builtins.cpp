@@ -1,5 +1,6 @@
-// Known builtin functions, classes and methods. Each returns false untouched (nothing emitted that matters,
-// operands still the caller's) if the case is not covered; otherwise pushes the result and drops the operands.
+// Known builtin functions, classes and methods. Each returns false untouched (nothing emitted that
+// matters, operands still the caller's) if the case is not covered; otherwise pushes the result and
+// drops the operands.
 #include <math.h>
 
 #include "cpython/known.h"
@@ -38,12 +39,18 @@ bool lower_len(Builder& f, const std::vector<AVId>& args) {
   PyTypeObject* type = f.likely_type(id);
   int32_t offset;
   Heap heap;
-  if (type == &PyList_Type) offset = shapes::kObSize, heap = Heap::ListShape;
-  else if (type == &PyTuple_Type || type == &PyBytes_Type) offset = shapes::kObSize, heap = Heap::Constant;
-  else if (type == &PyUnicode_Type) offset = shapes::kStrLength, heap = Heap::Constant;
-  else if (type == &PyDict_Type) offset = shapes::kDictUsed, heap = Heap::Dict;
-  else if (type == &PyByteArray_Type) offset = shapes::kObSize, heap = Heap::BytesShape;
-  else return false;
+  if (type == &PyList_Type)
+    offset = shapes::kObSize, heap = Heap::ListShape;
+  else if (type == &PyTuple_Type || type == &PyBytes_Type)
+    offset = shapes::kObSize, heap = Heap::Constant;
+  else if (type == &PyUnicode_Type)
+    offset = shapes::kStrLength, heap = Heap::Constant;
+  else if (type == &PyDict_Type)
+    offset = shapes::kDictUsed, heap = Heap::Dict;
+  else if (type == &PyByteArray_Type)
+    offset = shapes::kObSize, heap = Heap::BytesShape;
+  else
+    return false;
   if (!f.guard_type(id, type)) return false;
   Value* object = f.force(id);
   return finish(f, args, f.int_av(f.load(Op::LoadI64, object, offset, heap), true));
@@ -67,13 +74,15 @@ bool lower_math(Builder& f, const known::MathFunction& m, const std::vector<AVId
     r = f.emit(Op::AbsFloat, {x[0]});
   } else {
     r = f.graph().new_value(Op::CallC, Rep::F64);
-    r = x.size() == 1 ? f.emit(Op::CallC, Rep::F64, {x[0]}) : f.emit(Op::CallC, Rep::F64, {x[0], x[1]});
+    r = x.size() == 1 ? f.emit(Op::CallC, Rep::F64, {x[0]})
+                      : f.emit(Op::CallC, Rep::F64, {x[0], x[1]});
     r->ptr = m.address;
     r->imm = m.arity;
-    // The module raises for what the C function answers with inf or NaN: those cases leave, unless no
-    // finite argument gives them.
+    // The module raises for what the C function answers with inf or NaN: those cases leave, unless
+    // no finite argument gives them.
     if (m.kind != known::MathFunction::Total) {
-      Value* finite = f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
+      Value* finite =
+          f.emit(Op::CmpFloat, {f.emit(Op::AbsFloat, {r}), f.const_float(1.7976931348623157e308)});
       finite->cond = Cond::Le;
       f.guard(Op::GuardTrue, finite, Reason::Domain);
     }
@@ -125,11 +134,13 @@ bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
   PyTypeObject* type = f.likely_type(args[0]);
   if (!type || !f.guard_type(args[0], type)) return false;
   // Exact instances of immutable classes cannot pretend another __class__.
-  if (type != reinterpret_cast<PyTypeObject*>(cls) && !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&
+  if (type != reinterpret_cast<PyTypeObject*>(cls) &&
+      !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&
       !PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls)))
     return false;
   bool yes = PyType_IsSubtype(type, reinterpret_cast<PyTypeObject*>(cls));
-  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
+  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE)
+    f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
   return finish(f, args, f.const_av(yes ? Py_True : Py_False));
 }
 
@@ -178,7 +189,8 @@ bool lower_convert(Builder& f, PyTypeObject* to, const std::vector<AVId>& args) 
   if (to == &PyBool_Type) {
     Value* truth = f.truth(args[0]);
     if (!truth) return false;
-    if (truth->op == Op::ConstBool) return finish(f, args, f.const_av(truth->imm ? Py_True : Py_False));
+    if (truth->op == Op::ConstBool)
+      return finish(f, args, f.const_av(truth->imm ? Py_True : Py_False));
     return finish(f, args, f.bool_av(truth));
   }
   return false;
@@ -189,8 +201,8 @@ bool lower_convert(Builder& f, PyTypeObject* to, const std::vector<AVId>& args) 
 bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<AVId>& args) {
   for (size_t i = 0; i < args.size() && i < 3; i++) f.learn(args[i], static_cast<int>(i));
   if (self != kNoAV) {
-    if (known::is_list_append(function) && args.size() == 1 && f.likely_type(self) == &PyList_Type &&
-        f.guard_type(self, &PyList_Type)) {
+    if (known::is_list_append(function) && args.size() == 1 &&
+        f.likely_type(self) == &PyList_Type && f.guard_type(self, &PyList_Type)) {
       Value* list = f.force(self);
       f.call_helper(Helper::list_append, {list, f.force(args[0])});
       f.drop(self);
@@ -204,12 +216,18 @@ bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<
     return lower_convert(f, type, args);
   }
   switch (known::builtin(function)) {
-    case known::Builtin::Len: return args.size() == 1 && lower_len(f, args);
-    case known::Builtin::Abs: return args.size() == 1 && lower_abs(f, args);
-    case known::Builtin::Min: return lower_min_max(f, args, false);
-    case known::Builtin::Max: return lower_min_max(f, args, true);
-    case known::Builtin::IsInstance: return args.size() == 2 && lower_isinstance(f, args);
-    case known::Builtin::None: break;
+    case known::Builtin::Len:
+      return args.size() == 1 && lower_len(f, args);
+    case known::Builtin::Abs:
+      return args.size() == 1 && lower_abs(f, args);
+    case known::Builtin::Min:
+      return lower_min_max(f, args, false);
+    case known::Builtin::Max:
+      return lower_min_max(f, args, true);
+    case known::Builtin::IsInstance:
+      return args.size() == 2 && lower_isinstance(f, args);
+    case known::Builtin::None:
+      break;
   }
   if (const known::MathFunction* m = known::math_function(function)) return lower_math(f, *m, args);
   return false;

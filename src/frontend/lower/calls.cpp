@@ -1,5 +1,5 @@
-// Calls: known Python functions are walked in place, known builtins have their own code, the rest goes by
-// vectorcall.
+// Calls: known Python functions are walked in place, known builtins have their own code, the rest
+// goes by vectorcall.
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "frontend/lower/lower.h"
@@ -34,7 +34,8 @@ void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>&
 void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct) {
   {
     const AV a = f.av(callable);
-    if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::BoundMethod && self == kNoAV) {
+    if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::BoundMethod &&
+        self == kNoAV) {
       AVId function = a.fields[0];
       self = a.fields[1];
       callable = function;
@@ -44,7 +45,8 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
   if (!f.av(callable).constant && !f.site().generic) {
     // A function object that was here before will be here again.
     PyObject* example = f.av(callable).example;
-    if (example && f.av(callable).kind == SlotKind::Object && PyFunction_Check(example) && !f.site().unstable) {
+    if (example && f.av(callable).kind == SlotKind::Object && PyFunction_Check(example) &&
+        !f.site().unstable) {
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
       f.av(callable).constant = example;
@@ -87,27 +89,33 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
   PyObject* known = f.av(callable).constant;
   PyObject* names_object = f.av(names).constant;
   if (known && names_object && PyFunction_Check(known) && !f.site().generic) {
-    auto* code = reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(known)->func_code);
+    auto* code =
+        reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(known)->func_code);
     int keywords = static_cast<int>(PyTuple_GET_SIZE(names_object));
     std::vector<AVId> positional(args.begin(), args.end() - keywords);
     bool has_self = f.av(self).kind != SlotKind::Null;
     if (has_self) positional.insert(positional.begin(), self);
     size_t given = positional.size();
-    positional.resize(code->co_argcount > static_cast<int>(given) ? code->co_argcount : given, kNoAV);
+    positional.resize(code->co_argcount > static_cast<int>(given) ? code->co_argcount : given,
+                      kNoAV);
     bool fits = !code->co_kwonlyargcount && !code->co_posonlyargcount &&
                 !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
     for (int k = 0; k < keywords && fits; k++) {
       int at = -1;
       for (int i = 0; i < code->co_argcount; i++)
-        if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == PyTuple_GET_ITEM(names_object, k)) at = i;
-      if (at < static_cast<int>(given) || positional[at] != kNoAV) fits = false;
-      else positional[at] = args[args.size() - keywords + k];
+        if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == PyTuple_GET_ITEM(names_object, k))
+          at = i;
+      if (at < static_cast<int>(given) || positional[at] != kNoAV)
+        fits = false;
+      else
+        positional[at] = args[args.size() - keywords + k];
     }
     size_t filled = 0;
     while (filled < positional.size() && positional[filled] != kNoAV) filled++;
     for (size_t i = filled; i < positional.size(); i++) fits &= positional[i] == kNoAV;
     positional.resize(filled);
-    if (fits && f.inline_call(reinterpret_cast<PyFunctionObject*>(known), positional, callable)) return;
+    if (fits && f.inline_call(reinterpret_cast<PyFunctionObject*>(known), positional, callable))
+      return;
   }
   std::vector<Value*> inputs{f.force(callable), f.force(self), f.force(names)};
   for (AVId arg : args) inputs.push_back(f.force(arg));

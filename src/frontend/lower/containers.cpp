@@ -33,8 +33,10 @@ PyObject* item_example(Builder& f, AVId container, AVId index) {
   if (!c.example) return nullptr;
   int64_t at = 0;
   const AV& i = f.av(index);
-  if (i.value && i.value->op == Op::ConstI64) at = i.value->imm;
-  else if (i.example && PyLong_CheckExact(i.example)) shapes::int_value(i.example, &at);
+  if (i.value && i.value->op == Op::ConstI64)
+    at = i.value->imm;
+  else if (i.example && PyLong_CheckExact(i.example))
+    shapes::int_value(i.example, &at);
   return shapes::peek_item(c.example, at);
 }
 
@@ -55,10 +57,11 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
       Value* start = f.force(fields[0]);
       Value* stop = f.force(fields[1]);
       PyTypeObject* type = f.type_of(container);
-      bool same = type == &PyList_Type || type == &PyTuple_Type || type == &PyUnicode_Type || type == &PyBytes_Type;
+      bool same = type == &PyList_Type || type == &PyTuple_Type || type == &PyUnicode_Type ||
+                  type == &PyBytes_Type;
       PyObject* example = f.av(container).example;
-      f.push(f.object_av(f.call_helper(Helper::binary_slice, {c, start, stop}), same ? type : nullptr,
-                         f.likely_type(container), example));
+      f.push(f.object_av(f.call_helper(Helper::binary_slice, {c, start, stop}),
+                         same ? type : nullptr, f.likely_type(container), example));
       return;
     }
   }
@@ -80,7 +83,8 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
       if (Value* probe = f.to_int(key); probe) {
         Value* object = f.av(container).value;
         bool list = type == &PyList_Type;
-        Value* length = f.load(Op::LoadI64, object, shapes::kObSize, list ? Heap::ListShape : Heap::Constant);
+        Value* length =
+            f.load(Op::LoadI64, object, shapes::kObSize, list ? Heap::ListShape : Heap::Constant);
         Value* i = checked_index(f, key, length);
         Value* item;
         if (list) {
@@ -136,7 +140,7 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
     Value* object;
     f.consume(value, object);
     Value* old = f.load(Op::LoadObjectAt, items, 0, Heap::ListItems, i);
-    old->flags |= ir::kOwned;   // the list's reference becomes ours
+    old->flags |= ir::kOwned;  // the list's reference becomes ours
     Value* store = f.emit(Op::StoreObjectAt, {items, i, object});
     store->heap = Heap::ListItems;
     f.drop(container), f.drop(key);
@@ -150,8 +154,9 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
   f.drop(value), f.drop(container), f.drop(key);
 }
 
-// A computed number that nobody else will read as an object may overwrite the number object in its slot,
-// if that object is the slot's alone (checked at run time). base + offset (+ 8 * index) is the slot.
+// A computed number that nobody else will read as an object may overwrite the number object in its
+// slot, if that object is the slot's alone (checked at run time). base + offset (+ 8 * index) is
+// the slot.
 bool Builder::store_number_in_place(AVId value, PyTypeObject* old_type, Heap heap, Value* base,
                                     int64_t offset, Value* index) {
   const AV& a = av(value);
@@ -258,12 +263,12 @@ void lower_ListAppend(Builder& f, const Bytecode& bc) {
   f.call_helper(Helper::list_append, {list, f.force(item)});
 }
 
-#define LOWER_ADD(Name, helper)                                  \
-  void lower_##Name(Builder& f, const Bytecode& bc) {            \
-    AVId item = f.pop();                                         \
-    f.drop(item);                                                \
-    Value* container = f.force(container_at(f, bc.arg));         \
-    f.call_helper(Helper::helper, {container, f.force(item)});   \
+#define LOWER_ADD(Name, helper)                                \
+  void lower_##Name(Builder& f, const Bytecode& bc) {          \
+    AVId item = f.pop();                                       \
+    f.drop(item);                                              \
+    Value* container = f.force(container_at(f, bc.arg));       \
+    f.call_helper(Helper::helper, {container, f.force(item)}); \
   }
 LOWER_ADD(SetAdd, set_add)
 LOWER_ADD(ListExtend, list_extend)
@@ -305,7 +310,8 @@ void lower_Unpack(Builder& f, const Bytecode& bc) {
     if (f.av(id).kind == SlotKind::Virtual) f.force(id);
     Value* object = f.av(id).value;
     PyObject* example = f.av(id).example;
-    Value* size = f.load(Op::LoadI64, object, shapes::kObSize, list ? Heap::ListShape : Heap::Constant);
+    Value* size =
+        f.load(Op::LoadI64, object, shapes::kObSize, list ? Heap::ListShape : Heap::Constant);
     Value* same = f.emit(Op::CmpInt, {size, f.const_int(n)});
     same->cond = Cond::Eq;
     f.guard(Op::GuardTrue, same, Reason::Bounds);
@@ -313,7 +319,9 @@ void lower_Unpack(Builder& f, const Bytecode& bc) {
     for (int i = n; i-- > 0;) {
       Value* item = f.load_owned(items, (list ? 0 : shapes::kTupleItems) + 8 * i,
                                  list ? Heap::ListItems : Heap::TupleItems);
-      PyObject* e = example && Py_TYPE(example) == type && Py_SIZE(example) == n ? shapes::peek_item(example, i) : nullptr;
+      PyObject* e = example && Py_TYPE(example) == type && Py_SIZE(example) == n
+                        ? shapes::peek_item(example, i)
+                        : nullptr;
       f.push(f.object_av(item, nullptr, nullptr, e));
     }
     return;
@@ -328,8 +336,8 @@ void lower_UnpackEx(Builder& f, const Bytecode& bc) {
   f.drop(id);
   Value* object = f.force(id);
   int n = bc.arg + 1 + bc.arg2;
-  Value* call = f.call_helper(Helper::unpack_ex, {object, f.const_int(bc.arg), f.const_int(bc.arg2)}, 0, false,
-                              nullptr, n);
+  Value* call = f.call_helper(
+      Helper::unpack_ex, {object, f.const_int(bc.arg), f.const_int(bc.arg2)}, 0, false, nullptr, n);
   for (int i = 0; i < n; i++) f.push(f.object_av(f.take_out(call, i)));
 }
 

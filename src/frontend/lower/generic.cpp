@@ -18,8 +18,8 @@ Value* code_object(Builder& f) { return f.const_object(f.context().code); }
 Value* globals_object(Builder& f) { return f.const_object(f.context().globals); }
 Value* builtins_object(Builder& f) { return f.const_object(f.context().builtins); }
 AVId local(Builder& f, int i) { return f.state().top().locals[i]; }
-// Functions have no mapping of locals; class and module bodies do: they are not entered by us at a call, and
-// their loops read it from the frame.
+// Functions have no mapping of locals; class and module bodies do: they are not entered by us at a
+// call, and their loops read it from the frame.
 Value* locals_mapping(Builder& f) { return f.frame_locals(); }
 Value* status_truth(Builder& f, Value* status) {
   Value* v = f.emit(Op::CmpInt, {status, f.const_int(0)});
@@ -51,7 +51,8 @@ void lower_CopyFreeVars(Builder& f, const Bytecode& bc) {
   Value* cells = f.load(Op::LoadObject, function, shapes::kFunctionClosure, Heap::Constant);
   for (int i = 0; i < bc.arg; i++) {
     Value* cell = f.load(Op::LoadObject, cells, shapes::kTupleItems + 8 * i, Heap::Constant);
-    PyObject* example = closure && i < PyTuple_GET_SIZE(closure) ? PyTuple_GET_ITEM(closure, i) : nullptr;
+    PyObject* example =
+        closure && i < PyTuple_GET_SIZE(closure) ? PyTuple_GET_ITEM(closure, i) : nullptr;
     f.state().top().locals[first + i] = f.object_av(cell, &PyCell_Type, nullptr, example);
   }
 }
@@ -90,7 +91,8 @@ void lower_LoadFromOrCell(Builder& f, const Bytecode& bc) {
   f.drop(mapping);
   Value* m = f.force(mapping);
   Value* cell = f.force(local(f, bc.arg));
-  f.push(f.object_av(f.call_helper(Helper::load_from_dict_or_deref, {m, cell, code_object(f)}, bc.arg, true)));
+  f.push(f.object_av(
+      f.call_helper(Helper::load_from_dict_or_deref, {m, cell, code_object(f)}, bc.arg, true)));
 }
 
 // ---- names
@@ -108,13 +110,15 @@ void lower_DeleteGlobal(Builder& f, const Bytecode& bc) {
 void lower_LoadName(Builder& f, const Bytecode& bc) {
   Value* call;
   if (f.context().globals_are_locals)
-    call = f.call_helper(Helper::load_global, {globals_object(f), builtins_object(f), f.const_object(bc.object)}, 0,
+    call = f.call_helper(Helper::load_global,
+                         {globals_object(f), builtins_object(f), f.const_object(bc.object)}, 0,
                          false, f.site_cache(f.request().global_cache_size));
   else
-    call = f.call_helper(Helper::load_name, {locals_mapping(f), globals_object(f), builtins_object(f),
-                                                  f.const_object(bc.object)});
+    call = f.call_helper(Helper::load_name, {locals_mapping(f), globals_object(f),
+                                             builtins_object(f), f.const_object(bc.object)});
   PyObject* example = shapes::peek_dict(f.context().globals, bc.object);
-  if (!example && f.context().builtins) example = shapes::peek_dict(f.context().builtins, bc.object);
+  if (!example && f.context().builtins)
+    example = shapes::peek_dict(f.context().builtins, bc.object);
   f.push(f.object_av(call, nullptr, nullptr, example));
 }
 
@@ -137,8 +141,9 @@ void lower_LoadFromOrGlobal(Builder& f, const Bytecode& bc) {
   AVId mapping = f.pop();
   f.drop(mapping);
   Value* m = f.force(mapping);
-  f.push(f.object_av(f.call_helper(Helper::load_from_dict_or_globals,
-                                   {m, globals_object(f), builtins_object(f), f.const_object(bc.object)})));
+  f.push(f.object_av(
+      f.call_helper(Helper::load_from_dict_or_globals,
+                    {m, globals_object(f), builtins_object(f), f.const_object(bc.object)})));
 }
 
 void lower_LoadBuildClass(Builder& f, const Bytecode&) {
@@ -153,7 +158,8 @@ void lower_SetupAnnotations(Builder& f, const Bytecode&) {
 void lower_Convert(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
-  f.push(f.object_av(f.call_helper(Helper::convert_value, {f.force(id)}, bc.arg, true), &PyUnicode_Type));
+  f.push(f.object_av(f.call_helper(Helper::convert_value, {f.force(id)}, bc.arg, true),
+                     &PyUnicode_Type));
 }
 
 void lower_Format(Builder& f, const Bytecode& bc) {
@@ -162,11 +168,12 @@ void lower_Format(Builder& f, const Bytecode& bc) {
   f.drop(id);
   Value* v = f.force(id);
   if (spec == kNoAV) {
-    if (f.type_of(id) == &PyUnicode_Type) return f.push(id);   // str formats to itself
+    if (f.type_of(id) == &PyUnicode_Type) return f.push(id);  // str formats to itself
     return f.push(f.object_av(f.call_helper(Helper::format_simple, {v}), nullptr, &PyUnicode_Type));
   }
   f.drop(spec);
-  f.push(f.object_av(f.call_helper(Helper::format_with_spec, {v, f.force(spec)}), nullptr, &PyUnicode_Type));
+  f.push(f.object_av(f.call_helper(Helper::format_with_spec, {v, f.force(spec)}), nullptr,
+                     &PyUnicode_Type));
 }
 
 void lower_BuildTemplate(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
@@ -176,7 +183,8 @@ void lower_BuildInterpolation(Builder& f, const Bytecode&) { f.deopt(Reason::Uns
 void lower_MakeFunction(Builder& f, const Bytecode&) {
   AVId code = f.pop();
   f.drop(code);
-  f.push(f.object_av(f.call_helper(Helper::make_function, {f.force(code), globals_object(f)}), &PyFunction_Type));
+  f.push(f.object_av(f.call_helper(Helper::make_function, {f.force(code), globals_object(f)}),
+                     &PyFunction_Type));
 }
 
 void lower_SetFunctionAttr(Builder& f, const Bytecode& bc) {
@@ -190,7 +198,8 @@ void lower_SetFunctionAttr(Builder& f, const Bytecode& bc) {
 void lower_Intrinsic1(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
-  // Printing to the display hook and import * need the frame's own mapping: left to the interpreter.
+  // Printing to the display hook and import * need the frame's own mapping: left to the
+  // interpreter.
   if (bc.arg == 2) return f.deopt(Reason::Unsupported);
   f.push(f.object_av(f.call_helper(Helper::intrinsic_1, {f.force(id)}, bc.arg, true)));
 }
@@ -208,8 +217,9 @@ void lower_ImportName(Builder& f, const Bytecode& bc) {
   f.drop(level), f.drop(fromlist);
   Value* from = f.force(fromlist);
   Value* lev = f.force(level);
-  f.push(f.object_av(f.call_helper(Helper::import_name, {f.const_object(bc.object), globals_object(f),
-                                                         builtins_object(f), locals_mapping(f), from, lev})));
+  f.push(f.object_av(
+      f.call_helper(Helper::import_name, {f.const_object(bc.object), globals_object(f),
+                                          builtins_object(f), locals_mapping(f), from, lev})));
 }
 
 void lower_ImportFrom(Builder& f, const Bytecode& bc) {
@@ -253,8 +263,8 @@ void lower_EnterWith(Builder& f, const Bytecode& bc) {
 
 void lower_LoadSpecial(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
 
-// Handlers are reached through the interpreter, which made the exception state; these instructions are
-// met only in loops inside handlers, and go on there.
+// Handlers are reached through the interpreter, which made the exception state; these instructions
+// are met only in loops inside handlers, and go on there.
 void lower_WithExceptStart(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
 void lower_PushExcInfo(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
 void lower_PopExcept(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }

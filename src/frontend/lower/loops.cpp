@@ -22,8 +22,10 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
       case VirtualKind::Range: {
         f.drop(id);
         Value* step = f.av(a.fields[2]).value;
-        if (step->imm == 1) return f.push(f.virtual_av(VirtualKind::CountIter, {a.fields[0], a.fields[1]}));
-        // Only constant steps are virtual. remaining = ceil((stop - start) / step), negative counts as 0.
+        if (step->imm == 1)
+          return f.push(f.virtual_av(VirtualKind::CountIter, {a.fields[0], a.fields[1]}));
+        // Only constant steps are virtual. remaining = ceil((stop - start) / step), negative counts
+        // as 0.
         Value* start = f.av(a.fields[0]).value;
         Value* stop = f.av(a.fields[1]).value;
         int64_t s = step->imm;
@@ -33,7 +35,8 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
         rounded->reason = Reason::Overflow;
         Value* left = f.emit(Op::FloorDivInt, {rounded, step}, f.before());
         left->reason = Reason::Overflow;
-        return f.push(f.virtual_av(VirtualKind::RangeIter, {a.fields[0], a.fields[2], f.int_av(left)}));
+        return f.push(
+            f.virtual_av(VirtualKind::RangeIter, {a.fields[0], a.fields[2], f.int_av(left)}));
       }
       case VirtualKind::Tuple:
         f.force(id);
@@ -50,7 +53,8 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
   }
   f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
-  if (!f.site().generic && (type == &PyList_Type || type == &PyTuple_Type) && f.guard_type(id, type)) {
+  if (!f.site().generic && (type == &PyList_Type || type == &PyTuple_Type) &&
+      f.guard_type(id, type)) {
     if (f.av(id).kind == SlotKind::Virtual) f.force(id);
     f.push(f.virtual_av(type == &PyList_Type ? VirtualKind::ListIter : VirtualKind::TupleIter,
                         {id, f.int_av(f.const_int(0), true)}));
@@ -102,7 +106,8 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
       if (range) {
         // The last step may wrap past the end: the value is then never used.
         f.av(next).nonnegative = false;
-        f.av(id).fields[2] = f.int_av(f.emit(Op::SubIntUnchecked, {f.av(a.fields[2]).value, f.const_int(1)}));
+        f.av(id).fields[2] =
+            f.int_av(f.emit(Op::SubIntUnchecked, {f.av(a.fields[2]).value, f.const_int(1)}));
       }
     } else {
       AVId seq = a.fields[0];
@@ -127,7 +132,7 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
   Value* end = f.emit(Op::IsSame, {item, f.const_object(f.request().exhausted)});
   f.split(end, &exhausted, &body);
   f.enter(exhausted);
-  f.emit(Op::ReleasePlain, {item});   // the sentinel: immortal
+  f.emit(Op::ReleasePlain, {item});  // the sentinel: immortal
   f.ran_python();
   f.jump_to(bc.target);
   f.enter(body);

@@ -18,7 +18,8 @@ PyTypeObject* generic_result_type(Builder& f, int op, AVId left, AVId right) {
     return &PyLong_Type;
   }
   if (a == &PyFloat_Type && (b == &PyFloat_Type || integer(b))) {
-    if (op == kNbAdd || op == kNbSubtract || op == kNbMultiply || op == kNbTrueDivide) return &PyFloat_Type;
+    if (op == kNbAdd || op == kNbSubtract || op == kNbMultiply || op == kNbTrueDivide)
+      return &PyFloat_Type;
   }
   if (a == &PyUnicode_Type && b == &PyUnicode_Type && op == kNbAdd) return &PyUnicode_Type;
   return nullptr;
@@ -34,7 +35,8 @@ bool comparison_is_bool(PyTypeObject* left, PyTypeObject* right) {
 
 bool quiet_operand(Builder& f, AVId id) {
   PyTypeObject* type = f.type_of(id);
-  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type || type == &PyUnicode_Type;
+  return type == &PyLong_Type || type == &PyFloat_Type || type == &PyBool_Type ||
+         type == &PyUnicode_Type;
 }
 
 }  // namespace psyco

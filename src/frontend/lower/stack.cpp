@@ -10,7 +10,8 @@ using ir::Value;
 
 void lower_Nop(Builder&, const Bytecode&) {}
 
-// The poll of a function's entry is in Builder::build; inlined bodies are polled by the loops around them.
+// The poll of a function's entry is in Builder::build; inlined bodies are polled by the loops
+// around them.
 void lower_Resume(Builder& f, const Bytecode& bc) {
   if (bc.arg != 0) f.deopt(Reason::Suspend);
 }
@@ -20,7 +21,7 @@ void lower_LoadLocal(Builder& f, const Bytecode& bc) {
   if (f.av(id).kind == SlotKind::Null) return f.deopt(Reason::Unbound);
   AV& a = f.av(id);
   if (a.kind == SlotKind::Object && a.value->nullable()) f.check_bound(id);
-  a.not_null = true;   // the bytecode compiler proved it
+  a.not_null = true;  // the bytecode compiler proved it
   f.push(id);
 }
 
@@ -81,7 +82,7 @@ void lower_Branch(Builder& f, const Bytecode& bc) {
   bool jump_if = bc.arg == 0 || bc.arg == 2;
   if (bc.arg <= 1) {
     condition = f.truth(id);
-    if (!condition) return f.deopt(Reason::Unsupported);   // the operand is always a bool
+    if (!condition) return f.deopt(Reason::Unsupported);  // the operand is always a bool
   } else {
     const AV& a = f.av(id);
     if (a.kind != SlotKind::Object || (a.type && a.type != Py_TYPE(Py_None)))

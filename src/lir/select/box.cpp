@@ -1,5 +1,5 @@
-// Boxes: between objects and numbers. The fast paths are inline, the rest goes through stubs that keep
-// all registers, so these clobber nothing.
+// Boxes: between objects and numbers. The fast paths are inline, the rest goes through stubs that
+// keep all registers, so these clobber nothing.
 #include "lir/select/select.h"
 
 namespace psyco::lir {
@@ -77,8 +77,8 @@ void Selector::select_reference(Value& v) {
   Inst i{Lop::Retain};
   i.value = &v;
   i.use[0] = reg(v.inputs[0]);
-  i.nullable = v.op == Op::RetainNullable || v.op == Op::ReleaseNullable ||
-               v.op == Op::ReleasePlainNullable;
+  i.nullable =
+      v.op == Op::RetainNullable || v.op == Op::ReleaseNullable || v.op == Op::ReleasePlainNullable;
   if (v.op != Op::Retain && v.op != Op::RetainNullable) {
     i.op = Lop::Release;
     i.plain = v.op == Op::ReleasePlain || v.op == Op::ReleasePlainNullable;

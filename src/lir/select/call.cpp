@@ -20,7 +20,9 @@ void Selector::select_call(Value& v) {
     fn.insts.push_back(load);
     return;
   }
-  Inst i{v.op == Op::CallC ? Lop::CallC : v.op == Op::CallNative ? Lop::CallNative : Lop::CallHelper};
+  Inst i{v.op == Op::CallC        ? Lop::CallC
+         : v.op == Op::CallNative ? Lop::CallNative
+                                  : Lop::CallHelper};
   i.value = &v;
   i.clobber_gpr = kAllGpr;
   i.clobber_xmm = kAllXmm;
@@ -43,8 +45,7 @@ void Selector::select_call(Value& v) {
       else if (++fixed <= v.inputs.size())
         kinds_match &= (*p == 'd') == (i.call->banks[fixed - 1] == Bank::Xmm);
     }
-    if (v.inputs.size() < fixed ||
-        (v.inputs.size() > fixed && i.call->array_from == 0xffffffffu))
+    if (v.inputs.size() < fixed || (v.inputs.size() > fixed && i.call->array_from == 0xffffffffu))
       return fail("a helper call with a wrong number of arguments");
     if (!kinds_match) return fail("a helper call with an argument of the wrong kind");
     bool fails = info.result == HelperResult::Owned || info.result == HelperResult::Status;

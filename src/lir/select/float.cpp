@@ -107,10 +107,10 @@ void Selector::select_float(Value& v) {
       break;
   }
   if (i.op == Lop::FloatAdd || i.op == Lop::FloatMul) {
-    // NaN operands: which payload survives depends on the order; CPython's own compiler chooses freely.
+    // NaN operands: which payload survives depends on the order; CPython's own compiler chooses
+    // freely.
     bool swap = is_constant(a) && !is_constant(b);
-    if (!is_constant(a) && !is_constant(b))
-      swap = uses[a->id] > 1 && uses[b->id] == 1;
+    if (!is_constant(a) && !is_constant(b)) swap = uses[a->id] > 1 && uses[b->id] == 1;
     if (swap) std::swap(a, b);
   }
   i.use[0] = reg(a);

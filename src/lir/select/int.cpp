@@ -1,5 +1,6 @@
-// int64 arithmetic. An addition that exits may overwrite its first operand although the exit's state
-// names it: the exit's stub undoes it (x64/ints.cpp), so that operand is an early use of the exit.
+// int64 arithmetic. An addition that exits may overwrite its first operand although the exit's
+// state names it: the exit's stub undoes it (x64/ints.cpp), so that operand is an early use of the
+// exit.
 #include <bit>
 
 #include "lir/select/select.h"

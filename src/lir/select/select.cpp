@@ -1,5 +1,5 @@
-// Drives selection: plans what is needed, lays out the blocks, splits critical edges, and calls each
-// op's family. See select.h.
+// Drives selection: plans what is needed, lays out the blocks, splits critical edges, and calls
+// each op's family. See select.h.
 #include "lir/select/select.h"
 
 #include <algorithm>
@@ -57,7 +57,8 @@ bool is_condition(const Value* v) {
   }
 }
 
-// A memory access whose address is input 0 (+ index in input 1 if indexed). 0: none, 1: base, 2: indexed
+// A memory access whose address is input 0 (+ index in input 1 if indexed). 0: none, 1: base, 2:
+// indexed
 int address_form(const Value* v) {
   switch (v->op) {
     case Op::LoadObject:
@@ -110,7 +111,8 @@ struct Layout {
   std::vector<ir::Block*> order;
   explicit Layout(ir::Graph& g) : graph(g), seen(g.block_count) {}
 
-  // Reverse post order; what is visited first ends up last, so loop exits and cold paths come first here.
+  // Reverse post order; what is visited first ends up last, so loop exits and cold paths come first
+  // here.
   void run() {
     struct Item {
       ir::Block* block;
@@ -177,7 +179,9 @@ void Selector::plan() {
   };
   for (ir::Block* b : graph.blocks)
     for (Value* v : b->values)
-      if (ir::is_terminator(*v) || (v->op != Op::Arg && v->op != Op::ArgNumber && ir::has_side_effect(*v))) need(v);
+      if (ir::is_terminator(*v) ||
+          (v->op != Op::Arg && v->op != Op::ArgNumber && ir::has_side_effect(*v)))
+        need(v);
   std::vector<uint8_t> state_done(graph.state_count);
   while (!work.empty()) {
     Value* v = work.back();
@@ -206,7 +210,8 @@ void Selector::plan() {
       Value* base = v->inputs[0];
       if (base->op != Op::PtrAdd || is_constant(base->inputs[0])) continue;
       bool free_index = form == 1 || is_constant(v->inputs[1]);
-      if (is_constant(base->inputs[1]) || (free_index && base->shift <= 3)) address_uses[base->id]++;
+      if (is_constant(base->inputs[1]) || (free_index && base->shift <= 3))
+        address_uses[base->id]++;
     }
   }
   for (ir::Block* b : graph.blocks) {
@@ -217,9 +222,9 @@ void Selector::plan() {
         folded[v->id] = address_uses[v->id] == uses[v->id] && !in_state[v->id];
       } else if (is_condition(v) && uses[v->id] == 1 && !in_state[v->id]) {
         Value* u = user[v->id];
-        bool takes = u->block == b && (u->op == Op::Branch || u->op == Op::GuardTrue ||
-                                       u->op == Op::GuardFalse ||
-                                       (u->op == Op::NotBool && folded[u->id]));
+        bool takes =
+            u->block == b && (u->op == Op::Branch || u->op == Op::GuardTrue ||
+                              u->op == Op::GuardFalse || (u->op == Op::NotBool && folded[u->id]));
         if (takes && v->op == Op::HasType) {
           for (size_t k = i + 1; k < b->values.size() && b->values[k] != u; k++)
             if (!is_transparent(b->values[k])) takes = false;
@@ -259,8 +264,7 @@ void Selector::run() {
     for (size_t i = 0; i < b->succs.size(); i++) {
       ir::Block* s = b->succs[i];
       if (s->preds.size() < 2 && s->phis.empty()) continue;
-      splits[b->id][i] =
-          make(nullptr, std::min(b->loop_depth, s->loop_depth), b->cold || s->cold);
+      splits[b->id][i] = make(nullptr, std::min(b->loop_depth, s->loop_depth), b->cold || s->cold);
     }
   }
   for (ir::Block* b : layout.order)
@@ -298,8 +302,8 @@ void Selector::run() {
         for (Value* in : phi->inputs)
           if (!wants[in->id]) wants[in->id] = phi;
 
-  // Code, in layout order. A block may be laid out before one that dominates it only if it is hot and the
-  // other cold, so registers are given on demand by vreg().
+  // Code, in layout order. A block may be laid out before one that dominates it only if it is hot
+  // and the other cold, so registers are given on demand by vreg().
   auto emit_jump_args = [&](Block* from, const ir::Block* to, size_t pred_index) {
     for (Value* phi : to->phis) {
       if (!needed[phi->id]) continue;

@@ -1,10 +1,10 @@
-// From the graph to LIR. Each family's file defines select_<family>; select.cpp dispatches with a switch
-// over every op, so that a missing one is a compile error.
+// From the graph to LIR. Each family's file defines select_<family>; select.cpp dispatches with a
+// switch over every op, so that a missing one is a compile error.
 //
-// Needed values only: `Selector::plan` marks what side effects, terminators and states reach, counts
-// uses, and decides what is folded into its user (compares into branches and guards, PtrAdd into
-// addresses). Constants never get a register of their own: they are immediates, literals, or are
-// loaded just before the use.
+// Needed values only: `Selector::plan` marks what side effects, terminators and states reach,
+// counts uses, and decides what is folded into its user (compares into branches and guards, PtrAdd
+// into addresses). Constants never get a register of their own: they are immediates, literals, or
+// are loaded just before the use.
 #pragma once
 #include "lir/lir.h"
 
@@ -21,12 +21,12 @@ struct Selector {
   const TargetFacts& facts;
   Function& fn;
   Block* block = nullptr;
-  std::vector<Vreg> vreg_of;             // by value id
-  std::vector<uint32_t> uses;            // by value id: inputs of needed values
-  std::vector<uint8_t> needed;           // by value id
-  std::vector<uint8_t> in_state;         // by value id: named by a state
-  std::vector<ir::Value*> wants;         // by value id: the phi that it flows into
-  std::vector<uint8_t> folded;           // by value id: emitted by its user
+  std::vector<Vreg> vreg_of;                          // by value id
+  std::vector<uint32_t> uses;                         // by value id: inputs of needed values
+  std::vector<uint8_t> needed;                        // by value id
+  std::vector<uint8_t> in_state;                      // by value id: named by a state
+  std::vector<ir::Value*> wants;                      // by value id: the phi that it flows into
+  std::vector<uint8_t> folded;                        // by value id: emitted by its user
   std::vector<std::vector<ir::Value*>> state_values;  // by state id, each once
   std::vector<uint8_t> state_ready;
 
@@ -49,11 +49,11 @@ struct Selector {
 
   // building
   Inst& emit(Lop op, ir::Value* v);
-  Operand define(ir::Value& v);                       // a fresh register for v
-  Operand reg(ir::Value* v, bool late = false);       // constants are loaded
-  Operand any(ir::Value* v, bool late = false);       // constants that fit 32 bits become Imm
-  Operand any_float(ir::Value* v, bool late = false); // constants become Lit
-  Operand argument(ir::Value* v);                     // any constant becomes Imm or Lit
+  Operand define(ir::Value& v);                        // a fresh register for v
+  Operand reg(ir::Value* v, bool late = false);        // constants are loaded
+  Operand any(ir::Value* v, bool late = false);        // constants that fit 32 bits become Imm
+  Operand any_float(ir::Value* v, bool late = false);  // constants become Lit
+  Operand argument(ir::Value* v);                      // any constant becomes Imm or Lit
   Vreg vreg(ir::Value* v);
   void set_exit(Inst& inst, ir::Value& v, ir::Reason reason, bool late = true,
                 ir::Value* early = nullptr);
