@@ -362,9 +362,9 @@ def f(n):
         t += i
     return t
 psyco.bind(f)
-atexit.register(lambda: print('exit', f(10)))
-threading.Thread(target=lambda: print('thread', f(100)), daemon=False).start()
-print('main', f(1000))
+atexit.register(lambda: print(f'exit {f(10)}\\n', end=''))
+threading.Thread(target=lambda: print(f'thread {f(100)}\\n', end=''), daemon=False).start()
+print(f'main {f(1000)}\\n', end='')
 """)
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

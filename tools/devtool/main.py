@@ -61,7 +61,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     command("ci", "all that must hold before a change lands")
 
-    # What `test` does not know belongs to pytest, and so with the fuzzer; elsewhere it is a mistake.
+    # What `test` and `fuzz` do not know is for pytest and the fuzzer; elsewhere it is a mistake.
     known, rest = parser.parse_known_args(arguments)
     if known.command in ("test", "fuzz"):
         known.arguments = [*known.arguments, *rest] if known.command == "fuzz" else rest
