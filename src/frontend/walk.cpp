@@ -738,7 +738,6 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   }
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
-  (void)callable;
 
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
@@ -755,7 +754,12 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   const Bytecode* saved_bc = bc_;
   int saved_bci = raw_bci_, saved_next = raw_next_;
   caller_next_bci_.push_back(raw_next_);
-  drops_.clear();  // what is left of the call's operands is constant
+  // The callable may have been loaded from a cell or a variable: its reference ends here. It cannot be the
+  // last one, since the code keeps the function alive.
+  if (av(callable).kind == SlotKind::Object && av(callable).value->owned() && !held(callable) &&
+      std::find(args.begin(), args.end(), callable) == args.end())
+    emit(Op::ReleasePlain, {av(callable).value});
+  drops_.clear();
   st_.frames.push_back(frame);
   std::vector<Edge> entry;
   entry.push_back({cur_, st_});
