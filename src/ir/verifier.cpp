@@ -426,7 +426,9 @@ class Verifier {
   // ---- V9 to V11
   static constexpr int8_t kGone = -1, kUnknown = -2;
   static bool counts(const Value* value) {
-    if (value->rep != Rep::Object || value->op == Op::ConstNull) return false;
+    // True and False are immortal, like the constants so flagged: their references are not counted.
+    if (value->rep != Rep::Object || value->op == Op::ConstNull || value->op == Op::BoxBool)
+      return false;
     return !(value->op == Op::ConstObject &&
              ((value->flags & kImmortal) || reinterpret_cast<uintptr_t>(value->ptr) <= kUnbound));
   }

@@ -237,12 +237,11 @@ class Elider {
   bool brings_borrowed(Web& web, const Value* phi, size_t edge) {
     Value* input = phi->input(edge);
     Block* pred = phi->block->preds[edge];
-    if (input->op == Op::ConstNull) return true;
+    if (input->op == Op::ConstNull || input->op == Op::BoxBool) return true;
     if (input->op == Op::ConstObject &&
         ((input->flags & ir::kImmortal) || reinterpret_cast<uintptr_t>(input->ptr) <= ir::kUnbound))
       return true;
-    if (input->op != Op::ConstObject && input->op != Op::Arg && input->op != Op::BoxBool &&
-        input->op != Op::Function)
+    if (input->op != Op::ConstObject && input->op != Op::Arg && input->op != Op::Function)
       return false;
     if (pred->succs.size() != 1) return false;
     // Which of the retains at the end of pred belongs to this phi: they are taken in turn.
