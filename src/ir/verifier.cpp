@@ -26,9 +26,8 @@
 // V10 Nothing uses an owned value after it was given up. Why: it may be freed.
 // V11 All edges into a block agree on the references held. Why: V9 could not hold behind it.
 // V12 After UpdateFloatSlot or UpdateIntSlot nothing uses or names a borrowed object that was
-// loaded from
-//     the same heap class, unless it is proved to be no number. Why: the object may have been
-//     changed in place, or freed.
+//     loaded from the same heap class (of attributes: the same offset), unless it is proved to be
+//     no number. Why: the object may have been changed in place, or freed.
 //
 // An owned load holds no reference yet: it is *pending* until its Retain, or until a StoreObject to
 // the same address, whose old reference it then takes over.
@@ -599,6 +598,14 @@ class Verifier {
     if (update.heap == Heap::None || update.heap == Heap::Numbers) return ~0u;
     return 1u << static_cast<int>(update.heap);
   }
+  // An attribute at another offset. The object there is held by that slot, so had the updated slot held it
+  // too, its count would be above one and the update would not be in place.
+  static bool other_attribute(const Value& loaded, const Value& update) {
+    const Value* slot = update.input(0);
+    return loaded.op == Op::LoadObject && loaded.heap == Heap::Attributes &&
+           update.heap == Heap::Attributes && slot->op == Op::PtrAdd &&
+           slot->input(1)->op == Op::ConstI64 && slot->input(1)->imm == 0 && slot->imm != loaded.imm;
+  }
   void check_in_place() {
     bool any = false;
     for (const Block* block : order_)
@@ -645,7 +652,7 @@ class Verifier {
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
               if (now[id] && (source[id] & written_classes(*value)) &&
-                  !proved_no_number(values_[id], value, source))
+                  !other_attribute(*values_[id], *value) && !proved_no_number(values_[id], value, source))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;
           for (const Value* input : value->inputs)
