@@ -642,54 +642,58 @@ void Builder::back_edge(int index) {
   size_t base = hs.size() - st_.top().locals.size() - st_.top().stack.size();
   const std::vector<uint8_t>& live = live_at(context, index);
 
-  // First what must not change, then speculation and boxing, which write code here.
-  for (size_t s = 0; s < hs.size(); s++) {
-    const AV& h = head->state.avs[*hs[s]];
-    if (head->is_phi[s]) continue;
-    AV b = st_.avs[*bs[s]];
-    switch (h.kind) {
-      case SlotKind::Null:
-        if (b.kind == SlotKind::Null) break;
-        {
-          HeadFlags& f = note(s);
-          f.phi = true;
-          if (b.kind == SlotKind::Int)
-            f.number = f.number == 2 ? 0 : 1;
-          else if (b.kind == SlotKind::Float)
-            f.number = f.number == 1 ? 0 : 2;
-          else
-            f.object = true;
-          if (f.number == 0) f.object = true;
-        }
-        break;
-      case SlotKind::Object:
-        if (b.kind == SlotKind::Object && b.value == h.value) break;
-        if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box == h.value) break;
-        note(s).phi = true;
-        break;
-      case SlotKind::Bool:
-        if (b.kind != SlotKind::Bool || b.value != h.value) note(s).phi = true;
-        break;
-      case SlotKind::Int:
-      case SlotKind::Float:
-        if (b.kind == h.kind && b.value == h.value) {
-          if (b.box != h.box) note(s).force = true;
-        } else {
+  // What must not change.
+  auto check_kept = [&] {
+    for (size_t s = 0; s < hs.size(); s++) {
+      const AV& h = head->state.avs[*hs[s]];
+      if (head->is_phi[s]) continue;
+      AV b = st_.avs[*bs[s]];
+      switch (h.kind) {
+        case SlotKind::Null:
+          if (b.kind == SlotKind::Null) break;
+          {
+            HeadFlags& f = note(s);
+            f.phi = true;
+            if (b.kind == SlotKind::Int)
+              f.number = f.number == 2 ? 0 : 1;
+            else if (b.kind == SlotKind::Float)
+              f.number = f.number == 1 ? 0 : 2;
+            else
+              f.object = true;
+            if (f.number == 0) f.object = true;
+          }
+          break;
+        case SlotKind::Object:
+          if (b.kind == SlotKind::Object && b.value == h.value) break;
+          if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box == h.value) break;
           note(s).phi = true;
-        }
-        break;
-      case SlotKind::Virtual:
-        if (b.kind != SlotKind::Virtual || b.virtual_kind != h.virtual_kind) {
-          note(s).force = true;
-        } else {
-          bool cursor = s + 1 == hs.size() && context.decoded->list[index].op == NeutralOp::ForIter;
-          if (cursor) break;
-          if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s]))
+          break;
+        case SlotKind::Bool:
+          if (b.kind != SlotKind::Bool || b.value != h.value) note(s).phi = true;
+          break;
+        case SlotKind::Int:
+        case SlotKind::Float:
+          if (b.kind == h.kind && b.value == h.value) {
+            if (b.box != h.box) note(s).force = true;
+          } else {
+            note(s).phi = true;
+          }
+          break;
+        case SlotKind::Virtual:
+          if (b.kind != SlotKind::Virtual || b.virtual_kind != h.virtual_kind) {
             note(s).force = true;
-        }
-        break;
+          } else {
+            bool cursor =
+                s + 1 == hs.size() && context.decoded->list[index].op == NeutralOp::ForIter;
+            if (cursor) break;
+            if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s]))
+              note(s).force = true;
+          }
+          break;
+      }
     }
-  }
+  };
+  check_kept();
   if (restart_) {
     edge_bci_ = -1;
     cur_ = nullptr;
@@ -759,6 +763,8 @@ void Builder::back_edge(int index) {
         PSYCO_CHECK(false);
     }
   }
+  // Building a value here may have boxed one that the head keeps: it must be boxed before the loop.
+  if (!restart_) check_kept();
   if (restart_) {
     edge_bci_ = -1;
     cur_ = nullptr;

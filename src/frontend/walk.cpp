@@ -754,8 +754,8 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   const Bytecode* saved_bc = bc_;
   int saved_bci = raw_bci_, saved_next = raw_next_;
   caller_next_bci_.push_back(raw_next_);
-  // The callable may have been loaded from a cell or a variable: its reference ends here. It cannot be the
-  // last one, since the code keeps the function alive.
+  // The callable may have been loaded from a cell or a variable: its reference ends here. It cannot
+  // be the last one, since the code keeps the function alive.
   if (av(callable).kind == SlotKind::Object && av(callable).value->owned() && !held(callable) &&
       std::find(args.begin(), args.end(), callable) == args.end())
     emit(Op::ReleasePlain, {av(callable).value});

@@ -598,13 +598,14 @@ class Verifier {
     if (update.heap == Heap::None || update.heap == Heap::Numbers) return ~0u;
     return 1u << static_cast<int>(update.heap);
   }
-  // An attribute at another offset. The object there is held by that slot, so had the updated slot held it
-  // too, its count would be above one and the update would not be in place.
+  // An attribute at another offset. The object there is held by that slot, so had the updated slot
+  // held it too, its count would be above one and the update would not be in place.
   static bool other_attribute(const Value& loaded, const Value& update) {
     const Value* slot = update.input(0);
     return loaded.op == Op::LoadObject && loaded.heap == Heap::Attributes &&
            update.heap == Heap::Attributes && slot->op == Op::PtrAdd &&
-           slot->input(1)->op == Op::ConstI64 && slot->input(1)->imm == 0 && slot->imm != loaded.imm;
+           slot->input(1)->op == Op::ConstI64 && slot->input(1)->imm == 0 &&
+           slot->imm != loaded.imm;
   }
   void check_in_place() {
     bool any = false;
@@ -652,7 +653,8 @@ class Verifier {
           if (report && (value->op == Op::UpdateFloatSlot || value->op == Op::UpdateIntSlot))
             for (size_t id = 0; id < now.size(); id++)
               if (now[id] && (source[id] & written_classes(*value)) &&
-                  !other_attribute(*values_[id], *value) && !proved_no_number(values_[id], value, source))
+                  !other_attribute(*values_[id], *value) &&
+                  !proved_no_number(values_[id], value, source))
                 fail("V12", value, "borrowed v" + std::to_string(id) + " is used afterwards");
           now[value->id] = false;
           for (const Value* input : value->inputs)

@@ -29,3 +29,19 @@ def test_callable_from_a_cell_walked_in_place():
     psyco.bind(wrapper)
     assert wrapper(7) == 7
     assert grows_by(lambda: wrapper(1), inner) == 0
+
+
+def test_number_boxed_while_a_loop_carries_a_tuple():
+    def f(a, n):
+        y = None
+        x = a
+        for i in range(n):
+            y = (x, i)
+        return y
+
+    psyco.bind(f)
+    number = 10**9 + 7
+    for _ in range(5):
+        assert f(number, 50) == (number, 49)
+    assert f(number, 0) is None
+    assert grows_by(lambda: f(number, 50), number, times=20) == 0
