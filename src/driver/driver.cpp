@@ -80,7 +80,7 @@ class DriverFeedback : public FeedbackSource {
     return entry ? &history_of(entry)->feedback : &empty_;
   }
   bool may_inline(PyFunctionObject* function) override {
-    if (!g_options.inlining) return false;
+    if (!g_options.inlining || !calls_are_ours(function)) return false;
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
     return entry && !history_of(entry)->excluded;
   }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "runtime/visible.h"
@@ -18,39 +19,43 @@ namespace {
 // Plain Python-to-Python calls use no C stack, native ones do. Below these reserves we go on in the
 // interpreter; what is left serves C code called from there.
 constexpr int kCRecursionReserve = 3000;
-constexpr uintptr_t kStackReserve = 256 * 1024;
+constexpr uintptr_t kStackReserve = 2 * 1024 * 1024;  // at most, and a quarter of the stack
+// CPython's own estimate (10,000 levels of C recursion in 8 MB), rounded up.
+constexpr uintptr_t kBytesPerCLevel = 1024;
 
-// Lowest stack address at which this thread may still start native code.
-uintptr_t find_stack_floor() {
-  uintptr_t floor = 1;
-  {  // unknown: only the recursion counters protect us
-    pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-      void* low = nullptr;
-      size_t size = 0;
-      if (pthread_attr_getstack(&attributes, &low, &size) == 0 && size) {
-        const uintptr_t reserve = size / 2 < kStackReserve ? size / 2 : kStackReserve;
-        floor = reinterpret_cast<uintptr_t>(low) + reserve;
-      }
-      pthread_attr_destroy(&attributes);
-    }
+struct StackBounds {
+  uintptr_t low = 0;    // lowest address; 0: unknown, only the recursion counters protect us
+  uintptr_t floor = 1;  // lowest address at which native code may start
+};
+
+StackBounds find_stack_bounds() {
+  StackBounds bounds;
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return bounds;
+  void* low = nullptr;
+  size_t size = 0;
+  if (pthread_attr_getstack(&attributes, &low, &size) == 0 && size) {
+    bounds.low = reinterpret_cast<uintptr_t>(low);
+    bounds.floor = bounds.low + std::min(size / 4, kStackReserve);
   }
-  return floor;
+  pthread_attr_destroy(&attributes);
+  return bounds;
 }
 
 // Ids of thread states are never used twice. Guarded by the GIL; a thread-local would cost a call.
 struct {
   uint64_t id = ~uint64_t{0};
-  uintptr_t floor = 0;
-} g_last_floor;
-inline uintptr_t stack_floor(PyThreadState* ts) {
-  if (g_last_floor.id != ts->id) [[unlikely]] {
-    thread_local uintptr_t floor = 0;
-    if (!floor) floor = find_stack_floor();
-    g_last_floor = {ts->id, floor};
+  StackBounds bounds;
+} g_last_stack;
+inline const StackBounds& stack_bounds(PyThreadState* ts) {
+  if (g_last_stack.id != ts->id) [[unlikely]] {
+    thread_local StackBounds bounds;
+    if (!bounds.low) bounds = find_stack_bounds();
+    g_last_stack = {ts->id, bounds};
   }
-  return g_last_floor.floor;
+  return g_last_stack.bounds;
 }
+inline uintptr_t stack_floor(PyThreadState* ts) { return stack_bounds(ts).floor; }
 
 void enlist(Activation* act) {
   act->prev = g_newest_activation;
@@ -98,6 +103,15 @@ bool room_on_c_stack(PyThreadState* ts) {
   if (Port::c_recursion_remaining(ts) <= kCRecursionReserve) return false;
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   return here > stack_floor(ts);
+}
+
+int c_levels_without_stack(PyThreadState* ts) {
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const uintptr_t low = stack_bounds(ts).low;
+  const int remaining = Port::c_recursion_remaining(ts);
+  if (!low || here <= low) return 0;
+  const auto fit = static_cast<int64_t>((here - low) / kBytesPerCLevel);
+  return fit < remaining ? remaining - static_cast<int>(fit) : 0;
 }
 
 bool room_for_activation(PyThreadState* ts) {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/activation.h"
+#include "runtime/governor.h"
 #include "runtime/poll.h"
 #include "runtime/wanted.h"
 #include "support/check.h"
@@ -158,10 +159,8 @@ class BoundArguments {
   Py_ssize_t owned_count_ = 0;
 };
 
-// The C stack is short: from here on this function's calls stay in the interpreter, where they cost
-// none. Mutual recursion takes one such step for each function of the circle.
-PyObject* run_without_stack(PyFunctionObject* function, PyObject* const* args, size_t nargsf,
-                            PyObject* kwnames) {
+PyObject* run_suspended(PyFunctionObject* function, PyObject* const* args, size_t nargsf,
+                        PyObject* kwnames) {
   auto it = installed().find(function);
   if (it == installed().end() || it->second.suspended)
     return g_plain_vectorcall(reinterpret_cast<PyObject*>(function), args, nargsf, kwnames);
@@ -179,6 +178,18 @@ PyObject* run_without_stack(PyFunctionObject* function, PyObject* const* args, s
     }
   }
   Py_DECREF(function);
+  return result;
+}
+
+// The C stack is short: from here on this function's calls stay in the interpreter, where they cost
+// none. Mutual recursion takes one such step for each function of the circle. What recurses through
+// C meanwhile is to meet CPython's limit before the end of the stack.
+PyObject* run_without_stack(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args,
+                            size_t nargsf, PyObject* kwnames) {
+  const int withheld = c_levels_without_stack(ts);
+  Port::c_recursion_remaining(ts) -= withheld;
+  PyObject* result = run_suspended(function, args, nargsf, kwnames);
+  Port::c_recursion_remaining(ts) += withheld;
   return result;
 }
 
@@ -264,10 +275,15 @@ inline bool accepts_all(const Version& version, PyObject* const* values) {
   return true;
 }
 
+// Compiled code borrows its arguments. C code may lend what it does not own itself (ceval's
+// WITH_EXCEPT_START passes a traceback that only the exception holds), trusting that the callee's
+// frame takes references; so we take them, into `kept`: the caller's array may change under us.
 inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObject* function,
+                            PyObject* const* args, Py_ssize_t count, PyObject** kept,
                             uint64_t* words) {
   Activation* act = push_frameless(ts, body, function, reinterpret_cast<void**>(words));
   if (!act) return nullptr;
+  for (Py_ssize_t i = 0; i < count; i++) kept[i] = Py_XNewRef(args[i]);
   g_entry_stats.native++;
   const uint64_t value = g_backend.enter(body->entry, act);
   PyObject* result = reinterpret_cast<PyObject*>(value);
@@ -279,6 +295,7 @@ inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObj
     result = PyFloat_FromDouble(number);
   }
   pop_call(ts, act);
+  for (Py_ssize_t i = 0; i < count; i++) Py_XDECREF(kept[i]);
   return result;
 }
 
@@ -301,8 +318,9 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
         static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
         room_for_activation(ts) && accepts_all(first, args)) {
       uint64_t words[2 * kMaxEntryValues];
+      PyObject* kept[kMaxEntryValues];
       entry_words(first, args, words);
-      return run_native(ts, first.code, function, words);
+      return run_native(ts, first.code, function, args, count, kept, words);
     }
   }
   return call_slowly(ts, function, code, entry, args, nargsf, kwnames);
@@ -320,7 +338,7 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
     if (!room_for_activation(ts)) {
       g_entry_stats.no_room++;
       g_entry_stats.interpreted++;
-      if (!room_on_c_stack(ts)) return run_without_stack(function, args, nargsf, kwnames);
+      if (!room_on_c_stack(ts)) return run_without_stack(ts, function, args, nargsf, kwnames);
       return g_plain_vectorcall(callable, args, nargsf, kwnames);
     }
     if (!bound.bind(function, code, args, PyVectorcall_NARGS(nargsf), kwnames)) {
@@ -348,11 +366,17 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
     if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
-  return run_native(ts, body, function, words);
+  auto** kept = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (bound.count + 1)));
+  return run_native(ts, body, function, bound.values, bound.count, kept, words);
 }
 }  // namespace
 
 bool is_installed(PyFunctionObject* function) { return installed().count(function) != 0; }
+
+bool calls_are_ours(const PyFunctionObject* function) {
+  const vectorcallfunc way = function->vectorcall;
+  return way == g_plain_vectorcall || way == psyco_call_function || way == psyco_measured_call;
+}
 
 bool install_function(PyFunctionObject* function) {
   if (is_installed(function)) return true;

@@ -125,6 +125,8 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
 bool install_function(PyFunctionObject* function);
 void uninstall_function(PyFunctionObject* function);
 bool is_installed(PyFunctionObject* function);
+// Nobody else has put a vectorcall of his own into the function.
+bool calls_are_ours(const PyFunctionObject* function);
 void uninstall_all();
 // From the function watcher.
 void function_modified(PyFunctionObject* function, bool code_changed);

@@ -35,6 +35,9 @@ void loop_exits_often(CodeEntry* entry, int target);  // measure it again
 
 // ---- functions: calls of an installed function take turns until it is decided.
 void measure_calls(PyFunctionObject* function);
+// The vectorcall of functions being measured.
+extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* args, size_t nargsf,
+                                         PyObject* kwnames);
 
 void governor_forget(const CodeEntry* entry);  // the code dies
 

@@ -7,6 +7,7 @@
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/poll.h"
+#include "runtime/visible.h"
 #include "runtime/wanted.h"
 
 namespace psyco {
@@ -88,7 +89,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
   LoopCounter* loop = loop_counter(entry, target);
   if (loop->refused) return disable();
-  if (!native_allowed(ts, code) || !room_for_activation(ts)) Py_RETURN_NONE;
+  if (!native_allowed(ts, code) || !room_for_activation(ts) || frame_is_kept(frame)) Py_RETURN_NONE;
   Version* version = find_version(entry, target, Port::slots(frame), Port::depth(frame));
   CompiledCode* body = version ? version->code : nullptr;
   if (!body) {

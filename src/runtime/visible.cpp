@@ -19,11 +19,11 @@ PyObject* proxy_alloc(PyTypeObject* type, Py_ssize_t items) {
 
 bool somebody_has(const _PyInterpreterFrame* frame) { return frame->frame_obj != nullptr; }
 
-bool kept(const _PyInterpreterFrame* frame) {
+}  // namespace
+
+bool frame_is_kept(const _PyInterpreterFrame* frame) {
   return frame->frame_obj && Py_REFCNT(frame->frame_obj) > 1;
 }
-
-}  // namespace
 
 extern "C" void psyco_link_frames(Activation* act) {
   auto* ts = static_cast<PyThreadState*>(act->tstate);
@@ -57,7 +57,7 @@ void show_call_site(Activation* act) {
 
 extern "C" void psyco_unlink_frames(Activation* act) {
   for (int i = 0; i < act->linked; i++) {
-    if (!kept(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]))) continue;
+    if (!frame_is_kept(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]))) continue;
     // Its owner may read it later: it must end as the real frame of this call.
     act->leave = 1;
     return;

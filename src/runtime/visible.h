@@ -21,6 +21,11 @@ void drop_linked_frames(Activation* act);
 void fill_visible_frames();
 void fill_frames(Activation* act);
 
+// Somebody besides the frame itself holds its frame object, perhaps through a proxy of its
+// variables made earlier, which reads the frame without asking: native code must not take the
+// variables out of it.
+bool frame_is_kept(const _PyInterpreterFrame* frame);
+
 bool install_locals_hook();
 void remove_locals_hook();
 

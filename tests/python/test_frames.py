@@ -338,6 +338,42 @@ def g(n):
 def h(x):
     return eval('x + y', None, {'x': x, 'y': 1}), eval('x'), [eval('x') for _ in range(2)]
 """, ["f()", "g(2)", "h(1)"]),
+    "a proxy of the variables outlives the read": ("""
+import sys
+def hidden():
+    proxy = [sys._getframe().f_locals for b in [0]][0]
+    proxy['b'] = 2
+    proxy['c'] = 3
+    got = b, c
+    b = c = 0
+    return got
+def read(n):
+    x = 1
+    proxy = sys._getframe().f_locals
+    out = []
+    for i in range(n):
+        out.append((proxy['x'], proxy['i'], sorted(proxy)))
+        x += 1
+        proxy['x'] = x * 2
+    return out, x
+""", ["hidden()", "read(3)", "read(40)[1]"]),
+    "an argument lent by a caller that does not own it": ("""
+import sys
+class Manager:
+    def __enter__(self):
+        return self
+    def __exit__(self, kind, error, tb):
+        # The exception alone keeps the traceback that the interpreter passes.
+        error.with_traceback(None)
+        found = [0 for _ in range(50)]
+        self.line = tb.tb_lineno, len(found)
+        return True
+def f():
+    m = Manager()
+    with m:
+        1 / 0
+    return m.line
+""", ["f()", "f()", "[f() for _ in range(30)][-1]"]),
 }
 
 

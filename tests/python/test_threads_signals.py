@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 
@@ -210,6 +211,30 @@ def len_of_stack():
         f, n = f.f_back, n + 1
     return n
 """, ["f(30)", "tight(20)", "tight(500)", "f(200)"])
+
+
+def test_deep_recursion_through_c():
+    """CPython's limit of C recursion is met before the end of the stack, as without psyco."""
+    program = """
+import sys, psyco
+sys.setrecursionlimit(200_000)
+def deep(n):
+    return max([n - 1], key=deep) if n else 0
+def both(n):
+    return both(n - 1) if n % 3 else max([n - 1], key=both) if n else 0
+for f in deep, both:
+    psyco.bind(f)
+    f(30)
+    for n in (100, 90_000, 100):
+        try:
+            print(f(n) is not None)
+        except RecursionError as error:
+            print(type(error).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          timeout=100, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (
+        0, ["True", "RecursionError", "True"] * 2, "")
 
 
 def test_deep_recursion_in_a_small_thread():
