@@ -48,8 +48,9 @@ bool is_module(PyObject* self, const char* name) {
 Builtin builtin(PyObject* function) {
   if (!PyCFunction_CheckExact(function)) return Builtin::None;
   auto* f = reinterpret_cast<PyCFunctionObject*>(function);
-  if (!is_module(f->m_self, "builtins")) return Builtin::None;
   const char* name = f->m_ml->ml_name;
+  if (!std::strcmp(name, "getrefcount") && is_module(f->m_self, "sys")) return Builtin::GetRefCount;
+  if (!is_module(f->m_self, "builtins")) return Builtin::None;
   if (!std::strcmp(name, "len")) return Builtin::Len;
   if (!std::strcmp(name, "abs")) return Builtin::Abs;
   if (!std::strcmp(name, "min")) return Builtin::Min;

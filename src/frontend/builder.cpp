@@ -680,6 +680,19 @@ bool Builder::held(AVId id) {
   return false;
 }
 
+int Builder::names_of(const Value* object) {
+  int names = 0;
+  auto count = [&](AVId id) {
+    const AV& a = st_.avs[id];
+    names += (a.kind == SlotKind::Object ? a.value : a.box) == object;
+  };
+  for (const FrameSlots& frame : st_.frames) {
+    for (AVId id : frame.locals) count(id);
+    for (AVId id : frame.stack) count(id);
+  }
+  return names;
+}
+
 bool Builder::is_live_after(int local) {
   Context& context = *st_.top().context;
   int index = context.decoded->index_at(raw_next_);

@@ -248,6 +248,10 @@ PyObject* psyco_unary_op(PyObject* object, int64_t op) {
   }
 }
 
+int64_t psyco_reference_count(PyObject* object, int64_t besides) {
+  return _Py_IsImmortal(object) ? Py_REFCNT(object) : Py_REFCNT(object) + besides;
+}
+
 PyObject* psyco_box_int(int64_t value) {
   if (value >= kSmallIntMin && value < kSmallIntEnd) return small_int(value);
   return PyLong_FromLongLong(value);

@@ -29,6 +29,7 @@ int64_t psyco_contains(PyObject* container, PyObject* item);
 int64_t psyco_is_true(PyObject* object);
 PyObject* psyco_unary_op(PyObject* object, int64_t op);
 PyObject* psyco_box_int(int64_t value);
+int64_t psyco_reference_count(PyObject* object, int64_t besides);
 PyObject* psyco_box_float(double value);
 double psyco_power_float(double base, double exponent);
 double psyco_mod_float(double left, double right);

@@ -45,3 +45,35 @@ def test_number_boxed_while_a_loop_carries_a_tuple():
         assert f(number, 50) == (number, 49)
     assert f(number, 0) is None
     assert grows_by(lambda: f(number, 50), number, times=20) == 0
+
+
+def test_getrefcount_counts_variables_as_the_interpreter_does():
+    def variables():
+        r = object()
+        box = [r]
+        t = r
+        before = sys.getrefcount(r)
+        try:
+            box[5]
+        except IndexError:
+            pass
+        return before, sys.getrefcount(t), sys.getrefcount(box)
+
+    def loop(n):
+        o = object()
+        out = []
+        for _ in range(n):
+            p = o
+            out.append(sys.getrefcount(p))
+        return out
+
+    def items(values):
+        x = values[0]
+        return sys.getrefcount(x), [sys.getrefcount(y) for y in values]
+
+    calls = [variables, lambda: loop(5), lambda: items([object() for _ in range(3)])]
+    plain = [call() for call in calls]
+    for function in variables, loop, items:
+        psyco.bind(function)
+    for _ in range(20):
+        assert [call() for call in calls] == plain

@@ -144,6 +144,16 @@ bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
   return finish(f, args, f.const_av(yes ? Py_True : Py_False));
 }
 
+// Counts as in the interpreter, where each variable and the argument on the stack hold a reference
+// of their own; here one serves them all (an argument's is held by whoever entered this code).
+bool lower_getrefcount(Builder& f, const std::vector<AVId>& args) {
+  Value* object = f.force(args[0]);
+  const int held = object->owned() || object->op == Op::Arg;
+  const int names = f.names_of(object) + 1;  // and the argument
+  Value* count = f.call_helper(Helper::reference_count, {object}, names - held, true);
+  return finish(f, args, f.int_av(count));
+}
+
 bool lower_range(Builder& f, const std::vector<AVId>& args) {
   if (args.empty() || args.size() > 3) return false;
   for (AVId id : args)
@@ -226,6 +236,8 @@ bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<
       return lower_min_max(f, args, true);
     case known::Builtin::IsInstance:
       return args.size() == 2 && lower_isinstance(f, args);
+    case known::Builtin::GetRefCount:
+      return args.size() == 1 && lower_getrefcount(f, args);
     case known::Builtin::None:
       break;
   }
