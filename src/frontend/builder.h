@@ -204,7 +204,7 @@ class Builder {
   void consume(AVId id, ir::Value*& object);  // an owned reference to store away
   bool held(AVId id);                         // some slot still names it
   bool held_live(AVId id);                    // the same, counting locals only if still read
-  int names_of(const ir::Value* object);  // slots of all frames that hold this object
+  int names_of(const ir::Value* object);      // slots of all frames that hold this object
   bool is_live_after(int local);
 
   // ---- assumptions
