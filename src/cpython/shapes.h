@@ -42,6 +42,8 @@ struct AttrPlan {
   int32_t offset = 0;
   PyObject* value = nullptr;
   PyObject* getter = nullptr;
+  // The class attribute of that name is of this mutable class: it can become a descriptor.
+  PyTypeObject* attribute_type = nullptr;
   const void* keys =
       nullptr;  // Constant, Method, Property-free: instances may shadow it; guard that the
   int64_t key_count = 0;  // shared keys still have key_count names and kInlineValid
@@ -53,6 +55,7 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline or Member on
 PyObject* peek_attr(PyObject* object, PyObject* name);
 PyObject* peek_item(PyObject* container, int64_t index);
 PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
+bool has_class_cell(PyCodeObject* code);             // __class__ is a free variable of it
 bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
 bool watchable_type(PyTypeObject* type);             // has a version tag or can get one
 

@@ -104,6 +104,8 @@ struct Context {
   int peeling = -1;                 // head whose first iteration is being walked
   bool warm = false;                // has run long enough for cold caches to mean something
   bool globals_are_locals = false;  // module code
+  bool has_class_cell = false;      // __class__ is a free variable
+  bool has_hidden_locals = false;   // module code with variables of comprehensions
   uint64_t path;                    // identifies the chain of call sites
   int depth;
   std::vector<std::vector<Edge>> pending;  // by bytecode index

@@ -69,6 +69,8 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->builtins = builtins;
   context->caller = caller;
   context->globals_are_locals = !caller && request_.locals && request_.locals == globals;
+  context->has_class_cell = shapes::has_class_cell(code);
+  context->has_hidden_locals = !(code->co_flags & CO_OPTIMIZED) && code->co_nlocalsplus > 0;
   context->feedback = request_.feedback->for_code(code);
   context->path = caller ? caller->path * 1000003u + static_cast<uint64_t>(call_bci) + 1 : 1;
   context->depth = caller ? caller->depth + 1 : 0;

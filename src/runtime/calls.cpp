@@ -4,6 +4,7 @@
 //
 // Arguments are borrowed. args[-1] is scratch: it takes self, or lets the callee prepend its own.
 #include "runtime/helpers.h"
+#include "runtime/visible.h"
 
 using namespace psyco::objects;
 
@@ -158,6 +159,16 @@ PyObject* psyco_vectorcall(PyObject* callable, PyObject* self, PyObject** args, 
   if (PyType_Check(t.callable))
     return call_class(reinterpret_cast<PyTypeObject*>(t.callable), t.args, t.count, t.scratch);
   return call_general(t.callable, t.args, t.count, t.scratch, nullptr);
+}
+
+// Two kinds of callables look at the frame without asking for a proxy of its variables: super()
+// wants the first local and the class cell, and locals() and its kin ask whether the frame of a
+// module has hidden variables (of a comprehension) set.
+PyObject* psyco_vectorcall_seen(PyObject* callable, PyObject* self, PyObject** args,
+                                int64_t count) {
+  if (callable == reinterpret_cast<PyObject*>(&PySuper_Type) || PyCFunction_CheckExact(callable))
+    psyco::fill_current_frame(_PyThreadState_GET());
+  return psyco_vectorcall(callable, self, args, count);
 }
 
 PyObject* psyco_vectorcall_kw(PyObject* callable, PyObject* self, PyObject* names, PyObject** args,

@@ -115,6 +115,14 @@ void fill_visible_frames() {
   });
 }
 
+void fill_current_frame(PyThreadState* ts) {
+  for_each_activation([ts](Activation* act) {
+    bool current = act->frame == ts->current_frame;
+    for (int i = 0; i < act->linked; i++) current |= act->linked_frames[i] == ts->current_frame;
+    if (current && act->tstate == ts) fill_frames(act);
+  });
+}
+
 bool install_locals_hook() {
   if (g_original_alloc) return true;
   if (!PyFrameLocalsProxy_Type.tp_alloc) return false;

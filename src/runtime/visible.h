@@ -20,6 +20,8 @@ void drop_linked_frames(Activation* act);
 // as new references, and tells the activation to leave: from then on the frames are the truth.
 void fill_visible_frames();
 void fill_frames(Activation* act);
+// Those of the activation that is calling out now.
+void fill_current_frame(PyThreadState* ts);
 
 // Somebody besides the frame itself holds its frame object, perhaps through a proxy of its
 // variables made earlier, which reads the frame without asking: native code must not take the

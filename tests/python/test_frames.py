@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from differential import check
 
@@ -374,6 +378,26 @@ def f():
         1 / 0
     return m.line
 """, ["f()", "f()", "[f() for _ in range(30)][-1]"]),
+    "super() called with nothing": ("""
+class A:
+    def m(self, /, *args):
+        return [self.x, *args]
+class B(A):
+    x = 7
+    def m(self, /, *args):
+        return super().m(*args) + [self.x]
+    def n(self, /, sup=None):
+        sup = super
+        return sup().m(1), super().m
+    def lost(self, /):
+        del self
+        return super().m(*[])
+def f(n):
+    b = B()
+    return [b.m(i) for i in range(n)], b.n()[0]
+def lost():
+    return B().lost()
+""", ["f(3)", "f(40)[0][-1]", "lost()"]),
 }
 
 
@@ -381,3 +405,19 @@ def f():
 def test_case(name):
     source, calls = CASES[name]
     check(source, calls)
+
+
+def test_hidden_variables_of_a_module():
+    """Variables of comprehensions in module code, which locals() knows of while they are set."""
+    program = """
+out = [[locals()["x"] for x in range(5)] for _ in range(30)]
+print(out[-1], "x" in locals(), locals() is globals())
+x = "mine"
+seen = [(x, locals()["x"], eval("x"), sorted(vars()) == sorted(locals())) for x in range(60)]
+print(seen[-1], x, locals()["x"], locals() is globals())
+"""
+    runs = [subprocess.run([sys.executable, "-c", prefix + program], capture_output=True, text=True,
+                           env={**os.environ, "PSYCO_DEBUG": "stress=osr"}, timeout=60, check=False)
+            for prefix in ("", "import psyco; psyco.full()")]
+    assert runs[0].stdout
+    assert runs[0].stdout == runs[1].stdout, runs[1].stderr

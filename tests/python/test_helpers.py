@@ -248,6 +248,9 @@ def test_unary_truth_boxes():
     for value in INTS:
         if -(2**63) <= value < 2**63:
             check("box_int", (value,), lambda x: x)
+    thing = object()
+    assert helper("reference_count", thing, 5) - helper("reference_count", thing, 0) == 5
+    assert helper("reference_count", None, 5) == sys.getrefcount(None)
     assert helper("box_int", 7) is 7  # noqa: F632 (the cached object is the point)
     for value in FLOATS:
         check("box_float", (value,), lambda x: x)
@@ -989,7 +992,8 @@ CALLABLES = [python_function, Plain().method, Plain.of_class, Plain.static, len,
 ARGUMENTS = [(), (1,), ([1, 2],), ("abc",), (1, 2), ("a,b", ","), ([], 1), ({}, "k"), (1, 2, 3, 4), (int, object)]
 
 
-def test_vectorcall(capsys):
+@pytest.mark.parametrize("row", ["vectorcall", "vectorcall_seen"])
+def test_vectorcall(capsys, row):
     for function in CALLABLES:
         for args in ARGUMENTS:
             for self in (NULL, "self", [5]):
@@ -997,7 +1001,7 @@ def test_vectorcall(capsys):
                 counts = [sys.getrefcount(a) for a in (function, *two)]
                 expected = outcome(call_reference, function, self, *one)
                 shown = capsys.readouterr().out
-                got = outcome(helper, "vectorcall", function, self, *two)
+                got = outcome(helper, row, function, self, *two)
                 assert capsys.readouterr().out == shown
                 assert got[0] == expected[0], (function, self, args, got, expected)
                 if got[0] == "error":

@@ -597,6 +597,29 @@ def s(items):
     return sum(items)
 """, ["f(1, 2)", "f(fractions.Fraction(1, 2), 1)", "f(1, R())", "f(1.5, decimal.Decimal(1))", "g(1, R())", "g(1, 'a')", "h(1, E())",
       "h(E(), 1)", "k(E(), E())", "k(1, E())", "s([1, fractions.Fraction(1, 3)])", "f(1j, 2)", "h(1j, 1)", "k(1j, 1)"]),
+    "a class attribute becomes a descriptor": ("""
+class D:
+    pass
+class C:
+    x = D()
+    y = D()
+    def __init__(self):
+        self.x = 1
+def f(o):
+    return o.x
+def g(n):
+    o = C()
+    for i in range(n):
+        assert f(o) == 1
+    before = C.y is o.y
+    D.__get__ = lambda self, instance, owner: 2
+    D.__set__ = lambda self, instance, value: None
+    after = f(o), o.y, C.y
+    o.x = 5
+    after += o.x, o.__dict__
+    del D.__get__, D.__set__
+    return before, after, f(o), C.y is o.y
+""", ["f(C())", "g(50)", "g(3)"]),
 }
 
 

@@ -99,10 +99,20 @@ bool is_object_member(PyObject* descriptor, PyTypeObject* type, bool store) {
 
 }  // namespace
 
+namespace {
+// False: it might become a descriptor, and nobody could tell.
+bool note_attribute_type(AttrPlan& plan, PyObject* attribute) {
+  if (!attribute || (Py_TYPE(attribute)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return true;
+  plan.attribute_type = Py_TYPE(attribute);
+  return watchable_type(plan.attribute_type);
+}
+}  // namespace
+
 AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_getattro != PyObject_GenericGetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);  // borrowed
+  if (!note_attribute_type(plan, descriptor)) return plan;
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, false)) {
       plan.kind = AttrPlan::Member;
@@ -145,6 +155,7 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_setattro != PyObject_GenericSetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);
+  if (!note_attribute_type(plan, descriptor)) return plan;
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, true)) {
       plan.kind = AttrPlan::Member;
@@ -197,6 +208,14 @@ PyObject* peek_dict(PyObject* dict, PyObject* key) {
   PyObject* value = PyDict_GetItemWithError(dict, key);
   if (!value) PyErr_Clear();
   return value;
+}
+
+bool has_class_cell(PyCodeObject* code) {
+  for (int i = PyUnstable_Code_GetFirstFree(code); i < code->co_nlocalsplus; i++)
+    if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(code->co_localsplusnames, i),
+                                         "__class__") == 0)
+      return true;
+  return false;
 }
 
 bool plain_instance(PyObject* object) {

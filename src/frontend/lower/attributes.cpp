@@ -39,6 +39,11 @@ void assume_type(Builder& f, PyTypeObject* type) {
   f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
 }
 
+void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
+  assume_type(f, type);
+  if (plan.attribute_type) assume_type(f, plan.attribute_type);
+}
+
 // A module's or class's attribute that can be known now.
 PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
   if (f.site().unstable) return nullptr;
@@ -55,6 +60,10 @@ PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
     PyObject* value = _PyType_Lookup(type, name);
     if (!value) return nullptr;
     if (!PyFunction_Check(value) && Py_TYPE(value)->tp_descr_get) return nullptr;
+    if (!(Py_TYPE(value)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) {
+      if (!shapes::watchable_type(Py_TYPE(value))) return nullptr;
+      assume_type(f, Py_TYPE(value));
+    }
     assume_type(f, type);
     return value;
   }
@@ -106,7 +115,7 @@ void lower_LoadAttr(Builder& f, const Bytecode& bc) {
         !*(reinterpret_cast<uint8_t*>(object_example) + shapes::kInlineValid))
       usable = false;
     if (usable && f.guard_type(id, type)) {
-      assume_type(f, type);
+      assume_plan(f, type, plan);
       Value* object = f.force(id);
       PyObject* example = object_example && Py_TYPE(object_example) == type
                               ? shapes::peek_attr(object_example, bc.object)
@@ -125,7 +134,7 @@ void lower_LoadAttr(Builder& f, const Bytecode& bc) {
       return f.push(f.object_av(value, nullptr, nullptr, example));
     }
     if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
-      assume_type(f, type);
+      assume_plan(f, type, plan);
       guard_not_shadowed(f, f.force(id), plan);
       return f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
     }
@@ -150,7 +159,7 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
   if (type && !f.site().generic) {
     AttrPlan plan = shapes::plan_load(type, bc.object);
     if (plan.kind == AttrPlan::Method && f.guard_type(id, type)) {
-      assume_type(f, type);
+      assume_plan(f, type, plan);
       if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
       f.push(f.const_av(plan.value));
       return f.push(id);  // self stays
@@ -185,7 +194,7 @@ void lower_StoreAttr(Builder& f, const Bytecode& bc) {
       usable = usable && f.learnt(1);
     }
     if (usable && f.guard_type(id, type)) {
-      assume_type(f, type);
+      assume_plan(f, type, plan);
       Value* object = f.force(id);
       if (plan.kind == AttrPlan::Inline) {
         guard_inline(f, object);

@@ -15,10 +15,20 @@ using ir::VirtualKind;
 
 namespace {
 
+// Whether the callable may look at the frame by itself: see Helper::vectorcall_seen.
+bool may_read_frame(Builder& f, AVId callable, bool no_arguments) {
+  const Context& c = f.context();
+  const PyObject* known = f.av(callable).constant;
+  if (no_arguments && c.has_class_cell)
+    return !known || known == reinterpret_cast<PyObject*>(&PySuper_Type);
+  return c.has_hidden_locals && !(known && PyFunction_Check(known));
+}
+
 void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>& args) {
   std::vector<Value*> inputs{f.force(callable), self == kNoAV ? f.const_null() : f.force(self)};
   for (AVId arg : args) inputs.push_back(f.force(arg));
-  Value* result = f.call_helper(Helper::vectorcall, inputs);
+  const bool seen = may_read_frame(f, callable, args.empty() && self == kNoAV);
+  Value* result = f.call_helper(seen ? Helper::vectorcall_seen : Helper::vectorcall, inputs);
   PyTypeObject* type = nullptr;
   PyObject* known = f.av(callable).constant;
   // A plain class makes an instance of itself: likely, since __new__ may differ.
