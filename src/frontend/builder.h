@@ -243,7 +243,6 @@ class Builder {
   bool wants_peeling(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
-  static int cursor_field(ir::VirtualKind kind);
   void unpack_cursors(const std::vector<AVId>& stack);
   void type_entry_value(AVId id, PyObject* example);
   ir::Slot slot_of(AVId id);
