@@ -54,6 +54,7 @@ PyObject* peek_attr(PyObject* object, PyObject* name);
 PyObject* peek_item(PyObject* container, int64_t index);
 PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
 bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
+bool class_may_change(PyTypeObject* type);           // obj.__class__ = ... may work on instances
 bool watchable_type(PyTypeObject* type);             // has a version tag or can get one
 
 }  // namespace psyco::shapes

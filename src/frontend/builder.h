@@ -23,8 +23,14 @@ namespace psyco {
 
 // A fact about the running program that compiled code relies on.
 struct Assumption {
-  enum Kind : uint8_t { DictValue, Type, Function, NoClassAssignment } kind;
-  PyObject* object;  // dict, type or function
+  enum Kind : uint8_t {
+    DictValue,
+    Type,
+    Function,
+    NoClassAssignment,  // the known object keeps its class; null: all objects do while the code
+                        // runs
+  } kind;
+  PyObject* object;  // dict, type, function or any other
   PyObject* key;     // DictValue: the name
 };
 
