@@ -57,6 +57,7 @@ PyObject* peek_item(PyObject* container, int64_t index);
 PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
 bool has_class_cell(PyCodeObject* code);             // __class__ is a free variable of it
 bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
+bool class_may_change(PyTypeObject* type);           // obj.__class__ = ... may work on instances
 bool watchable_type(PyTypeObject* type);             // has a version tag or can get one
 
 }  // namespace psyco::shapes

@@ -253,6 +253,7 @@ CompiledCode* compile(Attempt& attempt) {
         watched &= depend_on_function(code, reinterpret_cast<PyFunctionObject*>(a.object));
         break;
       case Assumption::NoClassAssignment:
+        watched &= depend_on_class(code, a.object);
         break;
     }
   }

@@ -87,6 +87,7 @@ AVId Builder::const_av(PyObject* object) {
     a.kind = SlotKind::Object;
     a.value = const_object(object);
     a.type = Py_TYPE(object);
+    if (shapes::class_may_change(a.type)) assume(Assumption::NoClassAssignment, object);
   }
   return st_.add(a);
 }
@@ -560,7 +561,7 @@ bool Builder::guard_type(AVId id, PyTypeObject* type) {
   keep(reinterpret_cast<PyObject*>(type));
   Value* g = guard(Op::GuardType, st_.avs[id].value, Reason::TypeSeen, type);
   g->imm = 1;
-  if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) assume(Assumption::NoClassAssignment, nullptr);
+  if (shapes::class_may_change(type)) assume(Assumption::NoClassAssignment, nullptr);
   st_.avs[id].type = type;
   return true;
 }

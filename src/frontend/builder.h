@@ -23,8 +23,14 @@ namespace psyco {
 
 // A fact about the running program that compiled code relies on.
 struct Assumption {
-  enum Kind : uint8_t { DictValue, Type, Function, NoClassAssignment } kind;
-  PyObject* object;  // dict, type or function
+  enum Kind : uint8_t {
+    DictValue,
+    Type,
+    Function,
+    NoClassAssignment,  // the known object keeps its class; null: all objects do while the code
+                        // runs
+  } kind;
+  PyObject* object;  // dict, type, function or any other
   PyObject* key;     // DictValue: the name
 };
 
@@ -246,7 +252,6 @@ class Builder {
   bool wants_peeling(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
-  static int cursor_field(ir::VirtualKind kind);
   void unpack_cursors(const std::vector<AVId>& stack);
   void type_entry_value(AVId id, PyObject* example);
   ir::Slot slot_of(AVId id);

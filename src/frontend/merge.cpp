@@ -4,9 +4,11 @@
 // values they hold on the edges: slots that shared a value on every edge share the merged one, so
 // identity is kept.
 //
-// References: each edge hands every owned phi one reference. A value that survives as itself keeps
-// its own. Whatever an edge owns and nothing claims is released there (a box that the merged number
-// does not carry).
+// References: an edge owns one for each owned value its state names, however many slots do; Claims
+// says which have found a taker behind the merge. A value that survives as itself keeps its own,
+// and is claimed first. Each owned phi takes one: that of its input if nobody claimed it, else a
+// new one. What is left ends on the edge (a box that the merged number does not carry, a cursor's
+// old position).
 //
 // Numbers keep their object beside them through a second phi, null where no object was made, unless
 // all objects are constants: constants' identity is not kept through a phi.
@@ -65,6 +67,19 @@ struct Claims {
   std::set<uint32_t> taken;
   bool take(Value* value) { return taken.insert(value->id).second; }
 };
+
+// Fields of an iterator that its loop moves on; the others (bound, list, step) stay.
+bool moves(ir::VirtualKind kind, size_t field) {
+  switch (kind) {
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter:
+      return field == 1;
+    case ir::VirtualKind::RangeIter:
+      return field != 1;
+    default:
+      return field == 0;
+  }
+}
 
 void collect_owned(const State& st, AVId id, std::vector<Value*>& out, std::set<AVId>& seen) {
   if (!seen.insert(id).second) return;
@@ -140,6 +155,14 @@ class Merger {
     std::set<AVId> seen;
     collect_owned(st, id, owned, seen);
     for (Value* value : owned) claims.take(value);
+  }
+
+  // The same for the iterator of a loop: what it moves on comes anew through phis, without boxes.
+  void claim_cursor(const State& st, AVId id, Claims& claims) {
+    const AV& cursor = st.avs[id];
+    if (cursor.kind != SlotKind::Virtual) return claim_all(st, id, claims);
+    for (size_t k = 0; k < cursor.fields.size(); k++)
+      if (!moves(cursor.virtual_kind, k)) claim_all(st, cursor.fields[k], claims);
   }
 
   Value* phi(Block* block, Rep rep) {
@@ -473,25 +496,26 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   State h = st_;
   std::vector<AVId*> out = all_slots(h);
   Claims claims;
-  for (size_t s = 0; s < slots.size(); s++)
-    if (!is_phi[s]) m.claim_all(entry.state, *slots[s], claims);
-
   bool iterates = list[index].op == NeutralOp::ForIter && !st_.top().stack.empty();
-  std::vector<AVId> done_virtuals;
+  auto is_cursor = [&](size_t s) { return iterates && s + 1 == slots.size(); };
+  for (size_t s = 0; s < slots.size(); s++) {
+    if (is_phi[s]) continue;
+    if (is_cursor(s))
+      m.claim_cursor(entry.state, *slots[s], claims);
+    else
+      m.claim_all(entry.state, *slots[s], claims);
+  }
+
   for (size_t s = 0; s < slots.size(); s++) {
     AVId old = *slots[s];
     const AV a = entry.state.avs[old];
     const HeadFlags& f = flags[s];
     if (!is_phi[s]) {
-      bool cursor = iterates && s + 1 == slots.size();
-      if (cursor && a.kind == SlotKind::Virtual) {
-        // The cursor's moving fields; its list or bound stays. The AV keeps its id, so aliases
-        // follow.
+      if (is_cursor(s) && a.kind == SlotKind::Virtual) {
+        // The AV keeps its id, so aliases follow.
         for (size_t k = 0; k < a.fields.size(); k++) {
           const AV fa = entry.state.avs[a.fields[k]];
-          bool moving = k == static_cast<size_t>(cursor_field(a.virtual_kind)) ||
-                        (a.virtual_kind == ir::VirtualKind::RangeIter && k == 2);
-          if (!moving) continue;
+          if (!moves(a.virtual_kind, k)) continue;
           Value* p = m.phi(head, Rep::I64);
           m.input(p, fa.value);
           AV na;
@@ -579,7 +603,12 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
       case SlotKind::Object: {
         na.value = m.phi(head, Rep::Object);
         na.value->flags |= ir::kOwned | (a.value->nullable() || f.box ? ir::kNullable : 0);
-        if (na.value->nullable()) na.not_null = false;
+        if (na.value->nullable()) {
+          // Nothing may be there: no type is proved.
+          na.not_null = false;
+          if (na.type) na.likely = na.type;
+          na.type = nullptr;
+        }
         m.own(entry, a.value, claims);
         m.input(na.value, a.value);
         break;
@@ -597,16 +626,6 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   cur_ = head;
   st_ = std::move(h);
   active_heads_.push_back({&context, index, head, st_, is_phi});
-}
-
-int Builder::cursor_field(ir::VirtualKind kind) {
-  switch (kind) {
-    case ir::VirtualKind::ListIter:
-    case ir::VirtualKind::TupleIter:
-      return 1;
-    default:
-      return 0;
-  }
 }
 
 // The current edge jumps back to the head at `index`.
@@ -641,6 +660,8 @@ void Builder::back_edge(int index) {
   PSYCO_CHECK(hs.size() == bs.size());
   size_t base = hs.size() - st_.top().locals.size() - st_.top().stack.size();
   const std::vector<uint8_t>& live = live_at(context, index);
+  const bool iterates = context.decoded->list[index].op == NeutralOp::ForIter;
+  auto is_cursor = [&](size_t s) { return iterates && s + 1 == hs.size(); };
 
   // What must not change.
   auto check_kept = [&] {
@@ -683,9 +704,7 @@ void Builder::back_edge(int index) {
           if (b.kind != SlotKind::Virtual || b.virtual_kind != h.virtual_kind) {
             note(s).force = true;
           } else {
-            bool cursor =
-                s + 1 == hs.size() && context.decoded->list[index].op == NeutralOp::ForIter;
-            if (cursor) break;
+            if (is_cursor(s)) break;
             if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s]))
               note(s).force = true;
           }
@@ -775,8 +794,13 @@ void Builder::back_edge(int index) {
   // Inputs, in the order the phis were made.
   Edge edge{cur_, st_};
   Claims claims;
-  for (size_t s = 0; s < hs.size(); s++)
-    if (!head->is_phi[s]) m.claim_all(edge.state, *bs[s], claims);
+  for (size_t s = 0; s < hs.size(); s++) {
+    if (head->is_phi[s]) continue;
+    if (is_cursor(s))
+      m.claim_cursor(edge.state, *bs[s], claims);
+    else
+      m.claim_all(edge.state, *bs[s], claims);
+  }
   std::map<Value*, Value*> inputs;
   for (size_t s = 0; s < hs.size(); s++) {
     const AV& h = head->state.avs[*hs[s]];

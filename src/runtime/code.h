@@ -39,6 +39,7 @@ struct LinkPlan {
 
 struct CodeState {
   bool invalid = false;                          // an assumption broke: not to be entered again
+  bool guards_classes = false;                   // what it guarded holds until a class is assigned
   uint32_t running = 0;                          // activations that name it
   uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
   uint32_t frames_offset = 0;                    // of these in the activation, in bytes

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/activation.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "support/check.h"
@@ -27,6 +28,9 @@ struct Watchers {
   std::unordered_map<PyObject*, WatchedDict> dicts;
   std::unordered_map<PyTypeObject*, Codes> types;
   std::unordered_map<PyFunctionObject*, Codes> functions;
+  std::unordered_map<PyObject*, Codes> instances;  // whose class is relied on
+  PyGetSetDef* class_attribute = nullptr;          // object.__class__
+  setter set_class = nullptr;                      // its own
 };
 Watchers& watchers() {
   static auto* all =
@@ -92,10 +96,48 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
   return 0;
 }
 
+void class_changed(PyObject* object) {
+  for_each_activation([](Activation* act) {
+    if (state_of(act->code)->guards_classes) act->leave = 1;
+  });
+  auto it = watchers().instances.find(object);
+  if (it == watchers().instances.end()) return;
+  Codes codes = std::move(it->second);
+  watchers().instances.erase(it);
+  break_all(codes);
+}
+
+int set_class(PyObject* object, PyObject* value, void* closure) {
+  // The old class stays alive until all is marked: its end may run Python code.
+  PyTypeObject* old = Py_TYPE(object);
+  Py_INCREF(old);
+  int status = watchers().set_class(object, value, closure);
+  if (Py_TYPE(object) != old) class_changed(object);
+  Py_DECREF(old);
+  return status;
+}
+
+bool hook_class_attribute() {
+  Watchers& all = watchers();
+  if (all.set_class) return true;
+  PyObject* dict = PyType_GetDict(&PyBaseObject_Type);
+  PyObject* descriptor = PyDict_GetItemString(dict, "__class__");  // the type keeps it
+  Py_DECREF(dict);
+  if (!descriptor || !Py_IS_TYPE(descriptor, &PyGetSetDescr_Type)) return false;
+  all.class_attribute = reinterpret_cast<PyGetSetDescrObject*>(descriptor)->d_getset;
+  all.set_class = all.class_attribute->set;
+  all.class_attribute->set = set_class;
+  return true;
+}
+
 }  // namespace
 
 bool init_watchers() {
   Watchers& all = watchers();
+  if (!hook_class_attribute()) {
+    PyErr_SetString(PyExc_RuntimeError, "object.__class__ is no attribute with a setter");
+    return false;
+  }
   if (all.dict < 0) all.dict = PyDict_AddWatcher(on_dict);
   if (all.dict >= 0 && all.type < 0) all.type = PyType_AddWatcher(on_type);
   if (all.type >= 0 && all.function < 0) all.function = PyFunction_AddWatcher(on_function);
@@ -112,6 +154,8 @@ void stop_watchers() {
   if (all.type >= 0) PyType_ClearWatcher(all.type);
   if (all.dict >= 0) PyDict_ClearWatcher(all.dict);
   all.function = all.type = all.dict = -1;
+  if (all.set_class) all.class_attribute->set = all.set_class;
+  all.set_class = nullptr;
   PyErr_Clear();
 }
 
@@ -152,12 +196,25 @@ bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
   return true;
 }
 
+bool depend_on_class(CompiledCode* code, PyObject* object) {
+  if (!watchers().set_class) return false;
+  if (object)
+    add(watchers().instances[object], code);
+  else
+    state_of(code)->guards_classes = true;
+  return true;
+}
+
 void disown_code(CompiledCode* code) {
   PSYCO_CHECK(!code_in_use(code));
   for (auto& [dict, keys] : watchers().dicts)
     for (WatchedKey& watched : keys) remove(watched.codes, code);
   for (auto& [type, codes] : watchers().types) remove(codes, code);
   for (auto& [function, codes] : watchers().functions) remove(codes, code);
+  for (auto it = watchers().instances.begin(); it != watchers().instances.end();) {
+    remove(it->second, code);
+    it = it->second.empty() ? watchers().instances.erase(it) : std::next(it);
+  }
   delete state_of(code);
   code->runtime = nullptr;
 }
@@ -168,6 +225,7 @@ size_t dependency_count() {
     for (WatchedKey& watched : keys) count += watched.codes.size();
   for (auto& [type, codes] : watchers().types) count += codes.size();
   for (auto& [function, codes] : watchers().functions) count += codes.size();
+  for (auto& [object, codes] : watchers().instances) count += codes.size();
   return count;
 }
 

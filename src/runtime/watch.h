@@ -1,5 +1,8 @@
 // Assumptions of compiled code about live objects, and the watchers that see them break.
 //
+// obj.__class__ = X has no watcher. All assignments go through the setter of object.__class__,
+// whose pointer in its definition is ours.
+//
 // The callbacks only mark: the code becomes invalid, its activations are told to leave. Nothing is
 // freed, no Python runs, no object is made. The owner of a CompiledCode keeps every object it
 // embeds or guards on alive; a watcher cannot, and an address used again would pass the guard.
@@ -20,6 +23,9 @@ bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key);
 bool depend_on_type(CompiledCode* code, PyTypeObject* type);
 // Code, defaults and life of the function.
 bool depend_on_function(CompiledCode* code, PyFunctionObject* function);
+
+// The object's class; null: the classes of all objects, until the running activations leave.
+bool depend_on_class(CompiledCode* code, PyObject* object);
 
 // A function was made. It is not usable yet: MAKE_FUNCTION gives it its version, closure and
 // defaults afterwards. Only note it down.

@@ -77,3 +77,41 @@ def test_getrefcount_counts_variables_as_the_interpreter_does():
         psyco.bind(function)
     for _ in range(20):
         assert [call() for call in calls] == plain
+
+
+def test_bound_of_a_range_comes_from_an_attribute():
+    class Span:
+        pass
+
+    def f(span):
+        total = 0
+        for i in range(span.low, span.high):
+            total += i
+        return total
+
+    psyco.bind(f)
+    span = Span()
+    span.low, span.high = 10**9 + 7, 10**9 + 17
+    assert f(span) == sum(range(span.low, span.high))
+    assert grows_by(lambda: f(span), span.low, times=100) == 0
+    assert grows_by(lambda: f(span), span.high, times=100) == 0
+
+
+def test_object_that_is_a_number_on_one_way_and_unknown_on_the_other():
+    class Box:
+        pass
+
+    def f(box, flag):
+        x = box.value
+        if flag:
+            y = x + 1
+        else:
+            y = 0
+        return x, y
+
+    psyco.bind(f)
+    box = Box()
+    box.value = 10**9 + 7
+    for flag in (0, 1, 0, 1):
+        assert f(box, flag) == (box.value, box.value + 1 if flag else 0)
+    assert grows_by(lambda: (f(box, 0), f(box, 1)), box.value, times=100) == 0

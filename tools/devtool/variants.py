@@ -22,6 +22,7 @@ class Variant(NamedTuple):
 VARIANTS = [
     Variant("exit1", "stress=eager,stress=exit:1", "every guard fails"),
     Variant("exit3", "stress=eager,stress=exit:3", "every third guard fails"),
+    Variant("verify", "stress=eager,verify=each", "graphs are checked after every pass"),
 ]
 
 # For `./dev test --variant NAME`: not part of CI yet.

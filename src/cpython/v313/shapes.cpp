@@ -223,6 +223,11 @@ bool plain_instance(PyObject* object) {
          !_PyObject_GetManagedDict(object);
 }
 
+// typeobject.c:object_set_class
+bool class_may_change(PyTypeObject* type) {
+  return !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || PyType_IsSubtype(type, &PyModule_Type);
+}
+
 bool watchable_type(PyTypeObject* type) { return PyUnstable_Type_AssignVersionTag(type) != 0; }
 
 }  // namespace psyco::shapes
