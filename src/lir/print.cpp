@@ -11,8 +11,9 @@ const char* lop_name(Lop op) {
   case Lop::name:  \
     return #name;
     CASE(Move)
-    CASE(LoadImm) CASE(LoadLit) CASE(Add) CASE(Sub) CASE(Mul) CASE(And) CASE(Or) CASE(Xor) CASE(Neg)
-        CASE(Not) CASE(AddExit) CASE(SubExit) CASE(MulExit) CASE(NegExit) CASE(ShlImm) CASE(SarImm)
+    CASE(LoadImm)
+    CASE(LoadLit) CASE(Add) CASE(Sub) CASE(Mul) CASE(And) CASE(Or) CASE(Xor) CASE(Neg) CASE(Not)
+        CASE(AddExit) CASE(SubExit) CASE(MulExit) CASE(NegExit) CASE(ShlImm) CASE(SarImm)
             CASE(ShlExit) CASE(ShlImmExit) CASE(ShrExit) CASE(FloorDivExit) CASE(ModExit)
                 CASE(WrapIndex) CASE(LoadOut) CASE(Lea) CASE(Load) CASE(Store) CASE(LoadFloat)
                     CASE(StoreFloat) CASE(FloatAdd) CASE(FloatSub) CASE(FloatMul) CASE(FloatDiv)
