@@ -53,7 +53,8 @@ struct Activation {
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
   uint8_t direct;          // called by another body
   uint8_t framed;          // Framed
-  uint8_t unused[2];
+  uint8_t on_new_chunk;    // direct: its record began a chunk of the data stack
+  uint8_t unused;
   uint32_t tag;           // of the result: set by the enter stub
   Activation* callee;     // direct activation running on behalf of this one, or null
   uintptr_t stack_floor;  // lowest C stack address at which a native call may start
@@ -108,6 +109,7 @@ struct FrameMeta {
   const void* code;
   int32_t nlocals;
   int32_t nstack;
+  int32_t caller = -1;  // index of the frame it is inlined into; -1: the outermost
 };
 
 // One compiled body. Owned by the code cache; alive while any activation names it.
@@ -166,7 +168,9 @@ struct RuntimeTable {
   void (*show_frames)(Activation* act) = nullptr;
   // The general way of a native call; a new reference or null.
   void* (*call_unlinked)(Activation* caller, LinkCell* cell, uint64_t* words) = nullptr;
-  // A direct activation whose frame exists or has existed is over.
+  // The data stack's chunk is full: begins another one with `bytes` of it taken. Null: no memory.
+  void* (*new_chunk)(void* tstate, uint32_t bytes) = nullptr;
+  // A direct activation is over whose frame exists or has existed, or whose record began a chunk.
   void (*end_direct)(Activation* act) = nullptr;
   // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object,
   // and the box.

@@ -171,7 +171,8 @@ FakeBody* parse_body(PyObject* plan, ir::EntryKind kind) {
   PyObject* frames = PyDict_GetItemString(plan, "frames");
   for (Py_ssize_t i = 0; frames && i < PyList_GET_SIZE(frames); i++) {
     auto* code = reinterpret_cast<PyCodeObject*>(PyList_GET_ITEM(frames, i));
-    body->code.frames.push_back({code, code->co_nlocalsplus, code->co_stacksize});
+    body->code.frames.push_back(
+        {code, code->co_nlocalsplus, code->co_stacksize, static_cast<int32_t>(i) - 1});
   }
   PyObject* records = PyDict_GetItemString(plan, "records");
   for (Py_ssize_t i = 0; records && i < PyList_GET_SIZE(records); i++) {

@@ -229,6 +229,7 @@ class Builder {
   bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
                    const std::vector<AVId>& dropped);
   bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
+  int recursive_inlining(PyCodeObject* code);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true,
               AVId if_false);  // pushes one of two popped values, drops both

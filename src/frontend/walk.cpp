@@ -79,6 +79,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   info->index = static_cast<uint32_t>(graph_.frames.size());
   info->nlocals = code->co_nlocalsplus;
   info->nstack = code->co_stacksize;
+  info->caller = caller ? static_cast<int32_t>(caller->info->index) : -1;
   info->name = PyUnicode_AsUTF8(code->co_qualname);
   graph_.frames.push_back(graph_.arena, info);
   context->info = info;
@@ -699,6 +700,27 @@ static bool loops_over_calls(const Context& context) {
   return false;
 }
 
+// How many levels of its own calls a recursive function is inlined into itself. The bodies multiply
+// with every level, so only small functions are, and none that loops: those have enough to do.
+int Builder::recursive_inlining(PyCodeObject* code) {
+  constexpr int kMaxLevels = 2, kMaxBodies = 200;  // neutral instructions of all copies
+  if (code != request_.code || request_.kind != ir::EntryKind::Call) return 0;
+  const Context& outermost = *contexts_.front();
+  int calls = 0;
+  for (const Bytecode& bc : outermost.decoded->list) {
+    if (bc.op == NeutralOp::LoopBack) return 0;
+    calls += bc.op == NeutralOp::Call && bc.heat != Heat::Cold;
+  }
+  const int size = static_cast<int>(outermost.decoded->list.size());
+  int levels = 0;
+  for (int copies = 1, all = 1; levels < kMaxLevels; levels++) {
+    copies *= calls;
+    all += copies;
+    if (all * size > kMaxBodies) break;
+  }
+  return levels;
+}
+
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args,
                           AVId callable) {
@@ -714,8 +736,9 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
     return refuse("it takes *args, **kwargs or keyword-only arguments");
   if (caller.warm && bc_->heat == Heat::Cold) return refuse("this call never ran");
   if (caller.depth >= kMaxDepth) return refuse("the calls are nested too deeply");
-  for (Context* c = &caller; c; c = c->caller)
-    if (c->code == code) return refuse("it is recursive");
+  int recursion = 0;
+  for (Context* c = &caller; c; c = c->caller) recursion += c->code == code;
+  if (recursion > recursive_inlining(code)) return refuse("it is recursive");
   if (!request_.feedback->may_inline(function)) return refuse("it is excluded");
   int given = static_cast<int>(args.size());
   int wanted = code->co_argcount;

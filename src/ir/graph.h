@@ -171,10 +171,11 @@ struct Block {
 // One Python-level function body: the outermost or an inlined one. Filled by the front end; the
 // runtime reads code and function again at an exit.
 struct FrameInfo {
-  const void* code;  // PyCodeObject*
-  uint32_t index;    // position in Graph::frames
-  int32_t nlocals;   // co_nlocalsplus
-  int32_t nstack;    // co_stacksize
+  const void* code;     // PyCodeObject*
+  uint32_t index;       // position in Graph::frames
+  int32_t nlocals;      // co_nlocalsplus
+  int32_t nstack;       // co_stacksize
+  int32_t caller = -1;  // index of the frame it is inlined into; -1: the outermost
   const char* name;
 };
 

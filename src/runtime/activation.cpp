@@ -75,6 +75,7 @@ void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::Ent
   act->filled = 0;
   act->direct = 0;
   act->framed = kFramed;
+  act->on_new_chunk = 0;
   act->tag = kTagObject;
   act->callee = nullptr;
   act->stack_floor = stack_floor(ts);
@@ -214,8 +215,15 @@ void tell_to_leave(const CompiledCode* code) {
 void adopt_code(CompiledCode* code) {
   PSYCO_CHECK(!code->runtime && !code->frames.empty());
   auto* state = new CodeState;
-  for (size_t i = 1; i < code->frames.size(); i++)
-    state->reserve_words += static_cast<const PyCodeObject*>(code->frames[i].code)->co_framesize;
+  // Only one chain of inlined frames exists at a time.
+  std::vector<uint32_t> chain(code->frames.size());
+  for (size_t i = 1; i < code->frames.size(); i++) {
+    const FrameMeta& frame = code->frames[i];
+    PSYCO_CHECK(frame.caller >= 0 && frame.caller < static_cast<int32_t>(i));
+    chain[i] = chain[static_cast<size_t>(frame.caller)] +
+               static_cast<uint32_t>(static_cast<const PyCodeObject*>(frame.code)->co_framesize);
+    state->reserve_words = std::max(state->reserve_words, chain[i]);
+  }
   state->frames_offset = static_cast<uint32_t>(kSpillOffset + 8 * code->spill_count);
   if (code->entry_kind == ir::EntryKind::Call)
     state->frames_offset +=
@@ -267,9 +275,19 @@ void show_frames(Activation* act) {
   }
 }
 
+extern "C" void* psyco_new_chunk(void* tstate, uint32_t bytes) {
+  void* room = Port::push_chunk(static_cast<PyThreadState*>(tstate), bytes / sizeof(void*));
+  if (!room) PyErr_Clear();  // the general way of the call says so
+  return room;
+}
+
 extern "C" void psyco_end_direct(Activation* act) {
   auto* ts = static_cast<PyThreadState*>(act->tstate);
-  if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) drop_frame(ts, act, frame);
+  if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) {
+    drop_frame(ts, act, frame);
+  } else if (act->framed == kUnframed) {
+    Port::py_recursion_remaining(ts)++;
+  }
   Port::pop_to(ts, act);
 }
 

@@ -60,6 +60,7 @@ inline char* inlined_frames_at(Activation* act) {
 // native calls.
 void show_frames(Activation* act);
 uint32_t direct_record_bytes(const CompiledCode* code);
+extern "C" void* psyco_new_chunk(void* tstate, uint32_t bytes);
 extern "C" void psyco_end_direct(Activation* act);
 
 void tell_to_leave(const CompiledCode* code);  // null: all activations

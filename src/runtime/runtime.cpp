@@ -46,6 +46,7 @@ void fill_runtime_table(RuntimeTable* table) {
   table->unlink_frames = psyco_unlink_frames;
   table->show_frames = psyco_show_frames;
   table->call_unlinked = psyco_call_unlinked;
+  table->new_chunk = psyco_new_chunk;
   table->end_direct = psyco_end_direct;
   table->convert_result = psyco_convert_result;
   fill_helper_table(*table);

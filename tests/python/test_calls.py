@@ -1,4 +1,7 @@
 """Calls between compiled bodies: recursion, results, exceptions, limits, redefinition."""
+import os
+
+import psyco
 from differential import check
 
 FIB = """
@@ -19,6 +22,76 @@ def tak(x, y, z):
 def test_recursion():
     check(FIB, ["fib(15)", "fib(1)", "fib(12.0)", "fib(True)", "fib('x')"])
     check(TAK, ["tak(8, 4, 2)", "tak(8.0, 4, 2)", "tak(8, 4.5, 2)"])
+
+
+def test_recursion_inlined_into_itself():
+    """Small recursive functions are walked in place; everything still looks like calls."""
+    check(
+        """
+import sys
+def count(n, d):
+    if n == 0:
+        return 10 // d
+    return count(n - 1, d) + 1
+def depth(n):
+    if n == 0:
+        return sys._getframe().f_back.f_locals, len(list(frames(sys._getframe())))
+    return depth(n - 1)
+def frames(frame):
+    while frame:
+        yield frame
+        frame = frame.f_back
+def down(n):
+    return down(n + 1) if n >= 0 else n
+def limit(n):
+    try:
+        down(n)
+    except RecursionError as error:
+        return str(error)
+def grow(n, x):
+    if n == 0:
+        return x
+    return grow(n - 1, x * 3)
+def make(n):
+    return (make(n - 1), n) if n > 0 else [n]
+def far(n):
+    return 0 if n == 0 else 1 + far(n - 1)
+""",
+        [
+            "count(7, 5)", "count(7, 0)", "[count(n, 2) for n in range(9)]", "count(5, 1.5)",
+            "depth(6)[0]", "depth(6)[1] - depth(4)[1]", "limit(0)",
+            "[grow(n, 7) for n in (3, 5, 80, 2)]", "grow(5, 0.5)", "grow(3, 'ab')",
+            "[make(n) for n in range(5)]", "far(700)", "[far(n) for n in range(300, 320)]",
+        ],
+        repeat=20,
+    )
+
+
+def test_data_stack_chunk_is_crossed_again_and_again():
+    """The records of a deep native recursion do not fit one chunk of the data stack."""
+    namespace = {}
+    exec("""
+def tree(n):
+    if n < 1:
+        return 1
+    return tree(n - 1) + tree(n - 3) + tree(n - 3)
+def deep(n, m):
+    if n > 0:
+        return deep(n - 1, m)
+    return tree(m)
+""", namespace)
+    tree, deep = namespace["tree"], namespace["deep"]
+    expected = tree(9)
+    psyco.bind(tree)
+    psyco.bind(deep)
+    for _ in range(3):
+        assert deep(300, 9) == expected
+    before = psyco.stats()["native_calls"]
+    for depth in range(0, 600, 7):  # the edge of a chunk falls everywhere
+        assert deep(depth, 9) == expected
+    # Calls at the edge are direct ones as well: none goes back through the interpreter's calls.
+    if "stress=exit" not in os.environ.get("PSYCO_DEBUG", ""):
+        assert psyco.stats()["native_calls"] - before < 400
 
 
 def test_kinds_of_result():

@@ -88,7 +88,7 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
     code->spill_count = emitter->slots_used();
     code->entry_kind = graph.entry_kind;
     for (const ir::FrameInfo* f : graph.frames)
-      code->frames.push_back({f->code, f->nlocals, f->nstack});
+      code->frames.push_back({f->code, f->nlocals, f->nstack, f->caller});
     emitter->records().finish(*code);
     result.code = code;
     if (options.want_listing) result.assembly_listing = emitter->listing();

@@ -174,16 +174,11 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.call_c(reinterpret_cast<const void*>(runtime.show_frames));
   });
   s.call_native = w.stub([&] {
-    Xbyak::Label slow, watched, go, framed;
+    Xbyak::Label slow, watched, go, more, room, framed;
     auto cell = [&](size_t offset) { return w.ptr[w.r11 + static_cast<int>(offset)]; };
     w.mov(w.r8, cell(offsetof(LinkCell, body)));
-    w.mov(w.rcx, w.ptr[w.r15 + layout.ts_datastack_top]);
     w.test(w.r8, w.r8);
     w.jz(slow, Xbyak::CodeGenerator::T_NEAR);
-    w.mov(w.edx, cell(offsetof(LinkCell, record_bytes)));
-    w.add(w.rdx, w.rcx);
-    w.cmp(w.rdx, w.ptr[w.r15 + layout.ts_datastack_limit]);
-    w.jae(slow, Xbyak::CodeGenerator::T_NEAR);
     // Room for inlined frames too: see room_for_activation.
     w.cmp(w.dword[w.r15 + layout.ts_py_recursion], kMaxInlineDepth + 1);
     w.jle(slow, Xbyak::CodeGenerator::T_NEAR);
@@ -194,6 +189,13 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.cmp(w.qword[w.rsi], 0);
     w.jne(watched, Xbyak::CodeGenerator::T_NEAR);
     w.L(go);
+    w.mov(w.rcx, w.ptr[w.r15 + layout.ts_datastack_top]);
+    w.mov(w.edx, cell(offsetof(LinkCell, record_bytes)));
+    w.mov(w.r10d, 1);  // direct and not framed: see below
+    w.add(w.rdx, w.rcx);
+    w.cmp(w.rdx, w.ptr[w.r15 + layout.ts_datastack_limit]);
+    w.jae(more, Xbyak::CodeGenerator::T_NEAR);
+    w.L(room);
     w.mov(w.ptr[w.r15 + layout.ts_datastack_top], w.rdx);
     w.dec(w.dword[w.r15 + layout.ts_py_recursion]);
     w.mov(w.ptr[w.rbx + kCallee], w.rcx);
@@ -211,7 +213,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     static_assert(kNoSite == 0xffffffffu && static_cast<int>(ir::EntryKind::Call) == 0);
     w.mov(w.eax, kNoSite);  // and leave, entry_kind, linked, filled
     w.mov(w.ptr[w.rcx + kSite], w.rax);
-    w.mov(w.dword[w.rcx + kDirect], 1);  // and not framed
+    w.mov(w.dword[w.rcx + kDirect], w.r10d);  // and framed, on_new_chunk
     w.mov(w.rbx, w.rcx);
     w.sub(w.rsp, 8);
     w.call(w.r8);
@@ -219,7 +221,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.rcx, w.rbx);
     w.mov(w.rbx, w.ptr[w.rcx + kPrev]);
     w.mov(w.qword[w.rbx + kCallee], 0);
-    w.cmp(w.byte[w.rcx + kFramedByte], 0);
+    w.cmp(w.word[w.rcx + kFramedByte], 0);  // on_new_chunk as well
     w.jne(framed, Xbyak::CodeGenerator::T_NEAR);
     w.inc(w.dword[w.r15 + layout.ts_py_recursion]);
     w.mov(w.ptr[w.r15 + layout.ts_datastack_top], w.rcx);
@@ -243,6 +245,24 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.jnz(slow, Xbyak::CodeGenerator::T_NEAR);
     w.test(w.ptr[w.rsi + 2], w.r9);
     w.jz(go, Xbyak::CodeGenerator::T_NEAR);
+    w.L(more);  // the data stack goes on in another chunk
+    w.push(w.rdi);
+    w.push(w.r11);
+    w.push(w.r8);
+    w.mov(w.rdi, w.r15);
+    w.mov(w.esi, cell(offsetof(LinkCell, record_bytes)));
+    w.call_c(reinterpret_cast<const void*>(runtime.new_chunk));
+    w.pop(w.r8);
+    w.pop(w.r11);
+    w.pop(w.rdi);
+    w.test(w.rax, w.rax);
+    w.jz(slow, Xbyak::CodeGenerator::T_NEAR);
+    w.mov(w.rcx, w.rax);
+    w.mov(w.edx, cell(offsetof(LinkCell, record_bytes)));
+    w.add(w.rdx, w.rcx);
+    w.mov(w.rax, w.ptr[w.rbx + kStackFloor]);
+    w.mov(w.r10d, 1 | 1 << 16);
+    w.jmp(room);
     w.L(slow);
     w.sub(w.rsp, 8);
     w.mov(w.rdx, w.rdi);
