@@ -17,6 +17,9 @@ extern const int32_t kListIterIndex, kListIterList;  // tuple iterators have the
 extern const int32_t kCellValue, kFunctionClosure, kFunctionGlobals;
 extern const int32_t kBytesData, kByteArrayStart;
 extern const int32_t kInlineValid;  // from the object: the byte "inline values are valid"
+// Its neighbours: how many values there is room for, how many are set; the values, and behind them
+// one byte for each that is set, in the order in which they were.
+extern const int32_t kInlineCapacity, kInlineCount, kInlineItems;
 extern const int32_t kManagedDict;  // from the object: its dictionary pointer
 extern const int32_t kKeysEntries;  // in a shared-keys object: number of names
 extern const int32_t kMethodFunction, kMethodSelf;
@@ -58,6 +61,8 @@ PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
 bool has_class_cell(PyCodeObject* code);             // __class__ is a free variable of it
 bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
 bool class_may_change(PyTypeObject* type);           // obj.__class__ = ... may work on instances
-bool watchable_type(PyTypeObject* type);             // has a version tag or can get one
+// C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
+PyFunctionObject* plain_init(PyTypeObject* type);
+bool watchable_type(PyTypeObject* type);  // has a version tag or can get one
 
 }  // namespace psyco::shapes

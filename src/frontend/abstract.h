@@ -28,6 +28,8 @@ struct AV {
   PyTypeObject* likely = nullptr;  // predicted type
   PyObject* constant = nullptr;    // the object itself is known
   PyObject* example = nullptr;     // an object that was here when compilation started (borrowed)
+  bool fresh = false;              // Object: made here, attributes not set yet: a prediction
+  uint64_t stored = 0;             // Object: attributes set by this code, by offset / 8: likewise
   bool nonnegative = false;        // Int: proved >= 0
   bool not_null = true;            // Object: proved bound
 };

@@ -2,6 +2,8 @@
 // walk.cpp for the order of the walk.
 #include "frontend/builder.h"
 
+#include <algorithm>
+
 #include "cpython/shapes.h"
 
 namespace psyco {
@@ -190,7 +192,7 @@ Value* Builder::load_owned(Value* base, int64_t offset, Heap heap, Value* index)
 
 // Inputs in the order of the helper's letters; `number` fills the letter i, `cache` the letter p.
 Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs, int64_t number,
-                            bool has_number, const void* cache, int out_words) {
+                            bool has_number, const void* cache, int out_words, AVId given) {
   const ir::HelperInfo& info = ir::helper_info(helper);
   Rep rep = Rep::None;
   uint8_t flags = 0;
@@ -223,7 +225,7 @@ Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs
   ir::FrameState* state = nullptr;
   if (info.effects == ir::HelperEffects::Python || info.result == ir::HelperResult::Owned ||
       info.result == ir::HelperResult::Status)
-    state = before();
+    state = before(given);
   Value* number_value = has_number ? const_int(number) : nullptr;
   Value* cache_value = cache ? const_ptr(cache) : nullptr;
   Value* value = graph_.new_value(Op::CallHelper, rep);
@@ -386,8 +388,11 @@ ir::FrameState* Builder::capture(int bci) {
   return fs;
 }
 
-ir::FrameState* Builder::before() {
+ir::FrameState* Builder::before(AVId gone) {
   if (edge_bci_ >= 0) return capture(edge_bci_);
+  if (gone != kNoAV)
+    for (std::vector<AVId>* list : {&before_locals_, &before_stack_})
+      std::replace(list->begin(), list->end(), gone, null_av());
   ir::FrameState* fs = graph_.new_state();
   fs->caller = chain(st_.frames.size() - 1);
   fs->bci = raw_bci_;
@@ -669,6 +674,16 @@ Value* Builder::truth(AVId id) {
     return const_bool(false);
   }
   return nullptr;
+}
+
+bool Builder::reaches_value(AVId slot, AVId id) { return reaches(st_, slot, id); }
+
+bool Builder::held_by_callers(AVId id) {
+  for (size_t f = 0; f + 1 < st_.frames.size(); f++)
+    for (const std::vector<AVId>* list : {&st_.frames[f].locals, &st_.frames[f].stack})
+      for (AVId slot : *list)
+        if (reaches(st_, slot, id)) return true;
+  return false;
 }
 
 bool Builder::held(AVId id) {

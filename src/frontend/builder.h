@@ -177,7 +177,7 @@ class Builder {
   ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
   ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs,
                          int64_t number = 0, bool has_number = false, const void* cache = nullptr,
-                         int out_words = 0);
+                         int out_words = 0, AVId given = kNoAV);  // given: to a parameter 's'
   ir::Value* take_out(ir::Value* call, int word, bool nullable = false);  // result in the out area
   const void* site_cache(size_t size);  // zeroed, lives as long as the code
   ir::Value* frame_locals();            // f_locals of module code, or the null object
@@ -188,7 +188,8 @@ class Builder {
   void deopt(ir::Reason reason);  // leaves for good at this bytecode
 
   // ---- frame states
-  ir::FrameState* before();          // start of this raw instruction
+  // Start of this raw instruction; the slots of `gone` are empty.
+  ir::FrameState* before(AVId gone = kNoAV);
   ir::FrameState* capture(int bci);  // the current slots, continuing at bci
   ir::FrameState* after();           // start of the next raw instruction
 
@@ -211,6 +212,8 @@ class Builder {
   ir::Value* truth(AVId id);                  // Bool value, or null when only a helper can tell
   void consume(AVId id, ir::Value*& object);  // an owned reference to store away
   bool held(AVId id);                         // some slot still names it
+  bool held_by_callers(AVId id);              // of the frames this one is inlined into
+  bool reaches_value(AVId slot, AVId id);     // it is the value, or a virtual object made of it
   bool held_live(AVId id);                    // the same, counting locals only if still read
   int names_of(const ir::Value* object);      // slots of all frames that hold this object
   bool is_live_after(int local);
@@ -228,8 +231,10 @@ class Builder {
   const std::string& own_signature() const { return own_signature_; }
   bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
                    const std::vector<AVId>& dropped);
-  bool inline_call(PyFunctionObject* function, const std::vector<AVId>& args, AVId callable);
   int recursive_inlining(PyCodeObject* code);
+  // `made`: the function is the __init__ of this class, and the call makes an instance.
+  bool inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
+                   PyTypeObject* made = nullptr);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true,
               AVId if_false);  // pushes one of two popped values, drops both

@@ -591,9 +591,11 @@ void Builder::return_value(AVId id) {
     cur_ = nullptr;
     return;
   }
+  const bool init = st_.frames[st_.frames.size() - 2].cont == ir::Continuation::Init;
+  if (init && av(id).constant != Py_None) return deopt(Reason::Unsupported);  // raises TypeError
   std::vector<AVId> locals = st_.top().locals;
   st_.frames.pop_back();
-  push(id);
+  if (!init) push(id);
   for (AVId local : locals) drop(local);
   int bci = caller_next_bci_.back();
   flush_drops(bci);
@@ -722,8 +724,8 @@ int Builder::recursive_inlining(PyCodeObject* code) {
 }
 
 // The caller has popped everything the call takes. Walks the callee in place.
-bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& args,
-                          AVId callable) {
+bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
+                          PyTypeObject* made) {
   auto refuse = [&](const char* why) {
     result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), why});
     return false;
@@ -740,7 +742,7 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   for (Context* c = &caller; c; c = c->caller) recursion += c->code == code;
   if (recursion > recursive_inlining(code)) return refuse("it is recursive");
   if (!request_.feedback->may_inline(function)) return refuse("it is excluded");
-  int given = static_cast<int>(args.size());
+  int given = static_cast<int>(args.size()) + (made ? 1 : 0);
   int wanted = code->co_argcount;
   int defaults =
       function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
@@ -764,9 +766,15 @@ bool Builder::inline_call(PyFunctionObject* function, const std::vector<AVId>& a
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
 
+  if (made) {
+    AVId object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);
+    av(object).fresh = true;
+    args.insert(args.begin(), object);
+    push(object);
+  }
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
-  outer.cont = ir::Continuation::Push;
+  outer.cont = made ? ir::Continuation::Init : ir::Continuation::Push;
   FrameSlots frame;
   frame.context = context;
   frame.locals = args;

@@ -201,6 +201,10 @@ PyObject* psyco_call_ex(PyObject* callable, PyObject* args, PyObject* kwargs) {
   return result;
 }
 
+PyObject* psyco_new_instance(PyObject* type) {
+  return new_instance(reinterpret_cast<PyTypeObject*>(type));
+}
+
 int64_t psyco_exit_init_check(PyObject* result) {
   if (PSYCO_LIKELY(result == Py_None)) return 0;
   PyErr_Format(PyExc_TypeError, "__init__() should return None, not '%.200s'",

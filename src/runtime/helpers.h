@@ -35,6 +35,7 @@ double psyco_power_float(double base, double exponent);
 double psyco_mod_float(double left, double right);
 double psyco_floordiv_float(double left, double right);
 
+PyObject* psyco_concat_strings(PyObject* left, PyObject* right);
 PyObject* psyco_append_string(PyObject* left, PyObject* right);
 PyObject* psyco_build_string(PyObject** items, int64_t count);
 PyObject* psyco_format_simple(PyObject* value);
@@ -105,6 +106,7 @@ PyObject* psyco_vectorcall_seen(PyObject* callable, PyObject* self, PyObject** a
 PyObject* psyco_vectorcall_kw(PyObject* callable, PyObject* self, PyObject* names, PyObject** args,
                               int64_t count);
 PyObject* psyco_call_ex(PyObject* callable, PyObject* args, PyObject* kwargs);
+PyObject* psyco_new_instance(PyObject* type);
 int64_t psyco_exit_init_check(PyObject* result);
 
 PyObject* psyco_get_iter(PyObject* iterable);

@@ -13,6 +13,10 @@ PyObject* psyco_append_string(PyObject* left, PyObject* right) {
   return left;
 }
 
+PyObject* psyco_concat_strings(PyObject* left, PyObject* right) {
+  return PyUnicode_Concat(left, right);
+}
+
 PyObject* psyco_build_string(PyObject** items, int64_t count) {
   return join_strings(items, static_cast<Py_ssize_t>(count));
 }

@@ -305,6 +305,7 @@ def test_strings():
             del result
             assert (sys.getrefcount(left), sys.getrefcount(b)) == before
             check("build_string", (a, b, a), lambda *p: "".join(p))
+            check("concat_strings", (a, b), lambda x, y: x + y)
     check("build_string", (), lambda: "")
     for value in OPERANDS:
         check("format_simple", (value,), format)
@@ -1052,6 +1053,12 @@ def test_call_ex():
                 assert got[0] == expected[0] and (got[0] == "value" or got == expected), (function, args, kwargs)
                 if got[0] == "value":
                     assert at_object(got[1]) == at_object(expected[1])
+    class Plain:
+        def __init__(self):
+            raise ValueError
+
+    made = helper("new_instance", Plain)
+    assert type(made) is Plain and vars(made) == {}
     assert helper("exit_init_check", None) == 0
     assert outcome(helper, "exit_init_check", 5) == ("error", TypeError, "__init__() should return None, not 'int'")
 

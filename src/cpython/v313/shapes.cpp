@@ -9,6 +9,8 @@
 
 #include <cstddef>
 
+#include "objects.h"
+
 namespace psyco::shapes {
 
 #define OFFSET static_cast<int32_t>
@@ -33,6 +35,9 @@ const int32_t kBytesData = OFFSET(offsetof(PyBytesObject, ob_sval));
 const int32_t kByteArrayStart = OFFSET(offsetof(PyByteArrayObject, ob_start));
 // Inline values follow the object head (pycore_object.h:_PyObject_InlineValues).
 const int32_t kInlineValid = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, valid));
+const int32_t kInlineCapacity = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, capacity));
+const int32_t kInlineCount = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, size));
+const int32_t kInlineItems = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, values));
 const int32_t kManagedDict = OFFSET(MANAGED_DICT_OFFSET);
 const int32_t kKeysEntries = OFFSET(offsetof(PyDictKeysObject, dk_nentries));
 const int32_t kMethodFunction = OFFSET(offsetof(PyMethodObject, im_func));
@@ -226,6 +231,10 @@ bool plain_instance(PyObject* object) {
 // typeobject.c:object_set_class
 bool class_may_change(PyTypeObject* type) {
   return !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) || PyType_IsSubtype(type, &PyModule_Type);
+}
+
+PyFunctionObject* plain_init(PyTypeObject* type) {
+  return reinterpret_cast<PyFunctionObject*>(objects::plain_init(type));
 }
 
 bool watchable_type(PyTypeObject* type) { return PyUnstable_Type_AssignVersionTag(type) != 0; }

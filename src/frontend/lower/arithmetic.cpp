@@ -164,13 +164,52 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
   }
 }
 
+// The local that is the only slot left of `id` and gets the result at once (-1: there is none, the
+// operand was a temporary), or -2.
+int replaced_local(Builder& f, const Bytecode& bc, AVId id) {
+  if (f.held_by_callers(id)) return -2;
+  const FrameSlots& frame = f.state().top();
+  for (AVId slot : frame.stack)
+    if (f.reaches_value(slot, id)) return -2;
+  int local = -1;
+  for (size_t i = 0; i < frame.locals.size(); i++) {
+    if (!f.reaches_value(frame.locals[i], id)) continue;
+    if (local >= 0 || frame.locals[i] != id) return -2;
+    local = static_cast<int>(i);
+  }
+  if (local < 0) return -1;
+  const Bytecode* next = &bc + 1;
+  const bool stored = next->op == NeutralOp::StoreLocal && next->arg == local &&
+                      !f.context().decoded->leader[next - f.context().decoded->list.data()];
+  return stored ? local : -2;
+}
+
+// str + str. As in the interpreter the string grows in place if nobody else holds it: its reference
+// is given to the helper, so that a loop of `s += x` stays linear. If memory runs out the variable
+// is unbound, there and here.
+bool concatenate(Builder& f, const Bytecode& bc, AVId left, AVId right) {
+  if (!f.guard_type(left, &PyUnicode_Type) || !f.guard_type(right, &PyUnicode_Type)) return false;
+  Value* a = f.force(left);
+  Value* b = f.force(right);
+  const int local = left == right || a == b || !a->owned() ? -2 : replaced_local(f, bc, left);
+  Value* sum;
+  if (local == -2) {
+    f.drop(left);
+    sum = f.call_helper(Helper::concat_strings, {a, b});
+  } else {
+    if (local >= 0) f.state().top().locals[local] = f.null_av();
+    sum = f.call_helper(Helper::append_string, {a, b}, 0, false, nullptr, 0, left);
+  }
+  f.drop(right);
+  f.push(f.object_av(sum, &PyUnicode_Type));
+  return true;
+}
+
 }  // namespace
 
 void lower_Binary(Builder& f, const Bytecode& bc) {
   if (bc.arg == kSubscript) return lower_subscript(f, bc);
   AVId right = f.pop(), left = f.pop();
-  f.drop(left);
-  f.drop(right);
   f.learn(left, 0);
   f.learn(right, 1);
   PyTypeObject* tl = f.likely_type(left);
@@ -185,6 +224,11 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
   const Feedback::Site& site = f.site();
   int op = base_operator(bc.arg);
   AVId result = kNoAV;
+  if (!site.generic && op == kNbAdd && tl == &PyUnicode_Type && tr == tl &&
+      concatenate(f, bc, left, right))
+    return;
+  f.drop(left);
+  f.drop(right);
   if (!site.generic) {
     if (is_number(tl) && is_number(tr) && !site.big_int) {
       result = int_binary(f, op, left, right);

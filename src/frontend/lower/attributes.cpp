@@ -35,6 +35,23 @@ void guard_not_shadowed(Builder& f, Value* object, const AttrPlan& plan) {
   f.guard(Op::GuardTrue, same, Reason::Domain);
 }
 
+// The dictionary of an instance lists its attributes in the order in which they were set
+// (pycore_dict.h:_PyDictValues_AddToInsertionOrder). Nothing else reads these bytes in our code.
+void note_order(Builder& f, Value* object, const AttrPlan& plan) {
+  Value* room = f.load(Op::LoadU8, object, shapes::kInlineCapacity, Heap::Other);
+  Value* count = f.load(Op::LoadU8, object, shapes::kInlineCount, Heap::Other);
+  Value* behind = f.emit(Op::MulIntUnchecked, {room, f.const_int(sizeof(PyObject*))});
+  Value* place = f.emit(Op::AddIntUnchecked, {behind, count});
+  Value* index = f.const_int((plan.offset - shapes::kInlineItems) / int{sizeof(PyObject*)});
+  Value* store = f.emit(Op::StoreU8At, {object, place, index});
+  store->imm = shapes::kInlineItems;
+  store->heap = Heap::Other;
+  Value* more = f.emit(Op::AddIntUnchecked, {count, f.const_int(1)});
+  store = f.emit(Op::StoreU8At, {object, f.const_int(0), more});
+  store->imm = shapes::kInlineCount;
+  store->heap = Heap::Other;
+}
+
 void assume_type(Builder& f, PyTypeObject* type) {
   f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
 }
@@ -183,12 +200,18 @@ void lower_StoreAttr(Builder& f, const Bytecode& bc) {
   if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
   if (type && !f.site().generic) {
     AttrPlan plan = shapes::plan_store(type, bc.object);
-    // The attribute must be set already: seen now on a live object, or by an earlier version.
+    // Is the attribute set already? As it is on a live object, or was when an earlier version was
+    // made, unless this code has made the object or set the attribute itself.
     bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
-    if (usable && object_example) {
+    const uint64_t bit = uint64_t{1} << (plan.offset / 8 % 64);
+    bool unset = false;
+    if (f.av(id).stored & bit) {
+    } else if (f.av(id).fresh) {
+      unset = true;
+    } else if (usable && object_example) {
       usable = plan.kind == AttrPlan::Member || shapes::plain_instance(object_example);
       PyObject* now = usable ? shapes::peek_attr(object_example, bc.object) : nullptr;
-      usable = now != nullptr;
+      unset = !now;
       if (now) f.learn_type(Py_TYPE(now), 1);
     } else {
       usable = usable && f.learnt(1);
@@ -203,24 +226,24 @@ void lower_StoreAttr(Builder& f, const Bytecode& bc) {
         none->cond = Cond::Eq;
         f.guard(Op::GuardTrue, none, Reason::Domain);
       }
-      if (f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset,
-                                  nullptr)) {
+      f.av(id).stored |= bit;
+      if (!unset && f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object,
+                                            plan.offset, nullptr)) {
         f.drop(value), f.drop(id);
         return;
       }
-      // An unset attribute would have to be entered in the insertion order: the interpreter does
-      // that.
       Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
       old->flags |= ir::kNullable;
-      f.guard(Op::GuardNotNull, old, Reason::Unbound);
-      old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
+      f.guard(unset ? Op::GuardNull : Op::GuardNotNull, old, Reason::Unbound);
+      if (!unset) old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
       Value* stored;
       f.consume(value, stored);
       Value* store = f.emit(Op::StoreObject, {object, stored});
       store->imm = plan.offset;
       store->heap = Heap::Attributes;
+      if (unset && plan.kind == AttrPlan::Inline) note_order(f, object, plan);
       f.drop(id);
-      f.drop(f.object_av(old));
+      if (!unset) f.drop(f.object_av(old));
       return;
     }
   }

@@ -39,6 +39,17 @@ void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>&
   f.push(f.object_av(result, nullptr, type == &PyType_Type ? nullptr : type));
 }
 
+// C(...): the instance is made here and __init__ walked in place.
+bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVId>& args) {
+  if (!PyType_CheckExact(known)) return false;
+  auto* type = reinterpret_cast<PyTypeObject*>(known);
+  PyFunctionObject* init = shapes::plain_init(type);
+  if (!init || !shapes::watchable_type(type) || !f.inline_call(init, args, callable, type))
+    return false;
+  f.assume(Assumption::Type, known);
+  return true;
+}
+
 }  // namespace
 
 void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct) {
@@ -53,10 +64,10 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
   }
   if (self != kNoAV && f.av(self).kind == SlotKind::Null) self = kNoAV;
   if (!f.av(callable).constant && !f.site().generic) {
-    // A function object that was here before will be here again.
+    // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
-    if (example && f.av(callable).kind == SlotKind::Object && PyFunction_Check(example) &&
-        !f.site().unstable) {
+    if (example && f.av(callable).kind == SlotKind::Object &&
+        (PyFunction_Check(example) || PyType_CheckExact(example)) && !f.site().unstable) {
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
       f.av(callable).constant = example;
@@ -76,6 +87,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
       if (f.native_call(reinterpret_cast<PyFunctionObject*>(known), all, dropped)) return;
     }
   } else if (known && !f.site().generic) {
+    if (self == kNoAV && construct(f, known, callable, args)) return;
     if (lower_builtin(f, known, self, args)) return;
     if (f.dead()) return;
   }
@@ -98,13 +110,21 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
   // Keywords of a known function become positions.
   PyObject* known = f.av(callable).constant;
   PyObject* names_object = f.av(names).constant;
-  if (known && names_object && PyFunction_Check(known) && !f.site().generic) {
-    auto* code =
-        reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(known)->func_code);
+  const bool has_self = f.av(self).kind != SlotKind::Null;
+  PyFunctionObject* function = nullptr;
+  PyTypeObject* made = nullptr;
+  if (known && PyFunction_Check(known)) {
+    function = reinterpret_cast<PyFunctionObject*>(known);
+  } else if (known && PyType_CheckExact(known) && !has_self) {
+    made = reinterpret_cast<PyTypeObject*>(known);
+    function = shapes::watchable_type(made) ? shapes::plain_init(made) : nullptr;
+  }
+  if (function && names_object && !f.site().generic) {
+    auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
     int keywords = static_cast<int>(PyTuple_GET_SIZE(names_object));
     std::vector<AVId> positional(args.begin(), args.end() - keywords);
-    bool has_self = f.av(self).kind != SlotKind::Null;
     if (has_self) positional.insert(positional.begin(), self);
+    if (made) positional.insert(positional.begin(), callable);  // in the place of self
     size_t given = positional.size();
     positional.resize(code->co_argcount > static_cast<int>(given) ? code->co_argcount : given,
                       kNoAV);
@@ -124,8 +144,11 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
     while (filled < positional.size() && positional[filled] != kNoAV) filled++;
     for (size_t i = filled; i < positional.size(); i++) fits &= positional[i] == kNoAV;
     positional.resize(filled);
-    if (fits && f.inline_call(reinterpret_cast<PyFunctionObject*>(known), positional, callable))
+    if (made && fits) positional.erase(positional.begin());
+    if (fits && f.inline_call(function, positional, callable, made)) {
+      if (made) f.assume(Assumption::Type, known);
       return;
+    }
   }
   std::vector<Value*> inputs{f.force(callable), f.force(self), f.force(names)};
   for (AVId arg : args) inputs.push_back(f.force(arg));
