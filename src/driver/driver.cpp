@@ -39,6 +39,16 @@ RuntimeTable g_table;
 passes::PassOptions g_pass_options;
 std::vector<Unit*> g_graveyard;  // retired, perhaps still running
 
+int32_t g_exit_countdown = 1;  // stress=exit:random
+
+// Guards until the next random exit: one to 255, short distances as likely as long ones.
+void wind_up_random_exit() {
+  static uint32_t state = static_cast<uint32_t>(g_options.exit_seed);
+  auto next = [] { return (state = state * 1664525u + 1013904223u) >> 16; };
+  const uint32_t limit = 1u << (next() % 8 + 1);
+  g_exit_countdown = 1 + static_cast<int32_t>(next() % (limit - 1));
+}
+
 double now_ms() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -209,6 +219,7 @@ CompiledCode* compile(Attempt& attempt) {
   if (g_options.listings) unit->ir_text = ir::print(*graph);
   BackendOptions options;
   options.exit_every = static_cast<uint32_t>(g_options.exit_every);
+  if (g_options.exit_seed) options.exit_countdown = &g_exit_countdown;
   options.spill_everything = g_options.spill;
   options.verify = true;  // a wrong allocation refuses the function
   options.want_listing = g_options.listings;
@@ -415,6 +426,7 @@ void note_exits(CompiledCode* code, ir::Reason reason) {
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
 void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
   g_totals.exits_by[static_cast<int>(exit.reason)]++;
+  if (exit.reason == ir::Reason::Stress) wind_up_random_exit();
   if (code->exit_counts.size() <= record) return;
   note_exits(code, exit.reason);
   uint32_t count = code->exit_counts[record];
@@ -579,6 +591,11 @@ bool parse_debug(const char* text, std::string& error) {
       g_governor = false;
     } else if (item == "off=governor") {
       g_governor = false;
+    } else if (item.rfind("stress=exit:random", 0) == 0) {
+      g_options.exit_seed = item.size() > 19 && item[18] == ':' ? atoi(item.c_str() + 19) : 1;
+      g_governor = false;
+      if (g_options.exit_seed <= 0)
+        return error = "stress=exit:random:N wants a positive number", false;
     } else if (item.rfind("stress=exit:", 0) == 0) {
       g_options.exit_every = atoi(item.c_str() + 12);
       g_governor = false;

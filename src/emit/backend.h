@@ -12,11 +12,12 @@
 namespace psyco {
 
 struct BackendOptions {
-  bool spill_everything = false;  // stress: every value goes to its slot after its definition
-  bool verify = true;             // run the allocation checker
-  uint32_t exit_every = 0;        // stress: every n-th guard in program order always exits
-  bool want_listing = false;      // fill the listings of the result
-  bool allow_avx = true;          // tests switch it off to cover the SSE2 forms
+  bool spill_everything = false;      // stress: every value goes to its slot after its definition
+  bool verify = true;                 // run the allocation checker
+  uint32_t exit_every = 0;            // stress: every n-th guard in program order always exits
+  int32_t* exit_countdown = nullptr;  // stress: every guard counts it down, and exits at 0
+  bool want_listing = false;          // fill the listings of the result
+  bool allow_avx = true;              // tests switch it off to cover the SSE2 forms
 };
 
 struct BackendResult {

@@ -69,6 +69,7 @@ struct HeadFlags {
   bool object = false;   // any object
   bool no_type = false;  // nothing known about its type
   bool box = false;      // number that may carry its object along
+  bool unbound = false;  // object that may be missing
   bool phi = false;      // changes in the loop although the local is not stored there
   int8_t number = 0;     // unbound at entry: 1 Int, 2 Float comes round
 };

@@ -266,6 +266,7 @@ class Builder {
   void add_pending_drops(ir::FrameState* fs);
   ir::FrameState* chain(size_t count);
   const std::vector<uint8_t>& live_at(Context& context, int index);
+  std::vector<uint8_t> live_slots(const State& state, int bci);
 
   struct Head {
     Context* context;

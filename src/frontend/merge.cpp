@@ -11,7 +11,10 @@
 // old position).
 //
 // Numbers keep their object beside them through a second phi, null where no object was made, unless
-// all objects are constants: constants' identity is not kept through a phi.
+// all objects are constants: constants' identity is not kept through a phi. A value without an
+// object that slots shared on one edge and not on another is built on the first, so that `is` sees
+// one object; names that nobody reads again do not count.
+#include <cmath>
 #include <set>
 
 #include "cpython/shapes.h"
@@ -36,10 +39,21 @@ std::vector<AVId*> all_slots(State& st) {
   return slots;
 }
 
-bool constant_box(const AV& a) { return a.box && a.box->op == Op::ConstObject; }
+// NaN is equal to nothing but the same object.
+bool constant_box(const AV& a) {
+  return a.box && a.box->op == Op::ConstObject &&
+         !(a.kind == SlotKind::Float && a.constant && PyFloat_CheckExact(a.constant) &&
+           std::isnan(PyFloat_AS_DOUBLE(a.constant)));
+}
 
 // The box a phi has to carry along: not a constant's.
 Value* carried_box(const AV& a) { return constant_box(a) ? nullptr : a.box; }
+
+// Its object is still to be made.
+bool objectless(const AV& a) {
+  if (a.kind == SlotKind::Virtual) return true;
+  return (a.kind == SlotKind::Int || a.kind == SlotKind::Float) && (!a.box || a.box->nullable());
+}
 
 bool same_value(const State& x, AVId ix, const State& y, AVId iy) {
   const AV &a = x.avs[ix], &b = y.avs[iy];
@@ -117,10 +131,10 @@ class Merger {
     }
   }
 
-  // The value `a` of an edge as input of a phi for objects, with its reference settled.
-  Value* object_input(Edge& edge, AVId id, bool phi_owned, Claims& claims) {
+  // A value of an edge as input of an owned phi, with its reference settled.
+  Value* object_input(Edge& edge, AVId id, Claims& claims) {
     Value* object = at(edge, [&] { return b_.force(id); });
-    if (phi_owned) own(edge, object, claims);
+    own(edge, object, claims);
     return object;
   }
 
@@ -195,6 +209,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   // Group the slots.
   std::map<std::vector<AVId>, AVId> merged_id;
   std::vector<std::vector<AVId>> keys;
+  std::vector<uint8_t> read_later;  // by merged AV
+  const std::vector<uint8_t> live = live_slots(edges[0].state, bci);
   State merged;
   merged.frames = edges[0].state.frames;
   auto id_of = [&](const std::vector<AVId>& key) {
@@ -202,12 +218,14 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     if (fresh) {
       it->second = merged.add(AV{});
       keys.push_back(key);
+      read_later.push_back(0);
     }
     return it->second;
   };
   auto regroup = [&] {
     merged_id.clear();
     keys.clear();
+    read_later.clear();
     merged.avs.clear();
     std::vector<std::vector<AVId*>> columns;
     for (Edge& edge : edges) columns.push_back(all_slots(edge.state));
@@ -219,6 +237,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         key.push_back(*columns[e][s]);
       }
       *out[s] = id_of(key);
+      if (live[s]) read_later[*out[s]] = 1;
     }
   };
 
@@ -279,8 +298,18 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         for (size_t f = 0; f < fields; f++) {
           std::vector<AVId> field_key;
           for (size_t e = 0; e < n; e++) field_key.push_back(at(e, key[e]).fields[f]);
-          id_of(field_key);
+          read_later[id_of(field_key)] |= read_later[k];
         }
+      }
+    }
+    // One value in two groups: both names must go on meaning one object, so it is made now.
+    for (size_t e = 0; e < n; e++) {
+      std::set<AVId> seen;
+      for (size_t k = 0; k < keys.size(); k++) {
+        const AVId id = keys[k][e];
+        if (!read_later[k] || seen.insert(id).second || !objectless(at(e, id))) continue;
+        m.at(edges[e], [&] { return force(id); });
+        changed = true;
       }
     }
   }
@@ -480,6 +509,14 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     }
   }
 
+  const std::vector<uint8_t> live = live_slots(st_, bci);
+  for (size_t s = 0; s < slots.size(); s++)
+    for (size_t t = 0; t < s; t++) {
+      if (*slots[s] != *slots[t] || !(is_phi[s] || is_phi[t]) || !(live[s] && live[t])) continue;
+      if (objectless(st_.avs[*slots[s]])) force(*slots[s]);
+    }
+  flush_drops(bci);
+
   Block* before_head = cur_;
   before_head->entry_state = nullptr;
   ir::FrameState* entry_state = capture(bci);
@@ -536,15 +573,26 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
       na.likely = nullptr;
       na.example = nullptr;
     }
+    auto object_phi = [&](Value* input, PyTypeObject* type) {
+      na.kind = SlotKind::Object;
+      na.value = m.phi(head, Rep::Object);
+      na.value->flags |= ir::kOwned;
+      m.own(entry, input, claims);
+      m.input(na.value, input);
+      na.box = nullptr;
+      na.nonnegative = false;
+      na.type = f.no_type ? nullptr : type;
+      if (!input->nullable() && !f.unbound) return;
+      // Nothing may be there, so no type is proved.
+      na.value->flags |= ir::kNullable;
+      na.not_null = false;
+      if (na.type) na.likely = na.type;
+      na.type = nullptr;
+    };
     switch (a.kind) {
       case SlotKind::Null:
         if (f.object) {
-          na.kind = SlotKind::Object;
-          na.value = m.phi(head, Rep::Object);
-          na.value->flags |= ir::kOwned | ir::kNullable;
-          m.input(na.value, const_null());
-          na.not_null = false;
-          na.type = nullptr;
+          object_phi(const_null(), nullptr);
           na.example = nullptr;
         } else if (f.number) {
           na.kind = f.number == 1 ? SlotKind::Int : SlotKind::Float;
@@ -562,15 +610,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
       case SlotKind::Int:
       case SlotKind::Float: {
         if (f.object) {
-          na.kind = SlotKind::Object;
-          na.value = m.phi(head, Rep::Object);
-          na.value->flags |= ir::kOwned;
-          Value* box = entry.state.avs[old].box;
-          m.own(entry, box, claims);
-          m.input(na.value, box);
-          na.type = f.no_type ? nullptr : (a.kind == SlotKind::Int ? &PyLong_Type : &PyFloat_Type);
-          na.box = nullptr;
-          na.nonnegative = false;
+          object_phi(a.box, a.kind == SlotKind::Int ? &PyLong_Type : &PyFloat_Type);
           break;
         }
         na.value = m.phi(head, a.kind == SlotKind::Int ? Rep::I64 : Rep::F64);
@@ -590,29 +630,15 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
       }
       case SlotKind::Bool:
         if (f.object) {
-          na.kind = SlotKind::Object;
-          na.value = m.phi(head, Rep::Object);
-          na.value->flags |= ir::kOwned;
-          m.input(na.value, m.object_input(entry, old, true, claims));
-          na.type = f.no_type ? nullptr : &PyBool_Type;
+          object_phi(m.at(entry, [&] { return force(old); }), &PyBool_Type);
         } else {
           na.value = m.phi(head, Rep::Bool);
           m.input(na.value, a.value);
         }
         break;
-      case SlotKind::Object: {
-        na.value = m.phi(head, Rep::Object);
-        na.value->flags |= ir::kOwned | (a.value->nullable() || f.box ? ir::kNullable : 0);
-        if (na.value->nullable()) {
-          // Nothing may be there: no type is proved.
-          na.not_null = false;
-          if (na.type) na.likely = na.type;
-          na.type = nullptr;
-        }
-        m.own(entry, a.value, claims);
-        m.input(na.value, a.value);
+      case SlotKind::Object:
+        object_phi(a.value, a.type);
         break;
-      }
       case SlotKind::Virtual:
         PSYCO_CHECK(false);
     }
@@ -658,10 +684,14 @@ void Builder::back_edge(int index) {
     return heads_memory_[{context.path, index, static_cast<int>(slot)}];
   };
   PSYCO_CHECK(hs.size() == bs.size());
-  size_t base = hs.size() - st_.top().locals.size() - st_.top().stack.size();
-  const std::vector<uint8_t>& live = live_at(context, index);
+  const std::vector<uint8_t> live = live_slots(st_, bci);
   const bool iterates = context.decoded->list[index].op == NeutralOp::ForIter;
   auto is_cursor = [&](size_t s) { return iterates && s + 1 == hs.size(); };
+
+  for (size_t s = 0; s < bs.size(); s++)
+    for (size_t t = 0; t < s; t++)
+      if (*bs[s] == *bs[t] && *hs[s] != *hs[t] && live[s] && live[t] && objectless(st_.avs[*bs[s]]))
+        force(*bs[s]);
 
   // What must not change.
   auto check_kept = [&] {
@@ -723,17 +753,16 @@ void Builder::back_edge(int index) {
     const AV h = head->state.avs[*hs[s]];
     AVId id = *bs[s];
     AV b = st_.avs[id];
-    bool is_local = s >= base && s < base + st_.top().locals.size();
-    bool dead = is_local && !live[s - base];
+    const bool dead = !live[s];
     switch (h.kind) {
       case SlotKind::Object:
         if (b.kind == SlotKind::Null) {
-          if (!h.value->nullable()) note(s).box = true;
+          if (!h.value->nullable()) note(s).unbound = true;
           break;
         }
         if (h.type && type_of(id) != h.type) note(s).no_type = true;
         if (b.kind == SlotKind::Object && b.value->nullable() && !h.value->nullable())
-          note(s).box = true;
+          note(s).unbound = true;
         force(id);
         break;
       case SlotKind::Int:
@@ -816,7 +845,7 @@ void Builder::back_edge(int index) {
       continue;
     }
     if (h.kind == SlotKind::Object) {
-      inputs[h.value] = m.object_input(edge, id, true, claims);
+      inputs[h.value] = m.object_input(edge, id, claims);
     } else {
       inputs[h.value] = b.value;
       if (h.box) {

@@ -161,6 +161,23 @@ const std::vector<uint8_t>& Builder::live_at(Context& context, int index) {
   return context.live[index];
 }
 
+// Which slots of all frames may still be read from `bci` on, callers from their calls on. In the
+// order of the slots; operands always are.
+std::vector<uint8_t> Builder::live_slots(const State& state, int bci) {
+  std::vector<uint8_t> live;
+  for (size_t f = 0; f < state.frames.size(); f++) {
+    const FrameSlots& frame = state.frames[f];
+    const bool top = f + 1 == state.frames.size();
+    const int index = frame.context->decoded->index_at(top ? bci : frame.call_bci);
+    if (index < 0)
+      live.insert(live.end(), frame.locals.size(), 1);
+    else
+      for (uint8_t one : live_at(*frame.context, index)) live.push_back(one);
+    live.insert(live.end(), frame.stack.size(), 1);
+  }
+  return live;
+}
+
 // ---------------------------------------------------------------- entry
 
 void Builder::build() {

@@ -282,7 +282,7 @@ class Generator:
             names = list(scope.variables)
             if len(names) > 1:
                 a, b = self.rng.sample(names, 2)
-                if scope.variables[a] not in ("int", "float", "str", "tuple", "bool"):
+                if scope.variables[a] == scope.variables[b] or self.chance(0.3):
                     return f"{a} {self.pick(['is', 'is not'])} {b}"
             return f"{self.paren('obj', scope, 0)} is None"
         if choice == 8:

@@ -33,6 +33,7 @@ MODES = {
     "exit1": "stress=eager,stress=exit:1",
     "exit3": "stress=eager,stress=exit:3",
     "exit7": "stress=eager,stress=exit:7",
+    "random": "stress=eager,stress=exit:random",
     "osr": "stress=osr",
     "spill": "stress=eager,stress=spill",
 }

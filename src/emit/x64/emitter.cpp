@@ -478,8 +478,15 @@ Label& Emitter::exit_label(Inst& inst, bool exception, std::function<void()> und
   return known->label;
 }
 
-// Every n-th guard leaves before it does anything.
+// Every n-th guard, or every guard now and then, leaves before it does anything.
 bool Emitter::stressed(Inst& inst) {
+  if (options_.exit_countdown) {
+    uint32_t record = record_of(*inst.exit, ir::Reason::Stress);
+    exits_.push_back({Label(), record, false, {}});
+    mov(r11, reinterpret_cast<uint64_t>(options_.exit_countdown));
+    dec(dword[r11]);
+    jz(exits_.back().label, T_NEAR);
+  }
   if (!options_.exit_every || ++guard_number_ % options_.exit_every) return false;
   uint32_t record = record_of(*inst.exit, ir::Reason::Stress);
   exits_.push_back({Label(), record, false, {}});

@@ -79,7 +79,7 @@ class Emitter : public Assembler {
   Location location_of(ir::Value* value);
   Label& exit_label(lir::Inst& inst, bool exception = false, std::function<void()> undo = {});
   void leave_if(lir::Cc cc, Label& label) { jcc(cc, label); }
-  bool stressed(lir::Inst& inst);
+  bool stressed(lir::Inst& inst);  // true: the guard always exits, nothing more is to be emitted
 
   // operands
   static Reg64 gpr(const lir::Operand& o) {
