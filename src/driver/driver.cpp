@@ -49,11 +49,18 @@ void wind_up_random_exit() {
   g_exit_countdown = 1 + static_cast<int32_t>(next() % (limit - 1));
 }
 
-double now_ms() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
-}
+// Charges a compilation, whatever comes of it.
+class CompileTimer {
+ public:
+  ~CompileTimer() {
+    g_compile_ns += now_ns() - wall_;
+    g_compile_cpu_ns += thread_cpu_ns() - cpu_;
+  }
+  double cpu_ms() const { return static_cast<double>(thread_cpu_ns() - cpu_) / 1e6; }
+
+ private:
+  const int64_t wall_ = now_ns(), cpu_ = thread_cpu_ns();
+};
 
 CodeHistory* history_of(CodeEntry* entry) {
   if (!entry->driver) entry->driver = new CodeHistory;
@@ -189,7 +196,7 @@ CompiledCode* compile(Attempt& attempt) {
     if (unit->target == attempt.target && same_target++ == 0) oldest = unit;
   if (same_target >= g_options.max_versions) retire_unit(entry, oldest);
 
-  double start = now_ms();
+  const CompileTimer timer;
   DriverFeedback feedback;
   CompileRequest& request = attempt.request;
   request.feedback = &feedback;
@@ -268,8 +275,7 @@ CompiledCode* compile(Attempt& attempt) {
         break;
     }
   }
-  unit->compile_ms = now_ms() - start;
-  g_compile_ns += static_cast<int64_t>(unit->compile_ms * 1e6);
+  unit->compile_ms = timer.cpu_ms();
   g_totals.total_ms += unit->compile_ms;
   g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
   g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));

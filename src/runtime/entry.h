@@ -64,7 +64,10 @@ struct Version {
 struct LoopCounter {
   int32_t target;  // bci of the loop head
   uint32_t count = 0;
-  int64_t first_ns = 0;  // when the counting began: see osr.cpp
+  // Time spent in it, as far as the clock was read: see osr.cpp.
+  int64_t spent_ns = 0, seen_ns = 0;
+  const void* frame = nullptr;  // of the last reading, and the calls of the function till then
+  uint64_t call = 0;
   bool refused = false;  // cannot be compiled, or was slower than the interpreter
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;

@@ -12,6 +12,7 @@ namespace psyco {
 
 bool g_governor = true;
 int64_t g_compile_ns = 0;
+int64_t g_compile_cpu_ns = 0;
 uint64_t g_speculative_exits = 0;
 void (*g_lost)(CodeEntry*, int) = nullptr;
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int64_t kCompileGrant = 25 * 1000 * 1000;  // what the compiler may spend at once,
 constexpr double kCompileShare = 0.04;               // and of all the time
+constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
 constexpr int64_t kClockNs = 40;                     // reading it
 constexpr int64_t kCallNs = 30;  // what a call from C costs more than one within the interpreter
@@ -100,23 +102,33 @@ void end_round(int64_t native_ns) {
 
 }  // namespace
 
-int64_t now_ns() {
+static int64_t clock_ns(clockid_t clock) {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
 }
 
-bool compiler_may_spend() {
-  if (!g_governor || g_compile_ns <= kCompileGrant) return true;
-  // The clock is a system call, and who may not compile asks often.
-  static uint32_t asked = 0;
-  if (asked++ % 64 != 0) return false;
-  timespec t;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  const double used = static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-  if (static_cast<double>(g_compile_ns - kCompileGrant) > kCompileShare * used) return false;
-  asked = 0;
-  return true;
+int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
+int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+// What compiling so many code units costs. More than in proportion: large functions are built again
+// more often, and hold more across everything.
+static int64_t compile_estimate(int64_t units) { return units * 5000 + units * units * 4; }
+
+bool compiler_may_spend(int64_t units) {
+  const int64_t estimate = compile_estimate(units);
+  // One large function, warm in a program's start, must not use up what many small ones need.
+  const bool small = estimate <= kCompileGrant / 5;
+  if (!g_governor || (small && g_compile_cpu_ns <= kCompileGrant)) return true;
+  // The processor's clock is a system call, and who may not compile asks often.
+  static int64_t asked = 0;
+  const int64_t now = now_ns();
+  if (now - asked < kAskAgainNs) return false;
+  asked = now;
+  const int64_t spent =
+      small ? g_compile_cpu_ns - kCompileGrant : std::max(g_compile_cpu_ns, estimate);
+  const auto used = static_cast<double>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+  return static_cast<double>(spent) <= kCompileShare * used;
 }
 
 bool others_must_wait() {

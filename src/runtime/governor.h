@@ -7,11 +7,15 @@ namespace psyco {
 
 extern bool g_governor;       // false: whatever was compiled is used
 extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in any measurement
+// The same in processor time: what the compiler has cost the program, however busy the machine.
+extern int64_t g_compile_cpu_ns;
+int64_t thread_cpu_ns();
 extern uint64_t
     g_speculative_exits;  // guards that failed so far; each may still make the code better
 
 int64_t now_ns();
-bool compiler_may_spend();  // within its share of the program's time
+bool compiler_may_spend(
+    int64_t units);  // on a function of that size  // within its share of the program's time
 
 // The loser's code is to be retired, and `target` (kEntryCall or a loop head) never compiled again.
 // May not run Python code.

@@ -26,17 +26,23 @@ PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
 long g_event_set = 0;  // JUMP | PY_START
 
+constexpr uint32_t kFewEvents = 4;
+
 PyObject* disable() { return Py_NewRef(g_disable); }
 
-// Counts one event; true when it is enough.
-bool count_up(uint32_t count, int64_t* first_ns, uint32_t threshold) {
-  if (count >= threshold) return true;
-  if (*first_ns == 0) {
-    *first_ns = now_ns();
-    return false;
-  }
+// Counts one back edge; true when it is enough, or when the loop has taken long enough. That is
+// the time between back edges of one activation: a loop that runs briefly now and then is cold.
+bool count_up(LoopCounter* loop, const CodeEntry* entry, const void* frame) {
+  if (++loop->count >= g_hot.loop_threshold) return true;
   // Slow loops have few events, so the clock costs them nothing; fast ones need it rarely.
-  return (count < 32 || count % 16 == 0) && now_ns() - *first_ns >= g_hot.slow_ns;
+  if (loop->count >= 32 && loop->count % 16 != 0) return false;
+  const int64_t now = now_ns();
+  // Frames lie where earlier ones lay, so the calls tell them apart.
+  if (loop->frame == frame && loop->call == entry->calls) loop->spent_ns += now - loop->seen_ns;
+  loop->frame = frame;
+  loop->call = entry->calls;
+  loop->seen_ns = now;
+  return loop->count >= kFewEvents && loop->spent_ns >= g_hot.slow_ns;
 }
 
 LoopCounter* loop_counter(CodeEntry* entry, int target) {
@@ -95,10 +101,9 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (!body) {
     loop_not_native(entry, target);
     if (others_must_wait()) Py_RETURN_NONE;
-    if (!count_up(++loop->count, &loop->first_ns, g_hot.loop_threshold) || !g_compile_osr)
-      Py_RETURN_NONE;
+    if (!count_up(loop, entry, frame) || !g_compile_osr) Py_RETURN_NONE;
     loop->count = 0;  // for the next try
-    loop->first_ns = 0;
+    loop->spent_ns = 0;
     if (!may_compile(entry)) Py_RETURN_NONE;
     PyObject* function = frame->f_funcobj;
     entry->compiling = true;

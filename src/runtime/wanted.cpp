@@ -95,7 +95,7 @@ void on_destroyed(PyFunctionObject* function) {
 
 bool may_compile(CodeEntry* entry) {
   if (!g_compiling || g_in_filter) return false;
-  if (!entry->bound && !compiler_may_spend()) return false;
+  if (!entry->bound && !compiler_may_spend(Py_SIZE(entry->code))) return false;
   if (!g_filter) return true;
   if (entry->filter_generation == g_filter_generation) return entry->filter_allows;
   g_in_filter = true;

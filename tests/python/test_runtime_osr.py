@@ -13,10 +13,11 @@ from psyco import _core
 
 @pytest.fixture(autouse=True)
 def only_fake_bodies():
-    """Keeps the real compiler out of what these tests stage."""
-    _core.set_options({"compile": False})
+    """Keeps the real compiler, and the measuring of loops, out of what these tests stage."""
+    governor = _core.options()["governor"]
+    _core.set_options({"compile": False, "governor": False})
     yield
-    _core.set_options({"compile": True})
+    _core.set_options({"compile": True, "governor": governor})
 
 
 NULL = _core._test_null()
