@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "ir/printer.h"
+#include "support/mutants.h"
+
 namespace psyco::analysis {
 
 using ir::Effects;
@@ -130,6 +133,7 @@ CellMask Cells::writes(const Value& value) const {
   if (ir::runs_python(value)) return ~kImmutable;
   switch (ir::op_info(value.op).effects) {
     case Effects::Writes: {
+      if (mutants::kBuilt && mutants::chosen("heap", ir::heap_name(value.heap))) return 0;
       CellMask extra = is_update(value) ? cell(Heap::Numbers) : 0;
       if (is_update(value) && (value.heap == Heap::None || value.heap == Heap::Numbers))
         return extra | cell(Heap::ListItems) | attributes_;  // whose slot it is was not said

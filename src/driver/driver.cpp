@@ -8,6 +8,7 @@
 
 #include "cpython/shapes.h"
 #include "driver/hooks.h"
+#include "driver/units.h"
 #include "emit/backend.h"
 #include "ir/printer.h"
 #include "ir/verifier.h"
@@ -33,11 +34,9 @@ DriverHooks g_driver;
 
 namespace {
 
-CodeMemory* g_memory;
 TargetLayout g_layout;
 RuntimeTable g_table;
 passes::PassOptions g_pass_options;
-std::vector<Unit*> g_graveyard;  // retired, perhaps still running
 
 int32_t g_exit_countdown = 1;  // stress=exit:random
 
@@ -61,31 +60,6 @@ class CompileTimer {
  private:
   const int64_t wall_ = now_ns(), cpu_ = thread_cpu_ns();
 };
-
-CodeHistory* history_of(CodeEntry* entry) {
-  if (!entry->driver) entry->driver = new CodeHistory;
-  return static_cast<CodeHistory*>(entry->driver);
-}
-
-// Each cell gets the newest version it fits.
-void link_cells(CodeEntry* entry) {
-  for (auto& cell : history_of(entry)->cells) {
-    cell->body = nullptr;
-    cell->code = nullptr;
-    for (const Version& version : entry->versions) {
-      if (!version.simple || state_of(version.code)->invalid ||
-          native_signature(version) != cell->signature)
-        continue;
-      auto* unit = static_cast<Unit*>(version.code->owner);
-      if (!unit) continue;
-      cell->body = version.code->entry;
-      version.code->links.push_back(cell.get());
-      cell->code = version.code;
-      cell->record_bytes = direct_record_bytes(version.code);
-      cell->result = unit->result;
-    }
-  }
-}
 
 // Nothing to be counted on: callers expect an object from now on.
 void result_misfits(LinkCell* cell, CompiledCode* caller);
@@ -122,42 +96,6 @@ class DriverFeedback : public FeedbackSource {
   Feedback empty_;
 };
 
-void free_unit(Unit* unit) {
-  disown_code(unit->code);
-  g_memory->free(unit->code);
-  delete unit->code;
-  std::vector<PyObject*> objects = std::move(unit->objects);
-  delete unit;
-  for (PyObject* object : objects) Py_DECREF(object);
-}
-
-// Retired bodies are freed when no activation names them any more. Called where Python code may
-// run.
-void bury_the_dead() {
-  for (size_t i = 0; i < g_graveyard.size();) {
-    Unit* unit = g_graveyard[i];
-    if (code_in_use(unit->code)) {
-      i++;
-      continue;
-    }
-    g_graveyard.erase(g_graveyard.begin() + static_cast<long>(i));
-    free_unit(unit);
-    i = 0;  // freeing may have run a finaliser that changed the list
-  }
-}
-
-// Takes a body out of use; frees nothing, runs nothing.
-void retire_unit(CodeEntry* entry, Unit* unit) {
-  if (unit->retired) return;
-  unit->retired = true;
-  retire_code(unit->code);
-  remove_version(entry, unit->code);
-  link_cells(entry);
-  auto& units = history_of(entry)->units;
-  units.erase(std::remove(units.begin(), units.end(), unit), units.end());
-  g_graveyard.push_back(unit);
-}
-
 void refuse(CodeEntry* entry, ir::Reason reason, int line) {
   entry->refused = true;
   entry->reason = reason;
@@ -182,13 +120,13 @@ struct Attempt {
 CompiledCode* compile(Attempt& attempt) {
   CodeEntry* entry = attempt.entry;
   CodeHistory* history = history_of(entry);
-  if (history->excluded) return nullptr;
+  if (history->excluded || objects_are_lent()) return nullptr;
   bury_the_dead();
   if (history->compiles >= g_options.max_compiles) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
     return nullptr;
   }
-  if (static_cast<int64_t>(g_memory->bytes_used()) > g_options.code_limit) return nullptr;
+  if (!make_room()) return nullptr;
   // Keep the number of versions bounded: the oldest makes room.
   int same_target = 0;
   Unit* oldest = nullptr;
@@ -232,6 +170,11 @@ CompiledCode* compile(Attempt& attempt) {
   options.want_listing = g_options.listings;
   BackendResult made = compile_graph(*graph, g_layout, g_table, *g_memory, options);
   if (!made.code) {
+    if (made.out_of_memory) {
+      history->compiles--;
+      evict_to(g_memory->bytes_used() / 4 * 3);
+      return nullptr;
+    }
     if (g_options.verify) {
       fprintf(stderr, "psyco: %s: back end: %s\n%s\n", graph->name, made.error,
               ir::print(*graph).c_str());
@@ -475,17 +418,6 @@ void on_lost(CodeEntry* entry, int target) {
   }
 }
 
-void entry_dies(CodeEntry* entry) {
-  governor_forget(entry);
-  auto* history = static_cast<CodeHistory*>(entry->driver);
-  if (!history) return;
-  while (!history->units.empty()) retire_unit(entry, history->units.back());
-  for (auto& [bci, site] : history->feedback.sites)
-    for (PyTypeObject* type : site.types) Py_XDECREF(type);
-  delete history;
-  entry->driver = nullptr;
-}
-
 }  // namespace
 
 bool start_driver() {
@@ -497,6 +429,7 @@ bool start_driver() {
   }
   g_layout = make_layout();
   fill_runtime_table(&g_table);
+  if (!start_units()) return false;
   g_backend.enter = g_memory->enter();
   g_backend.decode = decode_record;
   g_pass_options.types.float_type = &PyFloat_Type;
@@ -504,7 +437,6 @@ bool start_driver() {
   g_compile_entry = compile_entry;
   g_compile_osr = compile_osr;
   g_exit_hook = on_exit;
-  g_entry_dies = entry_dies;
   g_result_misfits = result_misfits;
   g_lost = on_lost;
   std::string error;
@@ -543,8 +475,6 @@ bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t c
   if (entry) install_function(function);
   return true;
 }
-
-size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
 
 std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count,
                        bool optimised, std::vector<std::string>* problems) {

@@ -19,12 +19,23 @@ struct Options {
 };
 extern Options g_options;
 
+// Objects given away for the time of a collection: see units.cpp.
+struct Lent {
+  PyObject* reference;  // owned: a weak one; None stands for a dictionary, whose death is watched
+  PyObject* object;     // its address
+};
+struct LentType {  // of Feedback::Site
+  PyObject* reference;
+  int bci, operand;
+};
+
 // One compiled body and everything that keeps it meaningful. CompiledCode::owner.
 struct Unit {
   CompiledCode* code = nullptr;
   PyCodeObject* python_code = nullptr;  // borrowed: the unit dies with its entry
   int target = -1;                      // kEntryCall or the bci of a loop head
   std::vector<PyObject*> objects;       // owned
+  std::vector<Lent> lent;               // some of them, during a collection
   std::vector<std::unique_ptr<char[]>> caches;
   std::vector<InlineNote> inlined;
   std::string ir_text, lir_text, assembly_text;
@@ -40,6 +51,7 @@ struct CodeHistory {
   Feedback feedback;
   std::vector<Unit*> units;
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
+  std::vector<LentType> lent;
   int compiles = 0;
   bool excluded = false;   // cannotcompile
   bool slow_loop = false;  // a loop was faster in the interpreter
@@ -65,7 +77,7 @@ int set_driver_option(PyObject* name, PyObject* value);  // as DriverHooks::set_
 bool parse_debug(const char* text, std::string& error);
 
 struct CompileTotals {
-  uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0;
+  uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0, evicted = 0;
   double total_ms = 0, worst_ms = 0;
   uint64_t refused_by[ir::kReasonCount] = {};
   uint64_t exits_by[ir::kReasonCount] = {};

@@ -148,6 +148,7 @@ PyObject* driver_stats() {
     if (!put(dict, "compiled", PyLong_FromUnsignedLongLong(g_totals.compiled)) ||
         !put(dict, "recompiled", PyLong_FromUnsignedLongLong(g_totals.recompiled)) ||
         !put(dict, "refused", PyLong_FromUnsignedLongLong(g_totals.refused)) ||
+        !put(dict, "evicted", PyLong_FromUnsignedLongLong(g_totals.evicted)) ||
         !put(dict, "compile_ms", PyFloat_FromDouble(g_totals.total_ms)) ||
         !put(dict, "compile_ms_worst", PyFloat_FromDouble(g_totals.worst_ms)) ||
         !put(dict, "compile_ms_p99", PyFloat_FromDouble(p99)) ||

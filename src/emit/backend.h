@@ -24,6 +24,7 @@ struct BackendResult {
   CompiledCode* code =
       nullptr;  // null: see error. The caller owns it: CodeMemory::free, then delete
   const char* error = nullptr;   // static text; the function is not compiled
+  bool out_of_memory = false;    // of code memory: it may work later
   std::string lir_listing;       // LIR with locations
   std::string assembly_listing;  // "offset: hex" per instruction, and what it belongs to
 };

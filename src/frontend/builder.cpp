@@ -161,17 +161,35 @@ Value* Builder::const_ptr(const void* address) {
 
 // ---------------------------------------------------------------- emission
 
-Value* Builder::emit(Op op, Rep rep, std::initializer_list<Value*> inputs, ir::FrameState* state) {
+// The operation itself, but for mutants.
+static Op unchecked(Op op) {
+  switch (op) {
+    case Op::AddInt:
+      return mutants::chosen("unchecked", "AddInt") ? Op::AddIntUnchecked : op;
+    case Op::SubInt:
+      return mutants::chosen("unchecked", "SubInt") ? Op::SubIntUnchecked : op;
+    case Op::MulInt:
+      return mutants::chosen("unchecked", "MulInt") ? Op::MulIntUnchecked : op;
+    default:
+      return op;
+  }
+}
+
+Value* Builder::emit(Op op, Rep rep, std::initializer_list<Value*> inputs, ir::FrameState* state,
+                     Site site) {
   PSYCO_CHECK(cur_);
+  op = unchecked(op);
   Value* value = graph_.new_value(op, rep);
   for (Value* input : inputs) value->inputs.push_back(graph_.arena, input);
   value->state = state;
   value->bci = edge_bci_ >= 0 ? edge_bci_ : raw_bci_;
+  if (rep == Rep::None && !ir::is_terminator(*value) && mutants::chosen("drop", site)) return value;
   return graph_.append(cur_, value);
 }
 
-Value* Builder::emit(Op op, std::initializer_list<Value*> inputs, ir::FrameState* state) {
-  return emit(op, ir::op_info(op).result, inputs, state);
+Value* Builder::emit(Op op, std::initializer_list<Value*> inputs, ir::FrameState* state,
+                     Site site) {
+  return emit(op, ir::op_info(op).result, inputs, state, site);
 }
 
 Value* Builder::load(Op op, Value* base, int64_t offset, Heap heap, Value* index) {
@@ -256,8 +274,8 @@ Value* Builder::call_helper(ir::Helper helper, const std::vector<Value*>& inputs
   return value;
 }
 
-Value* Builder::guard(Op op, Value* input, Reason reason, const void* ptr) {
-  Value* v = emit(op, {input}, before());
+Value* Builder::guard(Op op, Value* input, Reason reason, const void* ptr, Site site) {
+  Value* v = emit(op, {input}, before(), site);
   v->reason = reason;
   v->ptr = ptr;
   return v;
@@ -388,6 +406,19 @@ ir::FrameState* Builder::capture(int bci) {
   return fs;
 }
 
+// Nothing, but for mutants.
+static void spoil([[maybe_unused]] ir::FrameState* fs, [[maybe_unused]] const char* name,
+                  [[maybe_unused]] int next_bci) {
+  for (auto& [kind, slots] : {std::pair{"swap-stack", &fs->stack}, {"swap-locals", &fs->locals}})
+    for (size_t i = slots->size(); i-- > 1;) {
+      ir::Slot &a = (*slots)[i], &b = (*slots)[i - 1];
+      if ((a.kind == b.kind && a.value == b.value) || !mutants::chosen(kind, name)) continue;
+      std::swap(a, b);
+      break;
+    }
+  if (mutants::chosen("bci", name)) fs->bci = next_bci;
+}
+
 ir::FrameState* Builder::before(AVId gone) {
   if (edge_bci_ >= 0) return capture(edge_bci_);
   if (gone != kNoAV)
@@ -398,6 +429,7 @@ ir::FrameState* Builder::before(AVId gone) {
   fs->bci = raw_bci_;
   fill_state(fs, st_.top(), before_locals_, before_stack_);
   add_pending_drops(fs);
+  if (mutants::kBuilt && bc_) spoil(fs, neutral_name(bc_->op), raw_next_);
   return fs;
 }
 
@@ -822,10 +854,10 @@ void Builder::flush_drops(int next_bci) {
 
 // ---------------------------------------------------------------- assumptions
 
-void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key) {
+void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key, Site site) {
   for (const Assumption& a : result_.assumptions)
     if (a.kind == kind && a.object == object && a.key == key) return;
-  result_.assumptions.push_back({kind, object, key});
+  if (!mutants::chosen("assume", site)) result_.assumptions.push_back({kind, object, key});
   if (object) keep(object);
   if (key) keep(key);
 }

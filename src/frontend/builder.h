@@ -18,6 +18,7 @@
 #include <unordered_map>
 
 #include "frontend/abstract.h"
+#include "support/mutants.h"
 
 namespace psyco {
 
@@ -168,10 +169,11 @@ class Builder {
   ir::Value* const_ptr(const void* address);
 
   // ---- emission
+  using Site = mutants::Site;
   ir::Value* emit(ir::Op op, ir::Rep rep, std::initializer_list<ir::Value*> inputs,
-                  ir::FrameState* state = nullptr);
+                  ir::FrameState* state = nullptr, Site site = Site::here());
   ir::Value* emit(ir::Op op, std::initializer_list<ir::Value*> inputs,
-                  ir::FrameState* state = nullptr);
+                  ir::FrameState* state = nullptr, Site site = Site::here());
   ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap,
                   ir::Value* index = nullptr);
   ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
@@ -184,7 +186,8 @@ class Builder {
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
-  ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr);
+  ir::Value* guard(ir::Op op, ir::Value* input, ir::Reason reason, const void* ptr = nullptr,
+                   Site site = Site::here());
   void deopt(ir::Reason reason);  // leaves for good at this bytecode
 
   // ---- frame states
@@ -219,7 +222,8 @@ class Builder {
   bool is_live_after(int local);
 
   // ---- assumptions
-  void assume(Assumption::Kind kind, PyObject* object, PyObject* key = nullptr);
+  void assume(Assumption::Kind kind, PyObject* object, PyObject* key = nullptr,
+              Site site = Site::here());
   void keep(PyObject* object);
 
   // ---- control

@@ -1,6 +1,8 @@
 // Construction and editing of the graph, and the tables' rows as data.
 #include "ir/graph.h"
 
+#include "support/mutants.h"
+
 namespace psyco::ir {
 
 namespace {
@@ -48,8 +50,68 @@ constexpr const char* kReasonMessages[] = {
 };
 }  // namespace
 
+#ifdef PSYCO_MUTANTS
+namespace {
+Effects weaker(Effects effects) {
+  switch (effects) {
+    case Effects::Exits:
+    case Effects::Reads:
+    case Effects::Allocates:
+    case Effects::Ref:
+      return Effects::Pure;
+    case Effects::ReadsExits:
+      return Effects::Exits;
+    case Effects::Writes:
+    case Effects::Python:
+      return Effects::Allocates;
+    case Effects::Fixed:
+      return Effects::Reads;
+    case Effects::Pure:
+    case Effects::Control:
+      break;
+  }
+  return effects;
+}
+HelperEffects weaker(HelperEffects effects) {
+  switch (effects) {
+    case HelperEffects::Python:
+      return HelperEffects::Writes;
+    case HelperEffects::Writes:
+      return HelperEffects::Allocates;
+    case HelperEffects::Allocates:
+    case HelperEffects::Reads:
+    case HelperEffects::Pure:
+      break;
+  }
+  return HelperEffects::Pure;
+}
+struct SpoiltTables {
+  OpInfo ops[kOpCount];
+  HelperInfo helpers[kHelperCount];
+  SpoiltTables() {
+    for (int i = 0; i < kOpCount; i++) {
+      ops[i] = kOps.rows[i];
+      if (mutants::chosen("effect", ops[i].name)) ops[i].effects = weaker(ops[i].effects);
+    }
+    for (int i = 0; i < kHelperCount; i++) {
+      helpers[i] = kHelpers[i];
+      if (mutants::chosen("helper", helpers[i].name))
+        helpers[i].effects = weaker(helpers[i].effects);
+      if (mutants::chosen("owned", helpers[i].name)) helpers[i].result = HelperResult::Object;
+    }
+  }
+};
+const SpoiltTables& tables() {
+  static const SpoiltTables spoilt;
+  return spoilt;
+}
+}  // namespace
+const OpInfo& op_info(Op op) { return tables().ops[static_cast<int>(op)]; }
+const HelperInfo& helper_info(Helper helper) { return tables().helpers[static_cast<int>(helper)]; }
+#else
 const OpInfo& op_info(Op op) { return kOps.rows[static_cast<int>(op)]; }
 const HelperInfo& helper_info(Helper helper) { return kHelpers[static_cast<int>(helper)]; }
+#endif
 const char* reason_name(Reason reason) { return kReasonNames[static_cast<int>(reason)]; }
 const char* reason_message(Reason reason) { return kReasonMessages[static_cast<int>(reason)]; }
 

@@ -12,6 +12,7 @@ namespace psyco {
 
 Backend g_backend;
 void (*g_exit_hook)(CompiledCode*, uint32_t, const ExitRecord&, Activation*) = nullptr;
+void (*g_burial_due_hook)() = nullptr;
 Activation* g_newest_activation = nullptr;
 
 namespace {
@@ -57,12 +58,21 @@ inline const StackBounds& stack_bounds(PyThreadState* ts) {
 }
 inline uintptr_t stack_floor(PyThreadState* ts) { return stack_bounds(ts).floor; }
 
+uint64_t g_entry_clock = 0;
+
 void enlist(Activation* act) {
   act->prev = g_newest_activation;
   act->next = nullptr;
   if (g_newest_activation) g_newest_activation->next = act;
   g_newest_activation = act;
-  state_of(act->code)->running++;
+  CodeState* state = state_of(act->code);
+  state->running++;
+  state->entered = ++g_entry_clock;
+}
+
+void left(const CompiledCode* code) {
+  CodeState* state = state_of(code);
+  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook();
 }
 
 void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::EntryKind kind) {
@@ -166,7 +176,7 @@ void pop_call(PyThreadState* ts, Activation* act) {
     Port::py_recursion_remaining(ts)++;
   }
   Port::c_recursion_remaining(ts)++;
-  state_of(act->code)->running--;
+  left(act->code);
   Port::pop_to(ts, act);
 }
 
@@ -188,7 +198,7 @@ Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame*
 void pop_osr(PyThreadState* ts, Activation* act) {
   unlist(act);
   Port::c_recursion_remaining(ts)++;
-  state_of(act->code)->running--;
+  left(act->code);
   Port::pop_to(ts, act);
 }
 
@@ -241,6 +251,7 @@ void retire_code(CompiledCode* code) {
   for (LinkCell* cell : code->links)
     if (cell->code == code) cell->body = nullptr;
   tell_to_leave(code);
+  if (g_burial_due_hook) g_burial_due_hook();
 }
 
 bool code_in_use(const CompiledCode* code) {

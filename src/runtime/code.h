@@ -22,6 +22,8 @@ struct Backend {
 };
 extern Backend g_backend;
 
+// Retired code may be waiting to be freed. Runs nothing.
+extern void (*g_burial_due_hook)();
 // Called at each exit before any frame is built. Must not run Python, change objects or fail.
 extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit,
                            Activation* act);
@@ -40,6 +42,8 @@ struct LinkPlan {
 struct CodeState {
   bool invalid = false;                          // an assumption broke: not to be entered again
   bool guards_classes = false;                   // what it guarded holds until a class is assigned
+  bool lent = false;                             // not to be entered for a while: driver/units.cpp
+  uint64_t entered = 0;                          // when last, on a clock of entries
   uint32_t running = 0;                          // activations that name it
   uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
   uint32_t frames_offset = 0;                    // of these in the activation, in bytes
@@ -48,6 +52,9 @@ struct CodeState {
 
 inline CodeState* state_of(const CompiledCode* code) {
   return static_cast<CodeState*>(code->runtime);
+}
+inline bool may_enter(const CompiledCode* code) {
+  return !(state_of(code)->invalid | state_of(code)->lent);
 }
 void adopt_code(CompiledCode* code);
 // Marks the code invalid and tells its activations to leave. Frees nothing.

@@ -23,6 +23,7 @@ Py_ssize_t g_extra_index = -1;
 void free_entry(void* memory) {
   auto* entry = static_cast<CodeEntry*>(memory);
   if (!entry) return;
+  code_dies(entry->code);
   for (Version& version : entry->versions) retire_code(version.code);
   if (g_entry_dies) g_entry_dies(entry);
   delete entry;
@@ -223,7 +224,7 @@ void remove_version(CodeEntry* entry, const CompiledCode* code) {
 
 Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count) {
   for (Version& version : entry->versions) {
-    if (version.target != target || state_of(version.code)->invalid ||
+    if (version.target != target || !may_enter(version.code) ||
         static_cast<Py_ssize_t>(version.guards.size()) != count)
       continue;
     bool fits = true;
@@ -314,7 +315,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   if (entry && !kwnames && !entry->versions.empty()) {
     const Version& first = entry->versions.front();
     const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (first.simple && !state_of(first.code)->invalid &&
+    if (first.simple && may_enter(first.code) &&
         static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
         room_for_activation(ts) && accepts_all(first, args)) {
       uint64_t words[2 * kMaxEntryValues];

@@ -142,7 +142,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
 
 bool has_call_version(const CodeEntry* entry) {
   for (const Version& version : entry->versions)
-    if (version.target == kEntryCall && !state_of(version.code)->invalid) return true;
+    if (version.target == kEntryCall && may_enter(version.code)) return true;
   return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "runtime/governor.h"
@@ -20,7 +21,7 @@ bool g_in_filter = false;
 
 struct Scope {
   int scope;
-  std::vector<PyObject*> codes;  // owned: what we watch on its behalf
+  std::unordered_set<PyCodeObject*> codes;  // what we watch on its behalf; each tells when it dies
 };
 // By globals dict, owned.
 std::unordered_map<PyObject*, Scope>& scopes() {
@@ -60,13 +61,13 @@ void watch_one(PyFunctionObject* function) {
   if (it == scopes().end()) return;
   if (!(it->second.scope & (is_method(function->func_qualname) ? 2 : 1))) return;
   PyObject* code = function->func_code;
-  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
-  if (entry && entry->watched) return;
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), true);
+  if (!entry || entry->watched) return;
   if (!watch_code(reinterpret_cast<PyCodeObject*>(code))) {
     PyErr_Clear();
     return;
   }
-  it->second.codes.push_back(Py_NewRef(code));
+  it->second.codes.insert(reinterpret_cast<PyCodeObject*>(code));
 }
 
 // Soon after, between two instructions of the main thread.
@@ -116,6 +117,10 @@ void set_filter(PyObject* hook) {
   Py_XSETREF(g_filter, Py_XNewRef(hook));
 }
 
+void code_dies(PyCodeObject* code) {
+  for (auto& [globals, scope] : scopes()) scope.codes.erase(code);
+}
+
 bool jit_globals(PyObject* globals, int scope) {
   g_function_created = on_created;
   g_function_destroyed = on_destroyed;
@@ -128,11 +133,13 @@ bool jit_globals(PyObject* globals, int scope) {
     return true;
   }
   if (it == scopes().end()) return true;
-  std::vector<PyObject*> codes = std::move(it->second.codes);
+  std::vector<PyCodeObject*> codes;  // to stop watching runs Python, and codes may die
+  for (PyCodeObject* code : it->second.codes)
+    codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
   scopes().erase(it);
   bool ok = true;
-  for (PyObject* code : codes) {
-    ok = ok && unwatch_code(reinterpret_cast<PyCodeObject*>(code));
+  for (PyCodeObject* code : codes) {
+    ok = ok && unwatch_code(code);
     Py_DECREF(code);
   }
   Py_DECREF(globals);

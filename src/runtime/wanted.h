@@ -11,6 +11,8 @@ extern bool g_compiling;  // false: run what there is, compile nothing more
 // set.
 bool may_compile(CodeEntry* entry);
 void set_filter(PyObject* hook);  // callable(code) -> bool, or null
+// From the entry of a code object, which is being freed.
+void code_dies(PyCodeObject* code);
 
 // Functions made from now on with these globals are counted. scope: 1 functions, 2 methods (a class
 // in the qualified name), 3 both, 0 ends it. False: an error is set.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "runtime/activation.h"
@@ -31,6 +32,7 @@ struct Watchers {
   std::unordered_map<PyObject*, Codes> instances;  // whose class is relied on
   PyGetSetDef* class_attribute = nullptr;          // object.__class__
   setter set_class = nullptr;                      // its own
+  std::unordered_set<PyObject*> mortal;  // dictionaries whose death is watched, still alive
 };
 Watchers& watchers() {
   static auto* all =
@@ -43,6 +45,13 @@ void add(Codes& codes, CompiledCode* code) {
 }
 void remove(Codes& codes, const CompiledCode* code) {
   codes.erase(std::remove(codes.begin(), codes.end(), code), codes.end());
+}
+template <class Map>
+void remove_from(Map& map, const CompiledCode* code) {
+  for (auto it = map.begin(); it != map.end();) {
+    remove(it->second, code);
+    it = it->second.empty() ? map.erase(it) : std::next(it);
+  }
 }
 // Each code breaks once; a later one registers again.
 void break_all(Codes& codes) {
@@ -59,6 +68,7 @@ bool same_key(PyObject* known, PyObject* key) {
 }
 
 int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
+  if (event == PyDict_EVENT_DEALLOCATED) watchers().mortal.erase(dict);
   auto it = watchers().dicts.find(dict);
   if (it == watchers().dicts.end()) return 0;
   const bool one_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
@@ -159,6 +169,19 @@ void stop_watchers() {
   PyErr_Clear();
 }
 
+bool watch_death(PyObject* dict) {
+  Watchers& all = watchers();
+  if (all.dict < 0) return false;
+  if (PyDict_Watch(all.dict, dict) < 0) {
+    PyErr_Clear();
+    return false;
+  }
+  all.mortal.insert(dict);
+  return true;
+}
+bool died(PyObject* dict) { return !watchers().mortal.count(dict); }
+void forget_deaths() { watchers().mortal.clear(); }
+
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
   Watchers& all = watchers();
   if (all.dict < 0 || !PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key)) return false;
@@ -207,14 +230,19 @@ bool depend_on_class(CompiledCode* code, PyObject* object) {
 
 void disown_code(CompiledCode* code) {
   PSYCO_CHECK(!code_in_use(code));
-  for (auto& [dict, keys] : watchers().dicts)
-    for (WatchedKey& watched : keys) remove(watched.codes, code);
-  for (auto& [type, codes] : watchers().types) remove(codes, code);
-  for (auto& [function, codes] : watchers().functions) remove(codes, code);
-  for (auto it = watchers().instances.begin(); it != watchers().instances.end();) {
-    remove(it->second, code);
-    it = it->second.empty() ? watchers().instances.erase(it) : std::next(it);
+  for (auto it = watchers().dicts.begin(); it != watchers().dicts.end();) {
+    WatchedDict& keys = it->second;
+    for (WatchedKey& watched : keys) {
+      remove(watched.codes, code);
+      if (watched.codes.empty()) Py_CLEAR(watched.key);  // a str: runs nothing
+    }
+    keys.erase(std::remove_if(keys.begin(), keys.end(), [](const WatchedKey& k) { return !k.key; }),
+               keys.end());
+    it = keys.empty() ? watchers().dicts.erase(it) : std::next(it);
   }
+  remove_from(watchers().types, code);
+  remove_from(watchers().functions, code);
+  remove_from(watchers().instances, code);
   delete state_of(code);
   code->runtime = nullptr;
 }

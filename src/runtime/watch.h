@@ -26,6 +26,10 @@ bool depend_on_function(CompiledCode* code, PyFunctionObject* function);
 
 // The object's class; null: the classes of all objects, until the running activations leave.
 bool depend_on_class(CompiledCode* code, PyObject* object);
+// Until forget_deaths(): whether the dictionary is freed. False: it cannot be watched.
+bool watch_death(PyObject* dict);
+bool died(PyObject* dict);
+void forget_deaths();
 
 // A function was made. It is not usable yet: MAKE_FUNCTION gives it its version, closure and
 // defaults afterwards. Only note it down.

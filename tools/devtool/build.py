@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Sequence
 
 from devtool.console import ROOT, Failure, call, say
 from devtool.environment import Environment, works
@@ -12,7 +13,7 @@ from devtool.environment import Environment, works
 PACKAGE = ROOT / "python" / "psyco"
 
 
-def configure(env: Environment, *, werror: bool) -> None:
+def configure(env: Environment, *, werror: bool, options: Sequence[str] = ()) -> None:
     """Run CMake's first half. Cheap when nothing changed, so it is done each time.
 
     Warnings become errors only when asked: once on they stay on in that build folder, so that
@@ -21,7 +22,7 @@ def configure(env: Environment, *, werror: bool) -> None:
     command = [
         env.tool("cmake"), "-S", ROOT, "-B", env.build, "-G", "Ninja",
         "-DCMAKE_BUILD_TYPE=Release", "-DPSYCO_TESTS=ON", f"-DPython_EXECUTABLE={env.python}",
-        f"-DCMAKE_MAKE_PROGRAM={env.tool('ninja')}",
+        f"-DCMAKE_MAKE_PROGRAM={env.tool('ninja')}", *options,
     ]
     if werror:
         command.append("-DPSYCO_WERROR=ON")

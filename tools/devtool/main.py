@@ -56,15 +56,20 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
-    sub = command("fuzz", "compare plain with psyco on generated programs")
-    sub.add_argument("arguments", nargs=argparse.REMAINDER, help="for tests/fuzz")
+    command("fuzz", "compare plain with psyco on generated programs; options: tests/fuzz/run.py")
+
+    sub = command("mutate", "plant defects in the compiler; exit status 1 when no test notices one")
+    sub.add_argument("mutant", nargs="*", help="these (drawn at random)")
+    sub.add_argument("--count", type=int, default=20, help="how many to draw")
+    sub.add_argument("--seed", type=int, default=1, help="for the drawing")
+    sub.add_argument("--list", action="store_true", help="only print all there are")
 
     command("ci", "all that must hold before a change lands")
 
     # What `test` and `fuzz` do not know is for pytest and the fuzzer; elsewhere it is a mistake.
     known, rest = parser.parse_known_args(arguments)
     if known.command in ("test", "fuzz"):
-        known.arguments = [*known.arguments, *rest] if known.command == "fuzz" else rest
+        known.arguments = rest
     elif rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     return known
@@ -118,6 +123,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         from devtool.lint import format_all
 
         return format_all(env)
+    if name == "mutate":
+        from devtool.mutate import mutate
+
+        return mutate(env, options)
     build(env)
     if name == "run":
         from devtool.compare import compare

@@ -77,6 +77,7 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
   CodeMemory::Chunk chunk;
   if (!error) {
     chunk = memory.allocate(emitter->getSize());
+    result.out_of_memory = !chunk.rx;
     if (!chunk.rx) error = "the code memory is full";
   }
   if (!error) {

@@ -1,0 +1,309 @@
+// Units hold objects, and through them often themselves: a recursive function, a method whose code
+// guards on its class, two functions that call each other. The way back, from a code object to its
+// co_extra, is one the collector does not see. So units hold what they hold only while it is not
+// at work: before a full collection every unit that is not running lends its objects out, keeping
+// weak references, and cannot be entered; after it the unit takes them back, or dies because one
+// of them did.
+#include "driver/units.h"
+
+#include <algorithm>
+
+#include "runtime/activation.h"
+#include "runtime/governor.h"
+#include "runtime/watch.h"
+
+namespace psyco {
+
+CodeMemory* g_memory;
+
+namespace {
+
+std::vector<CodeEntry*> g_entries;  // those with a history
+std::vector<Unit*> g_graveyard;     // retired, perhaps still running
+bool g_burial_due = false;
+bool g_lent = false;
+
+int bury_soon(void*) {
+  g_burial_due = false;
+  bury_the_dead();
+  return 0;
+}
+
+// Code broke, or an activation of broken code ended: between two instructions of the main thread
+// there is time for it.
+void burial_is_due() {
+  if (!g_burial_due && Py_AddPendingCall(bury_soon, nullptr) == 0) g_burial_due = true;
+}
+
+void entry_dies(CodeEntry* entry) {
+  governor_forget(entry);
+  auto* history = static_cast<CodeHistory*>(entry->driver);
+  if (!history) return;
+  g_entries.erase(std::remove(g_entries.begin(), g_entries.end(), entry), g_entries.end());
+  while (!history->units.empty()) retire_unit(entry, history->units.back());
+  entry->driver = nullptr;
+  std::vector<PyObject*> types;
+  for (auto& [bci, site] : history->feedback.sites)
+    for (PyTypeObject* type : site.types) types.push_back(reinterpret_cast<PyObject*>(type));
+  for (LentType& lent : history->lent) types.push_back(lent.reference);
+  delete history;
+  for (PyObject* type : types) Py_XDECREF(type);
+}
+
+}  // namespace
+
+CodeHistory* history_of(CodeEntry* entry) {
+  if (!entry->driver) {
+    entry->driver = new CodeHistory;
+    g_entries.push_back(entry);
+  }
+  return static_cast<CodeHistory*>(entry->driver);
+}
+
+void link_cells(CodeEntry* entry) {
+  for (auto& cell : history_of(entry)->cells) {
+    cell->body = nullptr;
+    cell->code = nullptr;
+    for (const Version& version : entry->versions) {
+      if (!version.simple || !may_enter(version.code) ||
+          native_signature(version) != cell->signature)
+        continue;
+      auto* unit = static_cast<Unit*>(version.code->owner);
+      if (!unit) continue;
+      cell->body = version.code->entry;
+      auto& links = version.code->links;
+      if (std::find(links.begin(), links.end(), cell.get()) == links.end())
+        links.push_back(cell.get());
+      cell->code = version.code;
+      cell->record_bytes = direct_record_bytes(version.code);
+      cell->result = unit->result;
+    }
+  }
+}
+
+void free_unit(Unit* unit) {
+  disown_code(unit->code);
+  g_memory->free(unit->code);
+  delete unit->code;
+  std::vector<PyObject*> objects = std::move(unit->objects);
+  for (const Lent& lent : unit->lent) objects.push_back(lent.reference);
+  delete unit;
+  for (PyObject* object : objects) Py_XDECREF(object);
+}
+
+void retire_unit(CodeEntry* entry, Unit* unit) {
+  if (unit->retired) return;
+  unit->retired = true;
+  retire_code(unit->code);
+  remove_version(entry, unit->code);
+  link_cells(entry);
+  auto& units = history_of(entry)->units;
+  units.erase(std::remove(units.begin(), units.end(), unit), units.end());
+  g_graveyard.push_back(unit);
+}
+
+void bury_the_dead() {
+  for (CodeEntry* entry : g_entries) {
+    auto& units = history_of(entry)->units;
+    for (size_t i = units.size(); i-- > 0;)
+      if (state_of(units[i]->code)->invalid) retire_unit(entry, units[i]);
+  }
+  for (size_t i = 0; i < g_graveyard.size();) {
+    Unit* unit = g_graveyard[i];
+    if (code_in_use(unit->code)) {
+      i++;
+      continue;
+    }
+    g_graveyard.erase(g_graveyard.begin() + static_cast<long>(i));
+    free_unit(unit);
+    i = 0;  // freeing may have run a finaliser that changed the list
+  }
+}
+
+// ---------------------------------------------------------------- eviction
+
+namespace {
+
+struct Candidate {
+  CodeEntry* entry;
+  Unit* unit;
+  uint64_t entered;
+};
+
+// Calls from body to body are not counted: who is called is as warm as its callers, which keep the
+// function object.
+void warm_callees(std::vector<Candidate>& all) {
+  std::sort(all.begin(), all.end(),
+            [](const Candidate& a, const Candidate& b) { return a.entry < b.entry; });
+  bool changed = true;
+  for (int round = 0; changed && round < 16; round++) {
+    changed = false;
+    for (size_t i = 0; i < all.size(); i++)
+      for (PyObject* object : all[i].unit->objects) {
+        if (!PyFunction_Check(object)) continue;
+        PyObject* code = reinterpret_cast<PyFunctionObject*>(object)->func_code;
+        CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
+        auto at =
+            std::lower_bound(all.begin(), all.end(), entry,
+                             [](const Candidate& c, const CodeEntry* e) { return c.entry < e; });
+        for (; at != all.end() && at->entry == entry; ++at)
+          if (at->entered < all[i].entered) {
+            at->entered = all[i].entered;
+            changed = true;
+          }
+      }
+  }
+}
+
+}  // namespace
+
+void evict_to(size_t bytes) {
+  std::vector<Candidate> all;
+  for (CodeEntry* entry : g_entries)
+    for (Unit* unit : history_of(entry)->units)
+      all.push_back({entry, unit, state_of(unit->code)->entered});
+  warm_callees(all);
+  std::sort(all.begin(), all.end(),
+            [](const Candidate& a, const Candidate& b) { return a.entered < b.entered; });
+  size_t used = g_memory->bytes_used();
+  for (const Candidate& c : all) {
+    if (used <= bytes) break;
+    if (code_in_use(c.unit->code)) continue;
+    used -= std::min(used, c.unit->code->size);
+    history_of(c.entry)->compiles--;  // to compile it again is no new attempt
+    retire_unit(c.entry, c.unit);
+    g_totals.evicted++;
+  }
+  bury_the_dead();
+}
+
+bool make_room() {
+  const auto limit = static_cast<size_t>(g_options.code_limit);
+  if (g_memory->bytes_used() <= limit) return true;
+  evict_to(limit / 4 * 3);
+  return g_memory->bytes_used() <= limit;
+}
+
+size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
+
+// ---------------------------------------------------------------- collections of garbage
+
+namespace {
+
+// Something weak to stand for an object that the collector knows; null if there is none.
+PyObject* weak_stand_in(PyObject* object) {
+  if (!PyObject_GC_IsTracked(object)) return nullptr;
+  if (PyDict_CheckExact(object)) return watch_death(object) ? Py_NewRef(Py_None) : nullptr;
+  if (!PyType_SUPPORTS_WEAKREFS(Py_TYPE(object))) return nullptr;
+  PyObject* reference = PyWeakref_NewRef(object, nullptr);
+  if (!reference) PyErr_Clear();
+  return reference;
+}
+
+// A new reference, or null if the object died.
+PyObject* taken_back(const Lent& lent) {
+  if (lent.reference == Py_None) return died(lent.object) ? nullptr : Py_NewRef(lent.object);
+  PyObject* object = nullptr;
+  if (PyWeakref_GetRef(lent.reference, &object) < 0) PyErr_Clear();
+  return object;
+}
+
+void lend_objects() {
+  std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
+  g_lent = true;
+  for (CodeEntry* entry : g_entries) {
+    CodeHistory* history = history_of(entry);
+    for (Unit* unit : history->units) {
+      if (code_in_use(unit->code)) continue;
+      state_of(unit->code)->lent = true;
+      std::vector<PyObject*> kept;
+      for (PyObject* object : unit->objects) {
+        PyObject* reference = weak_stand_in(object);
+        (reference ? dropped : kept).push_back(object);
+        if (reference) unit->lent.push_back({reference, object});
+      }
+      unit->objects = std::move(kept);
+    }
+    link_cells(entry);
+    for (auto& [bci, site] : history->feedback.sites)
+      for (int k = 0; k < 4; k++) {
+        auto* type = reinterpret_cast<PyObject*>(site.types[k]);
+        PyObject* reference = type ? weak_stand_in(type) : nullptr;
+        if (!reference) continue;
+        history->lent.push_back({reference, bci, k});
+        site.types[k] = nullptr;
+        dropped.push_back(type);
+      }
+  }
+  for (PyObject* object : dropped) Py_DECREF(object);
+}
+
+void take_objects_back() {
+  std::vector<PyObject*> dropped;
+  for (CodeEntry* entry : g_entries) {
+    CodeHistory* history = history_of(entry);
+    for (Unit* unit : history->units) {
+      state_of(unit->code)->lent = false;
+      for (const Lent& lent : unit->lent) {
+        if (PyObject* object = taken_back(lent))
+          unit->objects.push_back(object);
+        else
+          retire_code(unit->code);
+        dropped.push_back(lent.reference);
+      }
+      unit->lent.clear();
+    }
+    link_cells(entry);
+    for (const LentType& lent : history->lent) {
+      PyObject* type = taken_back({lent.reference, nullptr});
+      PyTypeObject*& slot = history->feedback.sites[lent.bci].types[lent.operand];
+      if (slot)
+        dropped.push_back(type);
+      else
+        slot = reinterpret_cast<PyTypeObject*>(type);
+      dropped.push_back(lent.reference);
+    }
+    history->lent.clear();
+  }
+  forget_deaths();
+  g_lent = false;
+  for (PyObject* object : dropped) Py_XDECREF(object);
+  bury_the_dead();
+}
+
+PyObject* on_collection(PyObject*, PyObject* args) {
+  const char* phase;
+  PyObject* info;
+  if (!PyArg_ParseTuple(args, "sO!", &phase, &PyDict_Type, &info)) return nullptr;
+  PyObject* generation = PyDict_GetItemString(info, "generation");
+  if (!generation || PyLong_AsLong(generation) != 2) Py_RETURN_NONE;
+  // A start without its end is possible: the list of callbacks is everybody's.
+  if (g_lent) take_objects_back();
+  if (phase[0] == 's' && phase[2] == 'a') lend_objects();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef g_collection_method = {"psyco", on_collection, METH_VARARGS, nullptr};
+
+bool watch_collections() {
+  PyObject* module = PyImport_ImportModule("gc");
+  PyObject* list = module ? PyObject_GetAttrString(module, "callbacks") : nullptr;
+  PyObject* callback = list ? PyCFunction_New(&g_collection_method, nullptr) : nullptr;
+  const bool ok = callback && PyList_Append(list, callback) == 0;
+  Py_XDECREF(callback);
+  Py_XDECREF(list);
+  Py_XDECREF(module);
+  return ok;
+}
+
+}  // namespace
+
+bool objects_are_lent() { return g_lent; }
+
+bool start_units() {
+  g_entry_dies = entry_dies;
+  g_burial_due_hook = burial_is_due;
+  return watch_collections();
+}
+
+}  // namespace psyco

@@ -1,0 +1,31 @@
+// The life of compiled bodies: linked, retired, buried, evicted; and how a collection of garbage
+// sees what they hold.
+#pragma once
+#include "driver/driver.h"
+#include "emit/code_memory.h"
+
+namespace psyco {
+
+extern CodeMemory* g_memory;
+
+bool start_units();  // false: a Python error is set
+
+CodeHistory* history_of(CodeEntry* entry);
+// Each cell of the entry gets the newest version it fits.
+void link_cells(CodeEntry* entry);
+// Takes a body out of use; frees nothing, runs nothing.
+void retire_unit(CodeEntry* entry, Unit* unit);
+// The unit is in no list and not in use. May run Python code.
+void free_unit(Unit* unit);
+// Retires what broke and frees what is retired and no activation names any more. May run Python
+// code.
+void bury_the_dead();
+// Evicts what was not entered for the longest time when there is more code than allowed. False:
+// all of it is running.
+bool make_room();
+void evict_to(size_t bytes);
+// While the collector runs units hold nothing that may be garbage: see units.cpp. Nothing can be
+// compiled then.
+bool objects_are_lent();
+
+}  // namespace psyco

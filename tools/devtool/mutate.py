@@ -1,0 +1,229 @@
+"""./dev mutate: plants defects in the compiler, one at a time, and sees whether the tests notice.
+
+All defects are in one build (src/support/mutants.h says which there are); PSYCO_MUTANT chooses one
+at run time. A mutant is killed by the first suite that fails, the cheapest first. One that survives
+shows a test that is missing, unless it changes nothing: those are listed in EQUIVALENT, with why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Iterator
+
+from devtool.build import PACKAGE, configure
+from devtool.console import ROOT, Failure, call, say
+from devtool.environment import Environment
+
+SUITE_LIMIT = 900  # seconds; a mutant that makes the tests hang is noticed too
+
+EQUIVALENT: dict[str, str] = {}
+
+
+# --- Which there are -----------------------------------------------------------------------------
+
+
+def call_end(text: str, start: int) -> int:
+    """The offset behind the parenthesis that closes the one opened first after *start*."""
+    depth = 0
+    for at in range(text.index("(", start), len(text)):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if not depth:
+            return at + 1
+    return len(text)
+
+
+# Emissions whose value nobody uses; terminators cannot be left out.
+_DROPPABLE = re.compile(
+    r"\b(?:f\.)?(guard\(Op::|emit\((?:Op|ir::Op)::(?:Guard|CheckIndex|Retain|Release|CheckLeave"
+    r"|Poll|Store|Update))"
+)
+_ASSUMPTION = re.compile(r"\b(?:f\.)?assume\(Assumption::")
+
+
+def call_sites(pattern: re.Pattern[str]) -> Iterator[str]:
+    """FILE:FIRST-LAST of each call in the front end that *pattern* finds."""
+    for path in sorted((ROOT / "src" / "frontend").rglob("*.cpp")):
+        text = path.read_text()
+        for found in pattern.finditer(text):
+            first = text.count("\n", 0, found.start()) + 1
+            last = text.count("\n", 0, call_end(text, found.start())) + 1
+            yield f"{path.relative_to(ROOT)}:{first}-{last}"
+
+
+def table_rows(table: str, macro: str) -> list[list[str]]:
+    """The first columns of each row of a table under src/."""
+    row = re.compile(rf'^{macro}\((\w+),\s*("[^"]*"|\w+),\s*(\w+),\s*(\w+)', re.MULTILINE)
+    return [list(found.groups()) for found in row.finditer((ROOT / "src" / table).read_text())]
+
+
+def all_mutants() -> dict[str, list[str]]:
+    """By kind, what PSYCO_MUTANT may name."""
+    ops = table_rows("ir/ops.def", "OP")
+    helpers = table_rows("ir/helpers.def", "HELPER")
+    neutral = [row[0] for row in table_rows("cpython/neutral.def", "NEUTRAL")]
+    heaps = re.search(r"enum class Heap.*?\{(.*?)\}", (ROOT / "src/ir/graph.h").read_text(), re.S)
+    classes = re.findall(r"^\s*(\w+),", heaps.group(1), re.MULTILINE)
+    stored = set(re.findall(r"Heap::(\w+)", "".join(
+        p.read_text() for p in (ROOT / "src" / "frontend" / "lower").glob("*.cpp"))))
+    return {
+        "drop": list(dict.fromkeys(call_sites(_DROPPABLE))),
+        "assume": list(dict.fromkeys(call_sites(_ASSUMPTION))),
+        "unchecked": ["AddInt", "SubInt", "MulInt"],
+        "effect": [name for name, _, _, effects in ops if effects not in ("Pure", "Control")],
+        "helper": [name for name, _, _, effects in helpers if effects in ("Python", "Writes")],
+        "owned": [name for name, _, result, _ in helpers if result == "Owned"],
+        "swap-stack": neutral,
+        "swap-locals": neutral,
+        "bci": neutral,
+        "heap": [name for name in classes if name in stored],
+    }
+
+
+def draw(count: int, seed: int) -> list[str]:
+    """So many different mutants; each kind is equally likely, so that small ones are not lost."""
+    there = {
+        kind: [f"{kind}:{name}" for name in names if f"{kind}:{name}" not in EQUIVALENT]
+        for kind, names in all_mutants().items()
+    }
+    chance = random.Random(seed)
+    drawn: list[str] = []
+    while len(drawn) < count and any(there.values()):
+        kind = chance.choice([kind for kind in sorted(there) if there[kind]])
+        drawn.append(there[kind].pop(chance.randrange(len(there[kind]))))
+    return drawn
+
+
+# --- Killing them --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One way of noticing."""
+
+    name: str
+    command: list[str]
+    debug: str = ""
+
+
+def suites(env: Environment) -> list[Suite]:
+    """All of them, the cheapest first."""
+    python = str(env.python)
+    pytest = [python, "-m", "pytest", "-q", "-x", "-m", "not plain_only", "-p", "no:cacheprovider"]
+    cases = [f"tests/python/test_{name}.py" for name in (
+        "ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes", "helpers",
+        "threads_signals", "lifetime")]
+    quick = [case for case in cases if (ROOT / case).exists()]
+    fuzz = [python, str(ROOT / "tests" / "fuzz"), "--seed", "1", "--count", "40", "--reduce", "0"]
+    return [
+        Suite("IR tests", [str(env.build / "psyco-opt"), *map(str, sorted(
+            (ROOT / "tests" / "ir").glob("**/*.ir")))]),
+        Suite("C++ tests", [str(env.build / "psyco_unit")]),
+        Suite("verifier", [*pytest, *quick], "verify=each"),
+        Suite("exit1", [*pytest, *quick], "stress=eager,stress=exit:1"),
+        Suite("Python tests", [*pytest, "-n", "2", "tests/python"]),
+        Suite("exit3", [*pytest, "-n", "2", "tests/python"], "stress=eager,stress=exit:3"),
+        Suite("fuzzer", fuzz),
+    ]
+
+
+@dataclass
+class Verdict:
+    """What became of one mutant."""
+
+    mutant: str
+    killer: str = ""  # "suite: test"
+    met: bool = False  # some test reached it
+
+    def line(self) -> str:
+        """For the table."""
+        if self.killer:
+            return f"{self.mutant:62} killed    {self.killer}"
+        return f"{self.mutant:62} SURVIVED  {'' if self.met else 'no test reaches it'}"
+
+
+def first_failure(suite: Suite, environ: dict[str, str]) -> str | None:
+    """Run the suite; what failed first, or None."""
+    process = subprocess.Popen(
+        suite.command, cwd=ROOT, env={**environ, "PSYCO_DEBUG": suite.debug}, text=True,
+        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=SUITE_LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.wait()
+        return f"no end within {SUITE_LIMIT} s"
+    if not process.returncode:
+        return None
+    found = re.search(r"^FAILED \S*?([\w.]+::\S+)|^ERROR (\S+)|TEST CASE:\s*(.+)|case: (.+)",
+                      output, re.MULTILINE)
+    return next(filter(None, found.groups())) if found else f"exit status {process.returncode}"
+
+
+def try_mutant(mutant: str, chain: list[Suite], environ: dict[str, str]) -> Verdict:
+    """Run the suites until one fails."""
+    verdict = Verdict(mutant)
+    with tempfile.TemporaryDirectory() as folder:
+        met = Path(folder) / "met"
+        chosen = {**environ, "PSYCO_MUTANT": mutant, "PSYCO_MUTANT_MET": str(met)}
+        for suite in chain:
+            failure = first_failure(suite, chosen)
+            verdict.met = met.exists()
+            if failure is not None:
+                verdict.killer = f"{suite.name}: {failure}"
+                break
+    return verdict
+
+
+# --- The build with mutants ----------------------------------------------------------------------
+
+
+def build_mutants(env: Environment) -> tuple[Environment, dict[str, str]]:
+    """A build of its own, and the environment in which Python imports it."""
+    own = replace(env, build=ROOT / "build-mutants")
+    configure(own, werror=False, options=["-DPSYCO_MUTANTS=ON"])
+    if call([own.tool("cmake"), "--build", own.build, "-j", str(os.cpu_count() or 1)],
+            stdout=sys.stderr):
+        raise Failure("the build failed (the compiler's messages are above)")
+    package = own.build / "python" / "psyco"
+    package.mkdir(parents=True, exist_ok=True)
+    for old in package.iterdir():
+        old.unlink()
+    for source in [*PACKAGE.glob("*.py*"), *own.build.glob("_core*.so")]:
+        (package / source.name).symlink_to(source)
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("PSYCO_")}
+    return own, {**environ, "PYTHONPATH": str(package.parent)}
+
+
+def mutate(env: Environment, options: argparse.Namespace) -> int:
+    """Draw mutants and try them; exit status 1 when one survives."""
+    if options.list:
+        for kind, names in all_mutants().items():
+            print(*(f"{kind}:{name}" for name in names), sep="\n")
+        return 0
+    own, environ = build_mutants(env)
+    chain = suites(own)
+    mutants = options.mutant or draw(options.count, options.seed)
+    say("first without a mutant")
+    # What fails by itself would kill everything.
+    for suite in chain:
+        if failure := first_failure(suite, environ):
+            raise Failure(f"{suite.name} fails without a mutant: {failure}")
+    survivors = []
+    for mutant in mutants:
+        start = time.monotonic()
+        verdict = try_mutant(mutant, chain, environ)
+        print(f"{verdict.line()}  ({time.monotonic() - start:.0f} s)", flush=True)
+        if not verdict.killer:
+            survivors.append(verdict)
+    print(f"{len(mutants) - len(survivors)} killed, {len(survivors)} survived")
+    return 1 if survivors else 0
