@@ -80,6 +80,7 @@ struct CallTrial {
   int64_t ns[2] = {};
   float ratios[5] = {};
   uint64_t exits = 0;
+  bool by_cpu = false;  // calls are long enough to be measured by processor time
   bool decided = false;
 };
 

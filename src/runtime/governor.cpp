@@ -1,5 +1,7 @@
-// Times are wall clock and include everything around the measured code, entering and leaving it
-// as well: what counts is how fast the program gets on.
+// Times include everything around the measured code, entering and leaving it as well: what counts
+// is how fast the program gets on. What is compared is processor time, so that a busy machine
+// decides nothing; reading it is a system call, though, so when to look, and calls too short to be
+// interrupted often, go by the wall clock.
 #include "runtime/governor.h"
 
 #include <time.h>
@@ -22,7 +24,8 @@ constexpr int64_t kCompileGrant = 25 * 1000 * 1000;  // what the compiler may sp
 constexpr double kCompileShare = 0.04;               // and of all the time
 constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
-constexpr int64_t kClockNs = 40;                     // reading it
+constexpr int64_t kClockNs = 40, kCpuClockNs = 600;  // reading it
+constexpr int64_t kLongCallNs = 30 * 1000;  // long enough to be interrupted, and to read that one
 constexpr int64_t kCallNs = 30;  // what a call from C costs more than one within the interpreter
 constexpr int64_t kPhaseNs =
     200 * 1000;  // a phase lasts so long at least, and kPhaseCount iterations,
@@ -34,16 +37,25 @@ constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
 constexpr int64_t kShortCallNs = 500 * 1000;  // loops in longer calls are decided by themselves
 
+int64_t clock_ns(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+int64_t wall_ns() { return now_ns() - g_compile_ns; }
+// Of the process: threads may take turns in one loop.
+int64_t cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - g_compile_cpu_ns; }
+
 // Time that counts: without the compiler and, while interpreting, without our own callbacks.
 struct Stamp {
-  int64_t ns;
-  uint64_t events;
+  int64_t wall = 0, cpu = 0;  // cpu 0: by the wall clock
+  uint64_t events = 0;
 };
-Stamp stamp() { return {now_ns() - g_compile_ns, g_osr_stats.events}; }
+Stamp stamp(bool by_cpu) { return {wall_ns(), by_cpu ? cpu_ns() : 0, g_osr_stats.events}; }
 int64_t since(const Stamp& start) {
-  const Stamp now = stamp();
-  const int64_t ns = now.ns - start.ns;
-  return std::max(ns - static_cast<int64_t>(now.events - start.events) * kEventNs, ns / 4);
+  const int64_t ns = start.cpu ? cpu_ns() - start.cpu : wall_ns() - start.wall;
+  const auto events = static_cast<int64_t>(g_osr_stats.events - start.events);
+  return std::max(ns - events * kEventNs, ns / 4);
 }
 
 struct LoopTrial {
@@ -53,7 +65,8 @@ struct LoopTrial {
   bool slow = false;
   int64_t want = 0, count = 0;
   Stamp start{};
-  int64_t last_ns = 0;         // the last sign of life
+  int64_t last_ns = 0;         // the last sign of life, by the wall clock
+  int64_t look_ns = 0;         // when to read the processor time again
   int64_t interpreted_ns = 0;  // of the phase before
   uint64_t exits = 0;
   int round = 0;
@@ -65,8 +78,8 @@ Stamp g_call_start;
 void begin_phase(bool native) {
   g_trial.native = native;
   g_trial.count = 0;
-  g_trial.start = stamp();
-  g_trial.last_ns = g_trial.start.ns;
+  g_trial.start = stamp(true);
+  g_trial.last_ns = g_trial.look_ns = g_trial.start.wall;
 }
 
 void give_up() { g_trial.entry = nullptr; }
@@ -102,12 +115,6 @@ void end_round(int64_t native_ns) {
 
 }  // namespace
 
-static int64_t clock_ns(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
-}
-
 int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
 int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
@@ -138,7 +145,7 @@ bool others_must_wait() {
   }
   if (!g_trial.entry) return false;
   if (g_osr_stats.events % 64 == 0) {
-    const int64_t quiet = now_ns() - g_compile_ns - g_trial.last_ns;
+    const int64_t quiet = wall_ns() - g_trial.last_ns;
     if (quiet > std::max<int64_t>(kGoneNs, 8 * g_trial.interpreted_ns)) {
       give_up();
       return false;
@@ -169,24 +176,25 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
   g_trial.count++;
   if (!g_trial.native) {
     if (g_trial.count >= 16 && g_trial.count % 8 != 0) return LoopMode::Interpret;
-    const int64_t now = now_ns() - g_compile_ns, gap = now - g_trial.last_ns;
+    const int64_t now = wall_ns(), gap = now - g_trial.last_ns;
     g_trial.last_ns = now;
-    const int64_t elapsed = since(g_trial.start);
+    if (now - g_trial.look_ns < kPhaseNs) return LoopMode::Interpret;
     // The loop was left and came back after a while: what lay between is not its own.
-    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > (now - g_trial.start.ns) / 2) {
+    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > (now - g_trial.start.wall) / 2) {
       begin_phase(false);
       return LoopMode::Interpret;
     }
-    const int64_t raw = now - g_trial.start.ns;  // a phase of nothing but events must end, too
+    g_trial.look_ns = now;
+    const int64_t raw = cpu_ns() - g_trial.start.cpu;  // phases of nothing but events end, too
     if (!(raw >= kPhaseNs && g_trial.count >= kPhaseCount) && raw < kLongPhaseNs)
       return LoopMode::Interpret;
-    g_trial.interpreted_ns = elapsed;
+    g_trial.interpreted_ns = since(g_trial.start);
     g_trial.want = g_trial.count;
     begin_phase(true);
     g_trial.count = 0;
   } else {
-    const int64_t now = now_ns() - g_compile_ns, gap = now - g_trial.last_ns;
-    if (gap > kPhaseNs && gap > 2 * g_trial.interpreted_ns) {
+    const int64_t gap = wall_ns() - g_trial.last_ns;
+    if (gap > kLongPhaseNs && gap > 2 * g_trial.interpreted_ns) {
       begin_phase(false);
       return LoopMode::Interpret;
     }
@@ -205,7 +213,7 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
 void loop_left(CodeEntry* entry, int target, int64_t iterations) {
   if (g_trial.entry != entry || g_trial.target != target || !g_trial.native) return;
   g_trial.count += iterations;
-  g_trial.last_ns = now_ns() - g_compile_ns;
+  g_trial.last_ns = wall_ns();
 }
 
 void loop_not_native(CodeEntry* entry, int target) {
@@ -230,7 +238,9 @@ constexpr int kChunkCalls = 8, kChunks = 5;
 void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool native) {
   CallTrial& trial = entry->trial;
   trial.calls++;
-  trial.ns[native] += std::max<int64_t>(ns - kClockNs - (native ? 0 : kCallNs), 1);
+  const int64_t clock = trial.by_cpu ? kCpuClockNs : kClockNs;
+  trial.ns[native] += std::max<int64_t>(ns - clock - (native ? 0 : kCallNs), 1);
+  trial.by_cpu = ns > kLongCallNs;
   trial.chunk_calls[native]++;
   const bool each = trial.chunk_calls[0] && trial.chunk_calls[1];
   if (!each) return;
@@ -293,7 +303,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const vectorcallfunc way = native ? psyco_call_function : g_plain_vectorcall;
   function->vectorcall = way;
   const uint64_t entries = g_entry_stats.native;
-  const Stamp start = stamp();
+  const Stamp start = stamp(entry->trial.by_cpu);
   if (!native) {
     g_timing_a_call = true;
     g_call_start = start;
