@@ -97,6 +97,11 @@ struct BuildResult {
 // Fills `graph`; called again with a fresh graph by build_graph until the loop heads agree.
 BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph);
 
+// Whether the identity of a local's object can matter: it is only calculated with; also looked up,
+// where a NaN is found by identity; or it goes where `is` may see it.
+enum class Use : uint8_t { Value, Key, Object };
+std::vector<Use> local_uses(const DecodedCode& decoded, int locals);
+
 // One function body being walked.
 struct Context {
   DecodedCode* decoded;
@@ -119,6 +124,7 @@ struct Context {
   std::vector<Edge> returns;
   std::vector<uint8_t> reachable;  // by bytecode index, without exception edges
   std::vector<int> loop_end;       // by head index: index of the last LoopBack to it, -1 none
+  std::vector<Use> uses;           // by local: what is done with it anywhere in the code
   std::vector<std::vector<uint8_t>> live;  // by leader index: locals live there (lazily)
 };
 
@@ -271,6 +277,7 @@ class Builder {
   ir::FrameState* chain(size_t count);
   const std::vector<uint8_t>& live_at(Context& context, int index);
   std::vector<uint8_t> live_slots(const State& state, int bci);
+  std::vector<Use> uses_from(const State& state, int bci);
 
   struct Head {
     Context* context;

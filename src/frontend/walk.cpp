@@ -85,6 +85,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->info = info;
   keep(reinterpret_cast<PyObject*>(code));
   analyze_code(*context);
+  context->uses = local_uses(*decoded, info->nlocals);
   contexts_.push_back(std::move(context));
   return contexts_.back().get();
 }
@@ -176,6 +177,19 @@ std::vector<uint8_t> Builder::live_slots(const State& state, int bci) {
     live.insert(live.end(), frame.stack.size(), 1);
   }
   return live;
+}
+
+// The use of each slot by what comes after `bci`.
+std::vector<Use> Builder::uses_from(const State& state, int bci) {
+  std::vector<Use> uses;
+  for (const FrameSlots& frame : state.frames) {
+    uses.insert(uses.end(), frame.context->uses.begin(), frame.context->uses.end());
+    uses.insert(uses.end(), frame.stack.size(), Use::Object);
+  }
+  std::vector<uint8_t> live = live_slots(state, bci);
+  for (size_t s = 0; s < uses.size(); s++)
+    if (!live[s]) uses[s] = Use::Value;
+  return uses;
 }
 
 // ---------------------------------------------------------------- entry

@@ -1,0 +1,183 @@
+// What joins (merge.cpp) and loops (loop_heads.cpp) share: questions about the values of an edge,
+// and who owns which reference where edges meet (see merge.cpp). Private to the front end.
+#pragma once
+#include <cmath>
+#include <set>
+
+#include "frontend/builder.h"
+
+namespace psyco {
+
+using ir::Block;
+using ir::Op;
+using ir::Rep;
+using ir::SlotKind;
+using ir::Value;
+
+inline std::vector<AVId*> all_slots(State& st) {
+  std::vector<AVId*> slots;
+  for (FrameSlots& frame : st.frames) {
+    for (AVId& id : frame.locals) slots.push_back(&id);
+    for (AVId& id : frame.stack) slots.push_back(&id);
+  }
+  return slots;
+}
+
+// NaN is equal to nothing but the same object.
+inline bool constant_box(const AV& a) {
+  return a.box && a.box->op == Op::ConstObject &&
+         !(a.kind == SlotKind::Float && a.constant && PyFloat_CheckExact(a.constant) &&
+           std::isnan(PyFloat_AS_DOUBLE(a.constant)));
+}
+
+// The box a phi has to carry along: not a constant's.
+inline Value* carried_box(const AV& a) { return constant_box(a) ? nullptr : a.box; }
+
+// Its object is still to be made.
+inline bool objectless(const AV& a) {
+  if (a.kind == SlotKind::Virtual) return true;
+  return (a.kind == SlotKind::Int || a.kind == SlotKind::Float) && (!a.box || a.box->nullable());
+}
+
+// Must two names of it, used so, be made names of one object before they part?
+inline bool has_identity(const AV& a, Use x, Use y) {
+  const Use least = a.kind == SlotKind::Float ? Use::Key : Use::Object;
+  return objectless(a) && x >= least && y >= least;
+}
+
+inline bool same_value(const State& x, AVId ix, const State& y, AVId iy) {
+  const AV &a = x.avs[ix], &b = y.avs[iy];
+  if (a.kind != b.kind) return false;
+  switch (a.kind) {
+    case SlotKind::Null:
+      return true;
+    case SlotKind::Object:
+    case SlotKind::Bool:
+      return a.value == b.value;
+    case SlotKind::Int:
+    case SlotKind::Float:
+      return a.value == b.value && a.box == b.box;
+    case SlotKind::Virtual:
+      if (a.virtual_kind != b.virtual_kind || a.fields.size() != b.fields.size()) return false;
+      for (size_t i = 0; i < a.fields.size(); i++)
+        if (!same_value(x, a.fields[i], y, b.fields[i])) return false;
+      return true;
+  }
+  return false;
+}
+
+// What one edge owns and what has been claimed of it.
+struct Claims {
+  std::set<uint32_t> taken;
+  bool take(Value* value) { return taken.insert(value->id).second; }
+};
+
+// Fields of an iterator that its loop moves on; the others (bound, list, step) stay.
+inline bool moves(ir::VirtualKind kind, size_t field) {
+  switch (kind) {
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter:
+      return field == 1;
+    case ir::VirtualKind::RangeIter:
+      return field != 1;
+    default:
+      return field == 0;
+  }
+}
+
+inline void collect_owned(const State& st, AVId id, std::vector<Value*>& out,
+                          std::set<AVId>& seen) {
+  if (!seen.insert(id).second) return;
+  const AV& a = st.avs[id];
+  if (a.kind == SlotKind::Object && a.value->owned()) out.push_back(a.value);
+  if ((a.kind == SlotKind::Int || a.kind == SlotKind::Float) && a.box && a.box->owned())
+    out.push_back(a.box);
+  for (AVId field : a.fields) collect_owned(st, field, out, seen);
+}
+
+// Writes into edge blocks and makes phi inputs; shared by joins and loops.
+class Merger {
+ public:
+  explicit Merger(Builder& builder) : b_(builder) {}
+
+  // Runs `work` as if the walk stood at the end of the edge.
+  template <class Work>
+  auto at(Edge& edge, Work work) {
+    std::swap(b_.cur_, edge.block);
+    std::swap(b_.st_, edge.state);
+    auto done = [&] {
+      b_.flush_drops(b_.edge_bci_);
+      std::swap(b_.cur_, edge.block);
+      std::swap(b_.st_, edge.state);
+    };
+    if constexpr (std::is_void_v<decltype(work())>) {
+      work();
+      done();
+    } else {
+      auto result = work();
+      done();
+      return result;
+    }
+  }
+
+  // A value of an edge as input of an owned phi, with its reference settled.
+  Value* object_input(Edge& edge, AVId id, Claims& claims) {
+    Value* object = at(edge, [&] { return b_.force(id); });
+    own(edge, object, claims);
+    return object;
+  }
+
+  void own(Edge& edge, Value* object, Claims& claims) {
+    if (object->op == Op::ConstNull) return;
+    if (object->op == Op::ConstObject &&
+        (object->ptr == reinterpret_cast<void*>(ir::kUnbound) || (object->flags & ir::kImmortal)))
+      return;
+    if (object->op == Op::BoxBool) return;
+    if (object->owned() && claims.take(object)) return;
+    at(edge, [&] {
+      b_.emit(object->nullable() ? Op::RetainNullable : Op::Retain, {object});
+      return 0;
+    });
+  }
+
+  void release_unclaimed(Edge& edge, Claims& claims) {
+    std::vector<Value*> owned;
+    std::set<AVId> seen;
+    for (AVId* slot : all_slots(edge.state)) collect_owned(edge.state, *slot, owned, seen);
+    for (Value* value : owned) {
+      if (!claims.take(value)) continue;
+      at(edge, [&] {
+        b_.emit(value->nullable() ? Op::ReleasePlainNullable : Op::ReleasePlain, {value});
+        return 0;
+      });
+    }
+  }
+
+  void claim_all(const State& st, AVId id, Claims& claims) {
+    std::vector<Value*> owned;
+    std::set<AVId> seen;
+    collect_owned(st, id, owned, seen);
+    for (Value* value : owned) claims.take(value);
+  }
+
+  // The same for the iterator of a loop: what it moves on comes anew through phis, without boxes.
+  void claim_cursor(const State& st, AVId id, Claims& claims) {
+    const AV& cursor = st.avs[id];
+    if (cursor.kind != SlotKind::Virtual) return claim_all(st, id, claims);
+    for (size_t k = 0; k < cursor.fields.size(); k++)
+      if (!moves(cursor.virtual_kind, k)) claim_all(st, cursor.fields[k], claims);
+  }
+
+  Value* phi(Block* block, Rep rep) {
+    Value* value = b_.graph_.new_value(Op::Phi, rep);
+    value->bci = b_.edge_bci_;
+    return b_.graph_.append(block, value);
+  }
+
+  void input(Value* phi, Value* value) { phi->inputs.push_back(b_.graph_.arena, value); }
+
+ private:
+  Builder& b_;
+};
+
+}  // namespace psyco
