@@ -43,6 +43,8 @@ bool has_index(Op op) {
     case Op::StoreObjectAt:
     case Op::StoreI64At:
     case Op::StoreU8At:
+    case Op::StoreU16At:
+    case Op::StoreI32At:
     case Op::StoreF64At:
       return true;
     default:

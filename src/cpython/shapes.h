@@ -24,6 +24,18 @@ extern const int32_t kManagedDict;  // from the object: its dictionary pointer
 extern const int32_t kKeysEntries;  // in a shared-keys object: number of names
 extern const int32_t kMethodFunction, kMethodSelf;
 
+// Objects that hold plain numbers one after the other: bytes, bytearray, array.array.
+struct BufferPlan {
+  char item = 0;  // as in the struct module, 'q' for every signed 64-bit kind; 0: no such object
+  bool immutable = false;    // the items lie in the object itself, else a pointer to them does
+  int32_t data_offset = 0;   // of the items or of that pointer
+  int32_t kind_offset = -1;  // word of the object that tells the kind of its items,
+  int64_t kind = 0;          // and what it has to be; -1: the type says all
+};
+// `example`: an object of the type whose kind is expected again, or null.
+BufferPlan plan_buffer(PyTypeObject* type, PyObject* example);
+bool is_array_type(PyTypeObject* type);
+
 PyObject* empty_tuple();
 bool int_value(PyObject* exact_int, int64_t* value);  // false: beyond 64 bits
 bool dies_quietly(PyTypeObject* type);  // instances hold no object and run no code when they die
@@ -31,6 +43,8 @@ bool is_immortal(PyObject* object);
 PyTypeObject* range_iter_type();
 PyTypeObject* list_iter_type();
 PyTypeObject* tuple_iter_type();
+PyTypeObject* bytes_iter_type();  // both as a list iterator; null: not so in this interpreter
+PyTypeObject* bytearray_iter_type();
 
 // How an attribute of instances of a type is found. Valid while the type is unchanged (watch it).
 struct AttrPlan {

@@ -527,6 +527,8 @@ Value* Builder::force(AVId id) {
     case ir::VirtualKind::Range:
     case ir::VirtualKind::ListIter:
     case ir::VirtualKind::TupleIter:
+    case ir::VirtualKind::BytesIter:
+    case ir::VirtualKind::ByteArrayIter:
       object = call_helper(ir::Helper::make_iterator, inputs,
                            static_cast<int64_t>(st_.avs[id].virtual_kind), true);
       break;

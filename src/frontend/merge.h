@@ -77,6 +77,8 @@ inline bool moves(ir::VirtualKind kind, size_t field) {
   switch (kind) {
     case ir::VirtualKind::ListIter:
     case ir::VirtualKind::TupleIter:
+    case ir::VirtualKind::BytesIter:
+    case ir::VirtualKind::ByteArrayIter:
       return field == 1;
     case ir::VirtualKind::RangeIter:
       return field != 1;

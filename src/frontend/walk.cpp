@@ -323,22 +323,29 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     AV& a = st_.avs[id];
     if (a.kind != SlotKind::Object || !a.example || !a.type) continue;
     if (Py_REFCNT(a.example) != 1) continue;
-    int kind = a.type == shapes::range_iter_type()   ? 1
-               : a.type == shapes::list_iter_type()  ? 2
-               : a.type == shapes::tuple_iter_type() ? 3
-                                                     : 0;
+    int kind = a.type == shapes::range_iter_type()       ? 1
+               : a.type == shapes::list_iter_type()      ? 2
+               : a.type == shapes::tuple_iter_type()     ? 3
+               : a.type == shapes::bytes_iter_type()     ? 4
+               : a.type == shapes::bytearray_iter_type() ? 5
+                                                         : 0;
     if (!kind) continue;
     Value* count = load(Op::LoadI64, a.value, shapes::kObRefcnt, ir::Heap::Other);
     Value* one = emit(Op::CmpInt, {count, const_int(1)});
     one->cond = ir::Cond::Eq;
     guard(Op::GuardTrue, one, Reason::EntryType);
     if (kind == 1) {
-      Value* step = load(Op::LoadI64, a.value, shapes::kRangeIterStep, ir::Heap::Other);
-      int64_t now =
+      // A step of 1 is worth counting on, as long as it always is.
+      int64_t step =
           *reinterpret_cast<int64_t*>(reinterpret_cast<char*>(a.example) + shapes::kRangeIterStep);
-      Value* same = emit(Op::CmpInt, {step, const_int(now)});
-      same->cond = ir::Cond::Eq;
-      guard(Op::GuardTrue, same, Reason::EntryType);
+      if (step == 1 && !context().feedback->sites[raw_bci_].generic) {
+        Value* same = emit(
+            Op::CmpInt,
+            {load(Op::LoadI64, a.value, shapes::kRangeIterStep, ir::Heap::Other), const_int(1)});
+        same->cond = ir::Cond::Eq;
+        guard(Op::GuardTrue, same, Reason::ValueSeen);
+        kind = 6;
+      }
     } else {
       Value* seq = load(Op::LoadObject, a.value, shapes::kListIterList, ir::Heap::Other);
       seq->flags |= ir::kNullable;
@@ -355,13 +362,10 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
     AV cursor;
     cursor.kind = SlotKind::Virtual;
-    if (plan.kind == 1) {
-      int64_t step = *reinterpret_cast<int64_t*>(example + shapes::kRangeIterStep);
-      int64_t start = *reinterpret_cast<int64_t*>(example + shapes::kRangeIterStart);
+    if (plan.kind == 1 || plan.kind == 6) {
       Value* current = load(Op::LoadI64, iterator, shapes::kRangeIterStart, ir::Heap::Other);
       Value* left = load(Op::LoadI64, iterator, shapes::kRangeIterLength, ir::Heap::Other);
-      (void)start;
-      if (step == 1) {
+      if (plan.kind == 6) {
         cursor.virtual_kind = ir::VirtualKind::CountIter;
         // No wrap: a range iterator's last element fits a C long, so its stop does or is one
         // beyond; range() gives these iterators only if stop itself fits.
@@ -369,15 +373,19 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
         cursor.fields = {int_av(current), int_av(stop)};
       } else {
         cursor.virtual_kind = ir::VirtualKind::RangeIter;
-        cursor.fields = {int_av(current), int_av(const_int(step)), int_av(left)};
+        Value* step = load(Op::LoadI64, iterator, shapes::kRangeIterStep, ir::Heap::Other);
+        cursor.fields = {int_av(current), int_av(step), int_av(left)};
       }
     } else {
-      cursor.virtual_kind = plan.kind == 2 ? ir::VirtualKind::ListIter : ir::VirtualKind::TupleIter;
+      constexpr ir::VirtualKind kKinds[] = {ir::VirtualKind::ListIter, ir::VirtualKind::TupleIter,
+                                            ir::VirtualKind::BytesIter,
+                                            ir::VirtualKind::ByteArrayIter};
+      PyTypeObject* const types[] = {&PyList_Type, &PyTuple_Type, &PyBytes_Type, &PyByteArray_Type};
+      cursor.virtual_kind = kKinds[plan.kind - 2];
       PyObject* seq_example = *reinterpret_cast<PyObject**>(example + shapes::kListIterList);
       Value* seq = load_owned(iterator, shapes::kListIterList, ir::Heap::Other);
       Value* index = load(Op::LoadI64, iterator, shapes::kListIterIndex, ir::Heap::Other);
-      AVId list =
-          object_av(seq, plan.kind == 2 ? &PyList_Type : &PyTuple_Type, nullptr, seq_example);
+      AVId list = object_av(seq, types[plan.kind - 2], nullptr, seq_example);
       cursor.fields = {list, int_av(index, true)};
     }
     st_.avs[plan.id] = cursor;

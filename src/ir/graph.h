@@ -196,15 +196,17 @@ enum class SlotKind : uint8_t {
 };
 
 enum class VirtualKind : uint8_t {
-  Tuple,        // fields: items
-  RangeIter,    // fields: Int current, Int step, Int remaining
-  CountIter,    // a range iterator of step 1. fields: Int current, Int stop (remaining: stop -
-                // current, 0 if negative)
-  Range,        // fields: Int start, Int stop, Int step
-  ListIter,     // fields: Object list, Int index
-  TupleIter,    // fields: Object tuple, Int index
-  BoundMethod,  // fields: function, self
-  Slice,        // fields: start, stop, step
+  Tuple,          // fields: items
+  RangeIter,      // fields: Int current, Int step, Int remaining
+  CountIter,      // a range iterator of step 1. fields: Int current, Int stop (remaining: stop -
+                  // current, 0 if negative)
+  Range,          // fields: Int start, Int stop, Int step
+  ListIter,       // fields: Object list, Int index
+  TupleIter,      // fields: Object tuple, Int index
+  BoundMethod,    // fields: function, self
+  Slice,          // fields: start, stop, step
+  BytesIter,      // fields: Object bytes, Int index
+  ByteArrayIter,  // fields: Object bytearray, Int index
 };
 
 struct Virtual;

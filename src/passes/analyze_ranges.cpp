@@ -329,7 +329,7 @@ class Ranger {
         return {INT32_MIN, INT32_MAX};
       case Op::LoadI64:
         // Sizes, and the capacities beside them.
-        if (value->heap == Heap::ListShape) return {0, kMaxSize};
+        if (value->heap == Heap::ListShape || value->heap == Heap::BytesShape) return {0, kMaxSize};
         return {};
       case Op::Phi: {
         Interval all = kEmpty;

@@ -163,13 +163,13 @@ PyObject* psyco_make_iterator(int64_t kind, PyObject** fields, int64_t count) {
     case psyco::ir::VirtualKind::Range:
       return PyObject_Vectorcall(reinterpret_cast<PyObject*>(&PyRange_Type), fields, 3, nullptr);
     default: {
-      // A list or tuple iterator that has come to index.
+      // An iterator of a list, tuple, bytes or bytearray that has come to index.
       PyObject* iterator = PyObject_GetIter(fields[0]);
       if (!iterator) return nullptr;
-      if (PyList_CheckExact(fields[0]))
-        reinterpret_cast<ListIter*>(iterator)->it_index = number(fields[1]);
-      else
+      if (PyTuple_CheckExact(fields[0]))
         reinterpret_cast<TupleIter*>(iterator)->it_index = number(fields[1]);
+      else  // those of bytes and bytearray are like a list's: see shapes::bytes_iter_type
+        reinterpret_cast<ListIter*>(iterator)->it_index = number(fields[1]);
       return iterator;
     }
   }

@@ -144,6 +144,8 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
       break;
     }
     case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::BytesIter:  // all three alike: see shapes::bytes_iter_type
+    case ir::VirtualKind::ByteArrayIter:
       if (!failed_ && (made = PyObject_GetIter(part[0])))
         reinterpret_cast<_PyListIterObject*>(made)->it_index = integer(fields[1]);
       break;

@@ -339,6 +339,10 @@ TEST_CASE("backend: memory") {
   store->imm = kExtra + 24;
   store = b.op(Op::StoreU8At, Rep::None, {o, i, b.i(200)});
   store->imm = kExtra - 1;
+  store = b.op(Op::StoreU16At, Rep::None, {o, i, b.op(Op::SubIntUnchecked, {i, b.i(3)})});
+  store->imm = kExtra;
+  store = b.op(Op::StoreI32At, Rep::None, {o, i, b.i(-5)});
+  store->imm = kExtra;
   b.ret(b.op(Op::BoxInt, {sum}, b.state({o})));
   CompiledCode* code = compile(rt, b.g);
   FakeObject* x = rt.make(nullptr);
@@ -354,7 +358,7 @@ TEST_CASE("backend: memory") {
   double d;
   std::memcpy(&d, &x->extra[3], 8);
   CHECK(d == 1.5);
-  CHECK((x->extra[0] & 0xff) == 200);
+  CHECK(static_cast<uint64_t>(x->extra[0]) == 0xfffffffbfffe77c8);
   delete code;
 }
 

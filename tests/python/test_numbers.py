@@ -115,3 +115,68 @@ def f(start, step, n):
     return out
 """
     check(source, [f"f({base + d}, {s}, 4)" for base in (2**30, -(2**30), 2**60, 2**63, -(2**63)) for d in (-2, 0) for s in (1, -1)])
+
+
+def test_ranges_with_a_step_from_a_variable():
+    check(
+        """
+def walk(start, stop, step):
+    seen = []
+    for i in range(start, stop, step):
+        seen.append(i)
+    return seen
+def kept(n, step):
+    r = range(0, n, step)
+    return r, len(r), list(r), [i for i in r]
+def strike(n):
+    flags = [True] * n
+    for i in range(1, n):
+        for j in range(i, n, i):
+            flags[j] = not flags[j]
+    return flags
+def nested(n):
+    t = 0
+    for step in (1, 2, 3, -1, 1, 5, -2):
+        for j in range(n, n * 3, step):
+            t += j
+            if j % 7 == 0:
+                t = t * 1.0 if j == 7 else t
+        for j in range(n * 3, n, step):
+            t -= j * j
+    return t
+def edge(start, stop, step):
+    t = 0
+    for i in range(start, stop, step):
+        t ^= i
+    return t, i
+""",
+        [
+            "walk(0, 10, 3)", "walk(10, 0, -3)", "walk(3, 3, 2)", "walk(5, 3, 2)", "walk(0, 5, 0)",
+            "walk(0, 5, True)", "walk(0, 5, 1.0)", "walk(0, 5, 2 ** 70)", "walk(0, 9, 1)",
+            "kept(10, 4)", "kept(10, -4)", "kept(10, 0)", "strike(40)", "nested(6)", "nested(300)",
+            "edge(2**63 - 9, 2**63 - 1, 3)", "edge(-2**63, -2**63 + 50, 7)", "edge(0, 2**63 - 1, 2**61)",
+            "edge(-2**63, 2**63 - 1, 2**62)", "edge(2**63 - 5, 2**63 + 5, 2)",
+        ],
+        repeat=12,
+    )
+
+
+def test_items_of_one_kind_are_stored_again():
+    check(
+        """
+def store(items, value, n):
+    for i in range(n):
+        items[i % len(items)] = value
+    return items
+def flip(items):
+    for i in range(len(items)):
+        items[i] = not items[i]
+    return items
+""",
+        [
+            "store([True, False], False, 9)", "store([True, None, [], 1], True, 9)",
+            "store(['a', 'b'], 'c' * 3, 9)", "store([None] * 3, (), 9)", "store([1.5, 2], 2.5, 9)",
+            "store([0, 2 ** 80], 2 ** 70, 9)", "flip([True] * 9)", "flip([True, 0, '', None, 5])",
+        ],
+        repeat=30,
+    )

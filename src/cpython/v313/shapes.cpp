@@ -8,6 +8,7 @@
 #include <internal/pycore_tuple.h>
 
 #include <cstddef>
+#include <cstring>
 
 #include "objects.h"
 
@@ -68,6 +69,79 @@ bool is_immortal(PyObject* object) { return _Py_IsImmortal(object); }
 PyTypeObject* range_iter_type() { return &PyRangeIter_Type; }
 PyTypeObject* list_iter_type() { return &PyListIter_Type; }
 PyTypeObject* tuple_iter_type() { return &PyTupleIter_Type; }
+// Mirror Objects/bytesobject.c:striterobject and bytearrayobject.c:bytesiterobject (3.13), which
+// are private: index, sequence.
+static PyTypeObject* like_list_iter(PyTypeObject* type) {
+  return type->tp_basicsize == sizeof(_PyListIterObject) ? type : nullptr;
+}
+PyTypeObject* bytes_iter_type() { return like_list_iter(&PyBytesIter_Type); }
+PyTypeObject* bytearray_iter_type() { return like_list_iter(&PyByteArrayIter_Type); }
+
+namespace {
+
+// Mirror Modules/arraymodule.c (3.13), which is private to that file.
+struct ArrayKind {
+  char typecode;
+  int itemsize;
+};
+struct ArrayObject {
+  PyObject_VAR_HEAD char* ob_item;
+  Py_ssize_t allocated;
+  const ArrayKind* ob_descr;
+  PyObject* weakreflist;
+  Py_ssize_t ob_exports;
+};
+
+char item_of(const ArrayKind* kind) {
+  switch (kind->typecode) {
+    case 'b':
+    case 'B':
+      return kind->itemsize == 1 ? kind->typecode : 0;
+    case 'h':
+    case 'H':
+      return kind->itemsize == 2 ? kind->typecode : 0;
+    case 'i':
+    case 'I':
+      return kind->itemsize == 4 ? kind->typecode : 0;
+    case 'l':
+    case 'q':
+      return kind->itemsize == 8 ? 'q' : 0;
+    case 'L':
+    case 'Q':
+      return kind->itemsize == 8 ? 'Q' : 0;
+    case 'd':
+      return kind->itemsize == 8 ? 'd' : 0;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+bool is_array_type(PyTypeObject* type) {
+  // Programs cannot make immutable types, so the name says who made it.
+  return type && (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&
+         type->tp_basicsize == sizeof(ArrayObject) && !std::strcmp(type->tp_name, "array.array");
+}
+
+BufferPlan plan_buffer(PyTypeObject* type, PyObject* example) {
+  BufferPlan plan;
+  if (type == &PyBytes_Type) {
+    plan.item = 'B';
+    plan.immutable = true;
+    plan.data_offset = kBytesData;
+  } else if (type == &PyByteArray_Type) {
+    plan.item = 'B';
+    plan.data_offset = kByteArrayStart;
+  } else if (example && Py_TYPE(example) == type && is_array_type(type)) {
+    const ArrayKind* kind = reinterpret_cast<ArrayObject*>(example)->ob_descr;
+    plan.item = item_of(kind);
+    plan.data_offset = static_cast<int32_t>(offsetof(ArrayObject, ob_item));
+    plan.kind_offset = static_cast<int32_t>(offsetof(ArrayObject, ob_descr));
+    plan.kind = static_cast<int64_t>(reinterpret_cast<intptr_t>(kind));
+  }
+  return plan;
+}
 
 namespace {
 

@@ -160,6 +160,16 @@ void Emitter::emit_memory(Inst& inst) {
           mov(byte[at], static_cast<int>(a.imm & 0xff));
         else
           mov(byte[at], gpr(a).cvt8());
+      } else if (inst.width == 2) {
+        if (a.kind == lir::Operand::Imm)
+          mov(word[at], static_cast<int>(a.imm & 0xffff));
+        else
+          mov(word[at], gpr(a).cvt16());
+      } else if (inst.width == 4) {
+        if (a.kind == lir::Operand::Imm)
+          mov(dword[at], static_cast<uint32_t>(a.imm));
+        else
+          mov(dword[at], gpr(a).cvt32());
       } else if (a.kind == lir::Operand::Imm) {
         if (a.imm == static_cast<int32_t>(a.imm)) {
           mov(qword[at], static_cast<int32_t>(a.imm));

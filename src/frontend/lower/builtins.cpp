@@ -47,7 +47,7 @@ bool lower_len(Builder& f, const std::vector<AVId>& args) {
     offset = shapes::kStrLength, heap = Heap::Constant;
   else if (type == &PyDict_Type)
     offset = shapes::kDictUsed, heap = Heap::Dict;
-  else if (type == &PyByteArray_Type)
+  else if (type == &PyByteArray_Type || shapes::is_array_type(type))
     offset = shapes::kObSize, heap = Heap::BytesShape;
   else
     return false;
@@ -158,14 +158,24 @@ bool lower_range(Builder& f, const std::vector<AVId>& args) {
   if (args.empty() || args.size() > 3) return false;
   for (AVId id : args)
     if (f.likely_type(id) != &PyLong_Type || f.site().big_int) return false;
+  auto is_constant = [&](AVId id) {
+    return f.av(id).kind == SlotKind::Int && f.av(id).value->op == Op::ConstI64;
+  };
   if (args.size() == 3) {
-    const AV& step = f.av(args[2]);
-    if (step.kind != SlotKind::Int || step.value->op != Op::ConstI64 || step.value->imm == 0 ||
-        step.value->imm == INT64_MIN)
+    if (is_constant(args[2])) {
+      const int64_t step = f.av(args[2]).value->imm;
+      if (step == 0 || step == INT64_MIN) return false;
+    } else if (f.site().generic) {
       return false;
+    }
   }
   for (AVId id : args)
     if (!f.to_int(id)) return false;
+  if (args.size() == 3 && !is_constant(args[2])) {
+    Value* forward = f.emit(Op::CmpInt, {f.av(args[2]).value, f.const_int(0)});
+    forward->cond = Cond::Gt;
+    f.guard(Op::GuardTrue, forward, Reason::Domain);
+  }
   AVId start = args.size() == 1 ? f.const_av(f.small_int(0)) : args[0];
   AVId stop = args.size() == 1 ? args[0] : args[1];
   AVId step = args.size() == 3 ? args[2] : f.const_av(f.small_int(1));

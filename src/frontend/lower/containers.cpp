@@ -95,7 +95,10 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
         }
         return f.push(f.object_av(item, nullptr, nullptr, example));
       }
+    } else if (lower_buffer_load(f, container, key)) {
+      return;
     }
+    if (f.dead()) return;
   }
   Value* c = f.force(container);
   Value* k = f.force(key);
@@ -137,6 +140,14 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
       f.drop(value), f.drop(container), f.drop(key);
       return;
     }
+    // What the old item is matters: if it dies quietly nothing need be looked at again.
+    PyTypeObject* old_type = f.learnt(2);
+    if (old_type && old_type == f.type_of(value) && shapes::dies_quietly(old_type)) {
+      Value* probe = f.load(Op::LoadObjectAt, items, 0, Heap::ListItems, i);
+      f.guard(Op::GuardType, probe, Reason::TypeSeen, old_type)->imm = 1;
+    } else {
+      old_type = nullptr;
+    }
     Value* object;
     f.consume(value, object);
     Value* old = f.load(Op::LoadObjectAt, items, 0, Heap::ListItems, i);
@@ -144,9 +155,14 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
     Value* store = f.emit(Op::StoreObjectAt, {items, i, object});
     store->heap = Heap::ListItems;
     f.drop(container), f.drop(key);
-    f.drop(f.object_av(old));
+    f.drop(f.object_av(old, old_type));
     return;
   }
+  if (!f.site().generic && !f.site().big_int && lower_buffer_store(f, container, key, value)) {
+    f.drop(value), f.drop(container), f.drop(key);
+    return;
+  }
+  if (f.dead()) return;
   Value* c = f.force(container);
   Value* k = f.force(key);
   Value* v = f.force(value);

@@ -1,4 +1,4 @@
-// Iteration: ranges, lists and tuples are walked without an iterator object.
+// Iteration: ranges, lists, tuples, bytes and bytearrays are walked without an iterator object.
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "frontend/lower/lower.h"
@@ -22,16 +22,18 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
       case VirtualKind::Range: {
         f.drop(id);
         Value* step = f.av(a.fields[2]).value;
-        if (step->imm == 1)
+        const bool constant = step->op == Op::ConstI64;
+        if (constant && step->imm == 1)
           return f.push(f.virtual_av(VirtualKind::CountIter, {a.fields[0], a.fields[1]}));
-        // Only constant steps are virtual. remaining = ceil((stop - start) / step), negative counts
-        // as 0.
+        // Other steps are known to be positive. remaining = ceil((stop - start) / step), negative
+        // counts as 0.
         Value* start = f.av(a.fields[0]).value;
         Value* stop = f.av(a.fields[1]).value;
-        int64_t s = step->imm;
         Value* span = f.emit(Op::SubInt, {stop, start}, f.before());
         span->reason = Reason::Overflow;
-        Value* rounded = f.emit(Op::AddInt, {span, f.const_int(s > 0 ? s - 1 : s + 1)}, f.before());
+        Value* most = constant ? f.const_int(step->imm > 0 ? step->imm - 1 : step->imm + 1)
+                               : f.emit(Op::SubIntUnchecked, {step, f.const_int(1)});
+        Value* rounded = f.emit(Op::AddInt, {span, most}, f.before());
         rounded->reason = Reason::Overflow;
         Value* left = f.emit(Op::FloorDivInt, {rounded, step}, f.before());
         left->reason = Reason::Overflow;
@@ -46,6 +48,8 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
       case VirtualKind::RangeIter:
       case VirtualKind::ListIter:
       case VirtualKind::TupleIter:
+      case VirtualKind::BytesIter:
+      case VirtualKind::ByteArrayIter:
         return f.push(id);
       default:
         break;
@@ -57,6 +61,13 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
       f.guard_type(id, type)) {
     if (f.av(id).kind == SlotKind::Virtual) f.force(id);
     f.push(f.virtual_av(type == &PyList_Type ? VirtualKind::ListIter : VirtualKind::TupleIter,
+                        {id, f.int_av(f.const_int(0), true)}));
+    return;
+  }
+  const bool bytes = type == &PyBytes_Type && shapes::bytes_iter_type();
+  const bool byte_array = type == &PyByteArray_Type && shapes::bytearray_iter_type();
+  if (!f.site().generic && (bytes || byte_array) && f.guard_type(id, type)) {
+    f.push(f.virtual_av(bytes ? VirtualKind::BytesIter : VirtualKind::ByteArrayIter,
                         {id, f.int_av(f.const_int(0), true)}));
     return;
   }
@@ -72,6 +83,7 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
   if (a.kind == SlotKind::Virtual) {
     Value* condition = nullptr;
     bool list = a.virtual_kind == VirtualKind::ListIter;
+    bool byte_array = a.virtual_kind == VirtualKind::ByteArrayIter;
     bool range = a.virtual_kind == VirtualKind::RangeIter;
     switch (a.virtual_kind) {
       case VirtualKind::CountIter:
@@ -83,9 +95,13 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
         condition->cond = Cond::Gt;
         break;
       case VirtualKind::ListIter:
-      case VirtualKind::TupleIter: {
+      case VirtualKind::TupleIter:
+      case VirtualKind::BytesIter:
+      case VirtualKind::ByteArrayIter: {
         Value* length = f.load(Op::LoadI64, f.av(a.fields[0]).value, shapes::kObSize,
-                               list ? Heap::ListShape : Heap::Constant);
+                               list         ? Heap::ListShape
+                               : byte_array ? Heap::BytesShape
+                                            : Heap::Constant);
         condition = f.emit(Op::CmpInt, {f.av(a.fields[1]).value, length});
         condition->cond = Cond::Lt;
         break;
@@ -113,15 +129,23 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
       AVId seq = a.fields[0];
       Value* object = f.av(seq).value;
       Value* index = f.av(a.fields[1]).value;
-      Value* value;
-      if (list) {
-        Value* items = f.load(Op::LoadPtr, object, shapes::kListItems, Heap::ListShape);
-        value = f.load_owned(items, 0, Heap::ListItems, index);
+      if (byte_array) {
+        Value* items = f.load(Op::LoadPtr, object, shapes::kByteArrayStart, Heap::BytesShape);
+        item = f.int_av(f.load(Op::LoadU8At, items, 0, Heap::Bytes, index), true);
+      } else if (a.virtual_kind == VirtualKind::BytesIter) {
+        item =
+            f.int_av(f.load(Op::LoadU8At, object, shapes::kBytesData, Heap::Constant, index), true);
       } else {
-        value = f.load_owned(object, shapes::kTupleItems, Heap::TupleItems, index);
+        Value* value;
+        if (list) {
+          Value* items = f.load(Op::LoadPtr, object, shapes::kListItems, Heap::ListShape);
+          value = f.load_owned(items, 0, Heap::ListItems, index);
+        } else {
+          value = f.load_owned(object, shapes::kTupleItems, Heap::TupleItems, index);
+        }
+        PyObject* example = f.av(seq).example ? shapes::peek_item(f.av(seq).example, 0) : nullptr;
+        item = f.object_av(value, nullptr, nullptr, example);
       }
-      PyObject* example = f.av(seq).example ? shapes::peek_item(f.av(seq).example, 0) : nullptr;
-      item = f.object_av(value, nullptr, nullptr, example);
       f.av(id).fields[1] = f.int_av(f.emit(Op::AddIntUnchecked, {index, f.const_int(1)}), true);
     }
     f.push(item);

@@ -29,6 +29,9 @@ PyTypeObject* generic_result_type(Builder& f, int op, AVId left, AVId right);
 bool comparison_is_bool(PyTypeObject* left, PyTypeObject* right);
 
 void lower_subscript(Builder& f, const Bytecode& bc);
+// Items of bytes, bytearray and array.array. False: not covered. Load: pushes. Neither drops.
+bool lower_buffer_load(Builder& f, AVId container, AVId key);
+bool lower_buffer_store(Builder& f, AVId container, AVId key, AVId value);
 // Calls `callable` (and self, or kNoAV) with args already popped; pushes the result. For Call and
 // friends.
 void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args,

@@ -78,6 +78,10 @@ void Selector::select_memory(Value& v) {
       return store(8, false);
     case Op::StoreU8At:
       return store(1, true, 0);
+    case Op::StoreU16At:
+      return store(2, true, 1);
+    case Op::StoreI32At:
+      return store(4, true, 2);
     default:  // StoreObjectAt, StoreI64At, StoreF64At
       return store(8, true);
   }

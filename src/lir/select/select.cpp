@@ -85,6 +85,8 @@ int address_form(const Value* v) {
     case Op::StoreObjectAt:
     case Op::StoreI64At:
     case Op::StoreU8At:
+    case Op::StoreU16At:
+    case Op::StoreI32At:
     case Op::StoreF64At:
       return 2;
     default:
@@ -602,6 +604,8 @@ void Selector::select_value(Value& v) {
     case Op::StoreF64:
     case Op::StoreI64At:
     case Op::StoreU8At:
+    case Op::StoreU16At:
+    case Op::StoreI32At:
     case Op::StoreF64At:
       return select_memory(v);
     case Op::CallHelper:
