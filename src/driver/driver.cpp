@@ -54,6 +54,9 @@ class CompileTimer {
   ~CompileTimer() {
     g_compile_ns += now_ns() - wall_;
     g_compile_cpu_ns += thread_cpu_ns() - cpu_;
+    g_totals.total_ms += cpu_ms();
+    g_totals.worst_ms = std::max(g_totals.worst_ms, cpu_ms());
+    g_totals.times_ms.push_back(static_cast<float>(cpu_ms()));
   }
   double cpu_ms() const { return static_cast<double>(thread_cpu_ns() - cpu_) / 1e6; }
 
@@ -219,10 +222,6 @@ CompiledCode* compile(Attempt& attempt) {
     }
   }
   unit->compile_ms = timer.cpu_ms();
-  g_totals.total_ms += unit->compile_ms;
-  g_totals.worst_ms = std::max(g_totals.worst_ms, unit->compile_ms);
-  g_totals.times_ms.push_back(static_cast<float>(unit->compile_ms));
-
   if (!watched) {
     free_unit(unit.release());
     refuse(entry, ir::Reason::Internal, 0);

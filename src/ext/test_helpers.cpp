@@ -179,12 +179,13 @@ PyObject* test_helper(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return result && call.out_count ? with_words(result, call) : result;
 }
 
-// (name, params) of every row.
+// (name, params, may run Python) of every row.
 PyObject* test_helper_rows(PyObject*, PyObject*) {
   PyObject* list = PyList_New(0);
   for (int i = 0; list && i < ir::kHelperCount; i++) {
     const ir::HelperInfo& info = ir::helper_info(static_cast<ir::Helper>(i));
-    PyObject* row = Py_BuildValue("(ss)", info.name, info.params);
+    const bool python = info.effects == ir::HelperEffects::Python;
+    PyObject* row = Py_BuildValue("(ssO)", info.name, info.params, python ? Py_True : Py_False);
     if (!row || PyList_Append(list, row) < 0) Py_CLEAR(list);
     Py_XDECREF(row);
   }

@@ -2,6 +2,7 @@
 #include "ext/testing.h"
 
 #include "cpython/bytecode.h"
+#include "driver/driver.h"
 
 namespace psyco {
 namespace {
@@ -44,11 +45,23 @@ PyObject* test_entry_unit(PyObject*, PyObject* args) {
   return PyLong_FromLong(entry_unit(reinterpret_cast<PyCodeObject*>(code), bci));
 }
 
+// Milliseconds of every compilation so far, the refused ones included.
+PyObject* test_compile_times(PyObject*, PyObject*) {
+  PyObject* list = PyList_New(0);
+  for (float ms : g_totals.times_ms) {
+    PyObject* number = list ? PyFloat_FromDouble(ms) : nullptr;
+    if (!number || PyList_Append(list, number) < 0) Py_CLEAR(list);
+    Py_XDECREF(number);
+  }
+  return list;
+}
+
 }  // namespace
 
 PyMethodDef g_test_methods[] = {
     {"_test_decode", test_decode, METH_O, nullptr},
     {"_test_entry_unit", test_entry_unit, METH_VARARGS, nullptr},
+    {"_test_compile_times", test_compile_times, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

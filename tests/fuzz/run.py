@@ -10,7 +10,6 @@ reported with its seed and reduced to a small program in the folder `found` (not
 from __future__ import annotations
 
 import argparse
-import ast
 import collections
 import difflib
 import json
@@ -23,6 +22,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from devtool.reduction import reduce_text
 from generate import generate
 
 HERE = Path(__file__).resolve().parent
@@ -128,55 +129,8 @@ def difference(expected, got):
 # --- Reduction -----------------------------------------------------------------------------------
 
 
-def bodies(tree):
-    """Every list of statements in the tree."""
-    for node in ast.walk(tree):
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list) and statements:
-                yield node, field
-
-
-def text_of(tree):
-    """Source of the tree, or None if it is no program any more."""
-    try:
-        text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
-        compile(text, "<reduced>", "exec")
-        return text
-    except (SyntaxError, ValueError, AttributeError, TypeError):
-        return None
-
-
-def variants(text):
-    """Smaller programs: some statements of one list left out, or a compound statement opened."""
-    tree = ast.parse(text)
-    places = list(bodies(tree))
-    places.sort(key=lambda place: -sum(1 for s in getattr(*place) for _ in ast.walk(s)))
-    for node, field in places:
-        original = getattr(node, field)
-        size = len(original)
-        while size:
-            for start in range(0, len(original), size):
-                rest = original[:start] + original[start + size:]
-                if not rest and field == "body":
-                    rest = [ast.Pass()]
-                    if len(original) == 1 and isinstance(original[0], ast.Pass):
-                        continue
-                setattr(node, field, rest)
-                yield text_of(tree)
-                setattr(node, field, original)
-            size //= 2
-        for i, statement in enumerate(original):
-            inner = getattr(statement, "body", None)
-            if isinstance(inner, list) and not isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)):
-                setattr(node, field, original[:i] + inner + original[i + 1:])
-                yield text_of(tree)
-                setattr(node, field, original)
-
-
 def reduce_program(text, mode, kind, limit=REDUCTION_LIMIT):
-    """The smallest program found in that time that still fails in the same manner."""
-    end = time.monotonic() + limit
+    """The smallest program found in that time that still fails in the same manner; None if it does not fail alone."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.py"
 
@@ -188,21 +142,7 @@ def reduce_program(text, mode, kind, limit=REDUCTION_LIMIT):
                 return False
             return any(k == kind for _, k, _ in found)
 
-        text = text_of(ast.parse(text)) or text
-        if not fails(text):
-            return None  # it does not fail alone
-        # After a success go on at the same place: what failed to help before it seldom helps now.
-        position, since_success = 0, 0
-        while time.monotonic() < end:
-            candidates = list(variants(text))
-            if since_success >= len(candidates):
-                break
-            candidate = candidates[position % len(candidates)]
-            if candidate and len(candidate) < len(text) and fails(candidate):
-                text, since_success = candidate, 0
-            else:
-                position, since_success = position + 1, since_success + 1
-    return text
+        return reduce_text(text, fails, limit)
 
 
 # --- The session ---------------------------------------------------------------------------------

@@ -189,12 +189,12 @@ def source_of(subject):
     return "\n".join(lines) + "\n"
 
 
-def check(subject, calls, *, repeat=REPEAT, prepare=None, track=(), traceback=True, state=()):
+def check(subject, calls, *, repeat=REPEAT, prepare=None, track=(), traceback=True, state=(), leaks=False):
     """Fail unless the case is the same plainly and under psyco.
 
     *subject*: source text, or a function. *calls*: expressions, text. *prepare*: called once for each
     world, gives names for it. *track*: names of objects whose reference counts must keep step.
-    *state*: names of globals to compare at the end. Returns the plain outcomes.
+    *state*: names of globals to compare at the end. *leaks*: look for memory that is not given back. Returns the plain outcomes.
     """
     source = source_of(subject)
     calls = [calls] if isinstance(calls, str) else list(calls)
@@ -215,6 +215,8 @@ def check(subject, calls, *, repeat=REPEAT, prepare=None, track=(), traceback=Tr
             assert expected == got, difference(source, expected, got)
         plain_out, native_out = plain.output.getvalue(), native.output.getvalue()
         assert plain_out == native_out, f"printed differently by\n{source}"
+        if leaks:
+            compare_blocks(source, plain, native, calls, traceback)
         if track:
             compare_counts(source, plain, native, calls, track, traceback)
         return [outcome for _, _, outcome in outcomes[0]]
@@ -237,6 +239,30 @@ def compare_counts(source, plain, native, calls, track, traceback):
     assert changes[0] == changes[1], (
         f"references of {track} change by {changes[1]} instead of {changes[0]}\n{source}"
     )
+
+
+LEAK_ROUNDS = 40
+
+
+def compare_blocks(source, plain, native, calls, traceback):
+    """Both worlds are warm: evaluating again and again must not fill the memory more in one than in the other."""
+    extra = []
+    for _ in range(3):  # tables that grow now and then are no leak
+        grown = [blocks_gained(world, calls, traceback) for world in (plain, native)]
+        extra.append(grown[1] - grown[0])
+        if extra[-1] < LEAK_ROUNDS * 3 // 4:
+            return
+    raise AssertionError(f"{LEAK_ROUNDS} rounds leave {min(extra)} blocks of memory behind\n{source}")
+
+
+def blocks_gained(world, calls, traceback):
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(LEAK_ROUNDS):
+        for expression in calls:
+            world.evaluate(expression, traceback)
+    gc.collect()
+    return sys.getallocatedblocks() - before
 
 
 def difference(source, expected, got):

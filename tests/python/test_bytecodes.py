@@ -581,7 +581,7 @@ def opcodes_of(source):
 def test_case(name, opcodes, source, calls):
     missing = {o for o in opcodes.split() if o in dis.opmap} - opcodes_of(source)
     assert not missing, "the case does not contain what it stands for"
-    check(source, calls)
+    check(source, calls, leaks=True)
 
 
 def test_no_opcode_is_forgotten():

@@ -41,6 +41,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--calls", type=int, default=5, help="calls of run() in one process")
     sub.add_argument("--no-cold", action="store_true", help="leave whole-process times out")
     sub.add_argument("--core", type=int, help="the core to use (the last one)")
+    sub.add_argument("--compile", action="store_true",
+                     help="measure the compiler instead: milliseconds per function")
     sub.add_argument("--json", metavar="FILE", help="store the results")
 
     command("fmt", "lay out the C++ files, and mend what ruff can mend")
@@ -52,7 +54,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
+    command("docs", "write docs/one-function.md")
+
     sub = command("bisect", "find the function, pass and rewrite that make a program go wrong")
+    sub.add_argument("program")
+    sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    sub = command("reduce", "make a program small that does not do the same plain and under psyco")
+    sub.add_argument("--seconds", type=float, default=120, help="how long to try")
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
@@ -62,6 +71,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("mutant", nargs="*", help="these (drawn at random)")
     sub.add_argument("--count", type=int, default=20, help="how many to draw")
     sub.add_argument("--seed", type=int, default=1, help="for the drawing")
+    sub.add_argument("--no-baseline", action="store_true",
+                     help="do not first see whether all passes without a mutant")
     sub.add_argument("--list", action="store_true", help="only print all there are")
 
     command("ci", "all that must hold before a change lands")
@@ -134,6 +145,10 @@ def _dispatch(options: argparse.Namespace) -> int:
         return compare(env, options.program, options.arguments, max(1, options.pairs))
     if name == "test":
         return _test(env, options)
+    if name == "bench" and options.compile:
+        from devtool.compiletime import compile_times
+
+        return compile_times(env, options)
     if name == "bench":
         from devtool.bench import bench
 
@@ -142,10 +157,18 @@ def _dispatch(options: argparse.Namespace) -> int:
         from devtool.inspection import dump
 
         return dump(env, options)
+    if name == "docs":
+        from devtool.docs import docs
+
+        return docs(env)
     if name == "bisect":
         from devtool.inspection import bisect
 
         return bisect(env, options)
+    if name == "reduce":
+        from devtool.reduction import reduce
+
+        return reduce(env, options)
     if name == "fuzz":
         return _fuzz(env, options)
     return 0  # build

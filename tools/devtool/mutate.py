@@ -114,23 +114,28 @@ class Suite:
     debug: str = ""
 
 
+# Where the differential tests are: seconds, and most mutants end there.
+QUICK = ["ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes", "helpers",
+         "mutants"]
+
+
 def suites(env: Environment) -> list[Suite]:
     """All of them, the cheapest first."""
-    python = str(env.python)
-    pytest = [python, "-m", "pytest", "-q", "-x", "-m", "not plain_only", "-p", "no:cacheprovider"]
-    cases = [f"tests/python/test_{name}.py" for name in (
-        "ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes", "helpers",
-        "threads_signals", "lifetime")]
-    quick = [case for case in cases if (ROOT / case).exists()]
-    fuzz = [python, str(ROOT / "tests" / "fuzz"), "--seed", "1", "--count", "40", "--reduce", "0"]
+    pytest = [str(env.python), "-m", "pytest", "-q", "-x", "-m", "not plain_only",
+              "-p", "no:cacheprovider"]
+    cases = sorted((ROOT / "tests" / "ir").glob("**/*.ir"))
+    quick = [f"tests/python/test_{name}.py" for name in QUICK]
+    rest = [f"--ignore={path}" for path in quick]
+    fuzz = [str(env.python), str(ROOT / "tests" / "fuzz"), "--seed", "1", "--count", "30",
+            "--reduce", "0"]
     return [
-        Suite("IR tests", [str(env.build / "psyco-opt"), *map(str, sorted(
-            (ROOT / "tests" / "ir").glob("**/*.ir")))]),
+        Suite("IR tests", [str(env.build / "psyco-opt"), *map(str, cases)]),
         Suite("C++ tests", [str(env.build / "psyco_unit")]),
-        Suite("verifier", [*pytest, *quick], "verify=each"),
+        Suite("plain", [*pytest, *quick]),
+        Suite("verifier", [*pytest, *quick], "stress=eager,verify=each"),
         Suite("exit1", [*pytest, *quick], "stress=eager,stress=exit:1"),
-        Suite("Python tests", [*pytest, "-n", "2", "tests/python"]),
-        Suite("exit3", [*pytest, "-n", "2", "tests/python"], "stress=eager,stress=exit:3"),
+        Suite("exit3", [*pytest, *quick], "stress=eager,stress=exit:3"),
+        Suite("other Python tests", [*pytest, "-n", "2", *rest, "tests/python"]),
         Suite("fuzzer", fuzz),
     ]
 
@@ -213,9 +218,9 @@ def mutate(env: Environment, options: argparse.Namespace) -> int:
     own, environ = build_mutants(env)
     chain = suites(own)
     mutants = options.mutant or draw(options.count, options.seed)
-    say("first without a mutant")
     # What fails by itself would kill everything.
-    for suite in chain:
+    for suite in [] if options.no_baseline else chain:
+        say(f"{suite.name}, without a mutant")
         if failure := first_failure(suite, environ):
             raise Failure(f"{suite.name} fails without a mutant: {failure}")
     survivors = []

@@ -87,8 +87,11 @@ def reduce_text(text: str, fails: Callable[[str], bool], limit: float) -> str | 
     return text
 
 
-def failure_kind(python: str, path: Path, arguments: list[str]) -> str | None:
-    """How psyco goes wrong with the program at *path*; None: both ways are the same."""
+def failure_of(python: str, path: Path, arguments: list[str]) -> tuple[int, str] | None:
+    """The plain exit status and how psyco goes wrong; None: both ways are the same.
+
+    The status belongs to the failure: a program that no longer gets anywhere plainly is another.
+    """
     outcomes: list[tuple[int, bytes] | None] = []
     for under in ([], ["-m", "psyco"]):
         try:
@@ -102,9 +105,8 @@ def failure_kind(python: str, path: Path, arguments: list[str]) -> str | None:
     plain, native = outcomes
     if plain is None or plain == native:  # a program without end shows nothing
         return None
-    if native is None:
-        return "hang"
-    return "crash" if native[0] < 0 else "difference"
+    kind = "hang" if native is None else "crash" if native[0] < 0 else "difference"
+    return plain[0], kind
 
 
 def reduce(env: Environment, options: argparse.Namespace) -> int:
@@ -116,14 +118,14 @@ def reduce(env: Environment, options: argparse.Namespace) -> int:
     # Beside the original, so that its imports still work.
     trial = program.with_name(f".{program.stem}-{os.getpid()}.py")
     try:
-        kind = failure_kind(str(env.python), program, arguments)
-        if not kind:
+        failure = failure_of(str(env.python), program, arguments)
+        if not failure:
             print("nothing to reduce: the program does the same plain and under psyco")
             return 0
 
         def fails(text: str) -> bool:
             trial.write_text(text)
-            return failure_kind(str(env.python), trial, arguments) == kind
+            return failure_of(str(env.python), trial, arguments) == failure
 
         reduced = reduce_text(program.read_text(), fails, options.seconds)
     except (OSError, SyntaxError) as problem:
@@ -132,5 +134,5 @@ def reduce(env: Environment, options: argparse.Namespace) -> int:
         trial.unlink(missing_ok=True)
     if reduced is None:
         raise Failure("without its comments and layout the program goes right")
-    print(f"# {kind}\n{reduced}", end="")
+    print(f"# {failure[1]}\n{reduced}", end="")
     return 1
