@@ -18,7 +18,9 @@ Emitter::Emitter(ir::Graph& graph, Function& function, const Stubs& stubs,
       layout_(stubs.layout),
       options_(options),
       avx_(avx),
-      bmi2_(bmi2) {}
+      bmi2_(bmi2) {
+  for (const VregInfo& vreg : fn_.vregs) doubles_ |= vreg.bank == Bank::Xmm;
+}
 
 void Emitter::run() {
   setDefaultJmpNEAR(true);

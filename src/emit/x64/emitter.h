@@ -40,6 +40,7 @@ class Emitter : public Assembler {
   const TargetLayout& layout_;
   const BackendOptions& options_;
   const bool avx_, bmi2_;
+  bool doubles_ = false;  // some virtual register is an XMM register
   const char* error_ = nullptr;
   RecordWriter records_;
   std::string listing_;

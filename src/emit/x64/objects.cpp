@@ -81,7 +81,7 @@ void Emitter::emit_release(Inst& inst) {
     slow_path([this, o, slow, done] {
       L(*slow);
       mov(r11, o);
-      call_far(stubs_.dealloc_plain);
+      call_far(stubs_.dealloc_plain[doubles_]);
       jmp(*done);
     });
     return;
@@ -128,7 +128,7 @@ void Emitter::emit_box(Inst& inst) {
         move_xmm(xmm15, xmm(a));
       else
         mov(r11, gpr(a));
-      call_far(is_float ? stubs_.box_float : stubs_.box_int);
+      call_far(is_float ? stubs_.box_float : stubs_.box_int[doubles_]);
       test(r11, r11);
       jz(*leave);
       mov(d, r11);
@@ -216,7 +216,7 @@ void Emitter::emit_unbox_int(Inst& inst) {
     jmp(*done);
     L(big);
     mov(r11, o);
-    call_far(stubs_.unbox_int);
+    call_far(stubs_.unbox_int[doubles_]);
     jne(*leave);
     mov(d, r11);
     jmp(*done);
@@ -273,7 +273,7 @@ void Emitter::emit_update_int(Inst& inst) {
     Xbyak::RegExp at = address(*i);
     lea(r11, ptr[at]);
     mov(qword[rbx + kSaveGpr + 8 * 4], value);
-    call_far(stubs_.update_int);
+    call_far(stubs_.update_int[doubles_]);
     jmp(*done);
   });
 }

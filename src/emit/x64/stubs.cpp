@@ -29,6 +29,21 @@ class StubWriter : public Assembler {
     for (int r = 0; r < 16; r++)
       if (is_caller_saved(r)) mov(Reg64(r), ptr[rbx + kSaveGpr + 8 * r]);
   }
+  // The registers that a C function may change.
+  template <class F>
+  void around_c(bool doubles, F body) {
+    for (int r = 0; r < 16; r++)
+      if (is_caller_saved(r)) mov(ptr[rbx + kSaveGpr + 8 * r], Reg64(r));
+    if (doubles)
+      for (int r = 0; r < 15; r++) movsd(ptr[rbx + kSaveXmm + 8 * r], Xmm(r));
+    sub(rsp, 8);
+    body();
+    add(rsp, 8);
+    if (doubles)
+      for (int r = 0; r < 15; r++) movsd(Xmm(r), ptr[rbx + kSaveXmm + 8 * r]);
+    for (int r = 0; r < 16; r++)
+      if (is_caller_saved(r)) mov(Reg64(r), ptr[rbx + kSaveGpr + 8 * r]);
+  }
   void call_c(const void* target) {
     mov(rax, reinterpret_cast<uint64_t>(target));
     call(rax);
@@ -73,7 +88,13 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
 
   s.exit = w.stub([&] { w.exit(runtime, false); });
   s.exit_exception = w.stub([&] { w.exit(runtime, true); });
-  auto simple = [&](auto body) {
+  auto quiet = [&](bool doubles, auto body) {
+    return w.stub([&] {
+      w.around_c(doubles, body);
+      w.ret();
+    });
+  };
+  auto shown = [&](auto body) {
     return w.stub([&] {
       w.save_all();
       w.sub(w.rsp, 8);
@@ -83,11 +104,11 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
       w.ret();
     });
   };
-  s.dealloc_plain = simple([&] {
+  auto dealloc = [&] {
     w.mov(w.rdi, w.r11);
     w.call_c(reinterpret_cast<const void*>(runtime.dealloc));
-  });
-  s.release = s.dealloc_plain;
+  };
+  s.release = shown(dealloc);
   s.release_linked = w.stub([&] {
     w.save_all();
     w.push(w.r11);
@@ -101,48 +122,42 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.restore_all();
     w.ret();
   });
-  s.box_int = w.stub([&] {
-    w.save_all();
-    w.sub(w.rsp, 8);
-    w.mov(w.rdi, w.r11);
-    w.call_c(helper(ir::Helper::box_int));
-    w.add(w.rsp, 8);
-    w.mov(w.r11, w.rax);
-    w.restore_all();
-    w.ret();
-  });
-  s.box_float = w.stub([&] {
-    w.save_all();
-    w.sub(w.rsp, 8);
+  for (bool doubles : {false, true}) {
+    s.dealloc_plain[doubles] = quiet(doubles, dealloc);
+    s.box_int[doubles] = quiet(doubles, [&] {
+      w.mov(w.rdi, w.r11);
+      w.call_c(helper(ir::Helper::box_int));
+      w.mov(w.r11, w.rax);
+    });
+    s.update_int[doubles] = quiet(doubles, [&] {
+      w.mov(w.rdi, w.r11);
+      w.mov(w.rsi, w.ptr[w.rbx + kSaveGpr + 8 * 4]);
+      w.call_c(reinterpret_cast<const void*>(runtime.update_int_slot));
+    });
+    s.unbox_int[doubles] = w.stub([&] {
+      w.push(w.r11);
+      w.push(w.r11);  // becomes the number
+      w.around_c(doubles, [&] {
+        w.mov(w.rdi, w.r11);
+        w.lea(w.rsi, w.ptr[w.rsp + 8]);
+        w.call_c(reinterpret_cast<const void*>(runtime.unbox_big_int));
+        w.mov(w.r11d, w.eax);
+      });
+      w.cmp(w.r11d, 0);
+      w.pop(w.r11);
+      w.lea(w.rsp, w.ptr[w.rsp + 8]);
+      w.ret();
+    });
+  }
+  s.box_float = quiet(true, [&] {
     w.movaps(w.xmm0, w.xmm15);
     w.call_c(helper(ir::Helper::box_float));
-    w.add(w.rsp, 8);
     w.mov(w.r11, w.rax);
-    w.restore_all();
-    w.ret();
   });
-  s.unbox_int = w.stub([&] {
-    w.save_all();
-    w.sub(w.rsp, 24);  // [rsp]: the number
-    w.mov(w.rdi, w.r11);
-    w.mov(w.rsi, w.rsp);
-    w.call_c(reinterpret_cast<const void*>(runtime.unbox_big_int));
-    w.mov(w.ptr[w.rsp + 8], w.eax);
-    w.restore_all();
-    w.mov(w.r11, w.ptr[w.rsp]);
-    w.cmp(w.dword[w.rsp + 8], 0);
-    w.lea(w.rsp, w.ptr[w.rsp + 24]);
-    w.ret();
-  });
-  s.update_float = simple([&] {
+  s.update_float = quiet(true, [&] {
     w.mov(w.rdi, w.r11);
     w.movaps(w.xmm0, w.xmm15);
     w.call_c(reinterpret_cast<const void*>(runtime.update_float_slot));
-  });
-  s.update_int = simple([&] {
-    w.mov(w.rdi, w.r11);
-    w.mov(w.rsi, w.ptr[w.rbx + kSaveGpr + 8 * 4]);
-    w.call_c(reinterpret_cast<const void*>(runtime.update_int_slot));
   });
   s.link = w.stub([&] {
     const Reg64 kept[] = {w.rdi, w.rsi, w.rdx, w.rcx, w.r8, w.r9};
@@ -169,7 +184,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.add(w.rsp, 24);
     w.ret();
   });
-  s.show_frames = simple([&] {
+  s.show_frames = shown([&] {
     w.mov(w.rdi, w.rbx);
     w.call_c(reinterpret_cast<const void*>(runtime.show_frames));
   });
@@ -281,8 +296,9 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   if (!s.chunk.rx) return nullptr;
   write(s.chunk, 0, buffer, w.getSize());
   for (const uint8_t** p :
-       {&s.exit, &s.exit_exception, &s.dealloc_plain, &s.release, &s.release_linked, &s.box_int,
-        &s.box_float, &s.unbox_int, &s.update_float, &s.update_int, &s.link, &s.unlink,
+       {&s.exit, &s.exit_exception, &s.dealloc_plain[0], &s.dealloc_plain[1], &s.release,
+        &s.release_linked, &s.box_int[0], &s.box_int[1], &s.box_float, &s.unbox_int[0],
+        &s.unbox_int[1], &s.update_float, &s.update_int[0], &s.update_int[1], &s.link, &s.unlink,
         &s.show_frames, &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.

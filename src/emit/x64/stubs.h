@@ -17,14 +17,15 @@ struct Stubs {
   const uint8_t* exit = nullptr;
   const uint8_t* exit_exception = nullptr;
   // r11: object. Plain: no registers are visible to the runtime. Release: they are, in act->save_*.
-  const uint8_t* dealloc_plain = nullptr;
+  // Arrays are indexed by whether the body has doubles in registers, which are then kept as well.
+  const uint8_t* dealloc_plain[2] = {};
   const uint8_t* release = nullptr;
   const uint8_t* release_linked = nullptr;
-  const uint8_t* box_int = nullptr;       // r11: number in, object or null out
+  const uint8_t* box_int[2] = {};         // r11: number in, object or null out
   const uint8_t* box_float = nullptr;     // xmm15: number in; r11: object or null
-  const uint8_t* unbox_int = nullptr;     // r11: object in, number out; ZF set if it fits
+  const uint8_t* unbox_int[2] = {};       // r11: object in, number out; ZF set if it fits
   const uint8_t* update_float = nullptr;  // r11: slot, xmm15: number
-  const uint8_t* update_int = nullptr;    // r11: slot, act->save_gpr[4]: number
+  const uint8_t* update_int[2] = {};      // r11: slot, act->save_gpr[4]: number
   // Around a call from an inlined frame: keep argument registers, or the result.
   const uint8_t* link = nullptr;
   const uint8_t* unlink = nullptr;       // keeps rax, rdx, xmm0
