@@ -429,6 +429,13 @@ void Builder::walk_function(Context& context, int start, std::vector<Edge> entry
     if (restart_) return;
   }
   walk_range(context, from, end);
+  // Code of handlers lies behind all else and jumps back from there, perhaps into a loop. It is met
+  // only behind a loop inside of it.
+  for (int i = 0; i < end && !restart_; i++) {
+    if (context.pending[i].empty()) continue;
+    walk_range(context, i, end);
+    i = -1;
+  }
 }
 
 void Builder::walk_range(Context& context, int start, int end) {

@@ -10,6 +10,7 @@ calls only those below its own), so every program ends soon.
 from __future__ import annotations
 
 import random
+import re
 import warnings
 
 PRELUDE = '''\
@@ -38,6 +39,34 @@ def attempt(tag, function, *args, **kwargs):
             tb = tb.tb_next
         context = type(error.__context__).__name__
         print(tag, "raised", type(error).__name__, str(error)[:200], lines[:12], len(lines), context)
+
+
+def described(error):
+    parts = []
+    while error is not None and len(parts) < 4:
+        tb, lines = error.__traceback__, []
+        while tb:
+            lines.append(tb.tb_lineno)
+            tb = tb.tb_next
+        parts.append(f"{type(error).__name__}{lines}")
+        error = error.__cause__ or error.__context__
+    return "<".join(parts)
+
+
+def drive(generator):
+    out = []
+    try:
+        out.append(next(generator))
+        out.append(generator.send(2))
+        out.append(generator.throw(ValueError("thrown")))
+        generator.close()
+    except (StopIteration, ValueError) as error:
+        out.append(len(str(error)))
+    return out
+
+
+def spread(*args, **more):
+    return len(args) * 100 + len(more)
 
 
 class Manager:
@@ -188,7 +217,7 @@ class Generator:
 
     def expr_int(self, scope, depth):
         p = lambda kind="int": self.paren(kind, scope, depth)  # noqa: E731
-        choice = self.rng.randint(0, 25)
+        choice = self.rng.randint(0, 28)
         if choice <= 4:
             return f"{p()} {self.pick(['+', '-', '+', '-', '*'])} {p()}"
         if choice == 5:
@@ -228,6 +257,14 @@ class Generator:
             return self.pick(["total", "factor", "len(names)"])
         if choice == 24:
             return f"{self.pick(scope.of('tuple'))}[0]" if scope.of("tuple") else p()
+        if choice == 26:
+            return self.pick([f"spread(*{self.paren('list', scope, depth)}, k={p()})", f"spread({p()}, **{self.paren('dict', scope, depth)})",
+                              f"spread({p()}, *{self.paren('tuple', scope, depth)})"])
+        if choice == 27 and scope.of("floats"):
+            name = self.pick(scope.of("floats"))
+            return f"{name}.count({name}[{p()} % len({name})])"
+        if choice == 28 and scope.of("obj"):
+            return f"{self.pick(scope.of('obj'))}{self.pick(['.half', '.made(2)', '.weight', '[1]', '(3)'])}"
         if choice == 25:
             return f"int({self.pick(['True', '2.9', repr('42'), p()])})"
         return p()
@@ -273,7 +310,8 @@ class Generator:
             other = "int" if kind == "float" and self.chance(0.3) else kind
             return f"{self.paren(kind, scope, depth)} {op} {self.paren(other, scope, depth)}"
         if choice == 4:
-            return f"{self.paren('int', scope, depth)} {self.pick(['in', 'not in'])} {self.paren('list', scope, depth)}"
+            item, items = self.pick([("int", "list"), ("float", "floats"), ("float", "floats"), ("str", "dict"), ("int", "tuple")])
+            return f"{self.paren(item, scope, depth)} {self.pick(['in', 'not in'])} {self.paren(items, scope, depth)}"
         if choice == 5:
             return f"not {self.paren(self.pick(KINDS), scope, depth)}"
         if choice == 6:
@@ -375,7 +413,7 @@ class Generator:
     def statement(self, scope, depth):
         self.budget -= 1
         deep = depth >= 5
-        choice = self.rng.randint(0, 41)
+        choice = self.rng.randint(0, 47)
         simple = [self.assign, self.augment, self.container, self.assign, self.augment, self.attribute]
         if choice < 20 or deep:
             self.pick(simple)(scope, depth)
@@ -401,6 +439,18 @@ class Generator:
             self.global_update(scope, depth)
         elif choice == 41 and self.chance(0.5):
             self.raise_statement(scope, depth)
+        elif choice == 42:
+            self.delete(scope, depth)
+        elif choice == 43:
+            self.nested_errors(scope, depth)
+        elif choice == 44 and self.loop_depth == 0:
+            self.generator(scope, depth)
+        elif choice == 45:
+            self.change_class(scope, depth)
+        elif choice == 46 and self.loop_depth < 2:
+            self.finally_in_loop(scope, depth)
+        elif choice == 47:
+            self.build_string(scope, depth)
         else:
             self.assign(scope, depth)
 
@@ -496,8 +546,11 @@ class Generator:
         if not names or not self.classes:
             return self.assign(scope, depth)
         name = self.pick(names)
-        choice = self.rng.randint(0, 4)
-        if choice == 0:
+        choice = self.rng.randint(0, 5)
+        if choice == 5:
+            self.emit(depth, f"{name}.twice {self.pick(['=', '+='])} {self.expr('int', scope, 1)}")
+            self.emit(depth, f"{name}.n %= 10**30")
+        elif choice == 0:
             self.emit(depth, f"{name}.n = {self.expr('int', scope, 2)}")
             self.emit(depth, f"{name}.n %= 10**30")
         elif choice == 1:
@@ -526,7 +579,6 @@ class Generator:
         kind, name = "int", self.fresh("int")
         header = name
         choice = self.rng.randint(0, 10)
-        protect = None
         if choice <= 3:
             stop = self.rng.randint(0, 14)
             source = self.pick([f"range({stop})", f"range({self.rng.randint(-3, 3)}, {stop}, {self.rng.randint(1, 3)})",
@@ -534,7 +586,6 @@ class Generator:
         elif choice == 4:
             lists = scope.of("list")
             source = self.pick(lists) if lists else "[1, 2, 3]"
-            protect = source if lists else None
         elif choice == 5:
             index = self.fresh("int")
             header = f"{index}, {name}"
@@ -561,12 +612,11 @@ class Generator:
             source = f"zip({self.expr('list', scope, 1)}, range({self.rng.randint(0, 9)}))"
         self.emit(depth, f"for {header} in {source}:")
         inner.variables[name] = kind
-        added = protect is not None and protect not in self.protected
-        if added:
-            self.protected.add(protect)
+        # What is iterated over must not grow in the body.
+        added = set(re.findall(r"\w+", source)) & set(scope.variables) - self.protected
+        self.protected |= added
         self.loop_body(inner, depth)
-        if added:
-            self.protected.discard(protect)
+        self.protected -= added
 
     def while_loop(self, scope, depth):
         name = self.fresh("int")
@@ -708,6 +758,118 @@ class Generator:
         kind = self.pick(["ValueError", "KeyError", "RuntimeError"])
         self.emit(depth + 1, self.pick([f"raise {kind}({self.expr('int', scope, 1)})", f"raise {kind}", f"assert {self.expr('bool', scope, 1)}, 'no'"]))
 
+    def delete(self, scope, depth):
+        kind = self.pick(["int", "float", "str", "list", "obj"])
+        names = [n for n in scope.of(kind) if n not in self.protected]
+        if not names:
+            return self.assign(scope, depth)
+        name = self.pick(names)
+        if self.chance(0.6):
+            self.emit(depth, f"if {self.expr('bool', scope, 1)}:")
+            self.emit(depth + 1, f"del {name}")
+        else:
+            self.emit(depth, f"del {name}")
+        other = self.fresh(kind)
+        self.emit(depth, "try:")
+        self.emit(depth + 1, f"{other} = {name}")
+        self.emit(depth, "except NameError:")
+        self.emit(depth + 1, f"{other} = {name} = {self.literal(kind, scope)}")
+        scope.variables[other] = kind
+        return None
+
+    def nested_errors(self, scope, depth):
+        error, outer, text = self.fresh("obj"), self.fresh("obj"), self.fresh("str")
+        self.emit(depth, f"{text} = ''")
+        self.emit(depth, "try:")
+        self.emit(depth + 1, "try:")
+        self.block(scope, depth + 2, 2)
+        self.emit(depth + 2, self.pick(["1 // 0", "[][3]", "raise KeyError('k')", f"int({self.expr('str', scope, 1)})", "None.x"]))
+        self.emit(depth + 1, f"except (ArithmeticError, LookupError, ValueError, AttributeError) as {error}:")
+        self.block(scope, depth + 2, 1)
+        self.emit(depth + 2, self.pick([f"raise RuntimeError({self.expr('int', scope, 1)}) from {error}", "raise TypeError('t') from None",
+                                        "{}['inner']", "raise", f"{text} += 'kept'"]))
+        if self.chance(0.5):
+            self.emit(depth + 1, "finally:")
+            self.emit(depth + 2, f"{text} += 'f'")
+            self.block(scope, depth + 2, 1)
+        self.emit(depth, f"except Exception as {outer}:")
+        self.emit(depth + 1, f"{text} += described({outer})")
+        scope.variables[text] = "str"
+
+    def generator(self, scope, depth):
+        if not self.in_function:
+            return self.assign(scope, depth)
+        self.counter += 1
+        name, parameter, item = f"y{self.counter}", self.fresh("int"), self.fresh("int")
+        inner = scope.copy()
+        inner.variables |= {parameter: "int", item: "int"}
+        self.emit(depth, f"def {name}({parameter}):")
+        self.emit(depth + 1, f"for {item} in range({self.rng.randint(0, 6)}):")
+        guarded = self.chance(0.3)
+        if guarded:
+            self.emit(depth + 2, "try:")
+        self.emit(depth + 2 + guarded, f"got = yield {self.expr('int', inner, 2)}")
+        self.emit(depth + 2 + guarded, f"{parameter} += 1 if got is None else got")
+        if guarded:
+            self.emit(depth + 2, "except ValueError:")
+            self.emit(depth + 3, f"yield {parameter}")
+        self.emit(depth + 1, f"return {parameter}")
+        result = self.fresh("list")
+        self.emit(depth, self.pick([f"{result} = list({name}(3))", f"{result} = [q for q in {name}(2) if q]", f"{result} = drive({name}(1))"]))
+        scope.variables[result] = "list"
+        return None
+
+    def change_class(self, scope, depth):
+        names = scope.of("obj")
+        if not names or not self.classes:
+            return self.assign(scope, depth)
+        name, cls = self.pick(names), self.pick(self.classes)
+        if self.chance(0.3):
+            self.emit(depth, f"{cls}.weight = {self.pick(['3', '7', '2.5'])}")
+            return None
+        self.emit(depth, "try:")
+        self.emit(depth + 1, f"{name}.__class__ = {cls}")
+        self.emit(depth, "except (TypeError, AttributeError):")
+        self.emit(depth + 1, "pass")
+        return None
+
+    def finally_in_loop(self, scope, depth):
+        item, log = self.fresh("int"), self.fresh("int")
+        inner = scope.copy()
+        inner.variables |= {item: "int", log: "int"}
+        self.emit(depth, f"{log} = 0")
+        self.emit(depth, f"for {item} in range({self.rng.randint(0, 9)}):")
+        self.loop_depth += 1
+        self.protected |= {item}
+        self.emit(depth + 1, "try:")
+        self.emit(depth + 2, f"if {self.expr('bool', inner, 1)}:")
+        self.emit(depth + 3, self.pick(["break", "continue", f"{log} //= {item} - 2", "pass"]))
+        self.block(inner, depth + 2, 2)
+        if self.chance(0.4):
+            self.emit(depth + 1, "except ZeroDivisionError:")
+            self.emit(depth + 2, self.pick(["continue", "break", f"{log} = -1"]))
+        self.emit(depth + 1, "finally:")
+        self.emit(depth + 2, f"{log} += {self.pick([item, '1'])}")
+        self.loop_depth -= 1
+        self.protected -= {item}
+        scope.variables[log] = "int"
+
+    def build_string(self, scope, depth):
+        name, item = self.fresh("str"), self.fresh("int")
+        inner = scope.copy()
+        inner.variables[item] = "int"
+        self.emit(depth, f"{name} = {self.pick(STRINGS)}")
+        if self.chance(0.3):
+            other = self.fresh("str")
+            self.emit(depth, f"{other} = {name}")
+            scope.variables[other] = "str"
+        self.emit(depth, f"for {item} in range({self.rng.randint(0, 12)}):")
+        self.emit(depth + 1, f"{name} {self.pick(['+=', '+=', '= ' + name + ' +'])} {self.expr('str', inner, 1)}")
+        self.emit(depth + 1, f"if len({name}) > 200:")
+        self.emit(depth + 2, f"{name} = {name}[-3:]")
+        scope.variables[name] = "str"
+        self.store(name, "str", depth)
+
     # -- definitions
 
     def make_class(self, number):
@@ -737,6 +899,30 @@ class Generator:
         self.emit(1, "@property")
         self.emit(1, "def twice(self):")
         self.emit(2, "return self.n * 2")
+        self.emit(1, "@twice.setter")
+        self.emit(1, "def twice(self, value):")
+        self.emit(2, "self.n = value")
+        self.emit(1, "half = property(lambda self: self.n // 2)")
+        self.emit(1, self.pick(["@classmethod", "@staticmethod"]))
+        self.emit(1, "def made(*args):")
+        self.emit(2, "return len(args)")
+        self.emit(1, "def __getitem__(self, i):")
+        self.emit(2, "if i > 8:")  # iteration goes on until then
+        self.emit(3, "raise IndexError('no more')")
+        self.emit(2, self.pick(["return self.items[i % len(self.items)] if self.items else i", "return i * self.weight"]))
+        self.emit(1, "def __call__(self, k, *rest, scale=2):")
+        self.emit(2, "return k * scale + len(rest)")
+        if self.chance(0.3):
+            self.emit(1, "def __len__(self):")
+            self.emit(2, "return len(self.items)")
+        if self.chance(0.3):
+            self.emit(1, "def __lt__(self, other):")
+            self.emit(2, "return self.n < (other.n if hasattr(other, 'n') else other)")
+        if base is None and not slots and self.chance(0.3):
+            self.emit(1, "def __getattr__(self, name):")
+            self.emit(2, "if name.startswith('__'):")
+            self.emit(3, "raise AttributeError(name)")
+            self.emit(2, "return len(name)")
         if self.chance(0.4):
             self.emit(1, "def __add__(self, other):")
             self.emit(2, f"return {name}(self.n + (other.n if isinstance(other, {name}) else 1), self.f)")

@@ -370,3 +370,41 @@ def test_case(name):
     source, calls = CASES[name]
     # How deep the recursion went when it hit the limit is not compared.
     check(source, calls, traceback=name != "recursion limit")
+
+
+def test_code_of_a_handler_jumps_back():
+    """A loop in `finally`, reached only through a handler, is entered from the interpreter."""
+    check("""
+def f(n, c):
+    s = ''
+    if c:
+        try:
+            raise KeyError('k')
+        except LookupError as e:
+            s += 'kept'
+        finally:
+            a = 0
+            for j in range(n):
+                a += j
+            s += str(a)
+    for j in range(3):
+        s += str(j)
+    return s
+def g(n):
+    s = ''
+    for k in range(n):
+        if k % 3:
+            try:
+                raise KeyError('k')
+            except LookupError as e:
+                s += 'kept'
+            finally:
+                a = 0
+                for j in range(n):
+                    a += j
+                s += str(a)
+        else:
+            s += 'no'
+        s += '.'
+    return s
+""", ["f(3000, 1)", "f(3, 0)", "f(3, 1)", "g(60)"])
