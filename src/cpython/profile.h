@@ -10,4 +10,7 @@ struct SpecialisedTypes {
 };
 SpecialisedTypes specialised_types(const Bytecode& bc);
 
+// A call that has been going to a C method of an object, or to an object that is no function.
+bool called_c_method(const Bytecode& bc);
+
 }  // namespace psyco

@@ -320,14 +320,20 @@ void Builder::suggest_type(AVId id, PyTypeObject* type) {
 }
 
 void Builder::choose(Value* condition, AVId if_true, AVId if_false) {
+  drop(if_true), drop(if_false);
+  choose(
+      condition, [=] { return if_true; }, [=] { return if_false; });
+}
+
+void Builder::choose(Value* condition, const std::function<AVId()>& if_true,
+                     const std::function<AVId()>& if_false) {
   std::vector<Edge> edges(2);
   split(condition, &edges[0], &edges[1]);
   std::vector<AVId> drops = drops_;
   for (int k = 0; k < 2; k++) {
     enter(edges[k]);
     drops_ = drops;
-    push(k == 0 ? if_true : if_false);
-    drop(if_true), drop(if_false);
+    push(k == 0 ? if_true() : if_false());
     flush_drops(raw_next_);
     edges[k] = {cur_, st_};
   }

@@ -12,6 +12,7 @@
 // Lowering code pops values, emits, pushes results and hands what it popped to drop(); the releases
 // are written at the end of the raw instruction, in the interpreter's order.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -248,6 +249,9 @@ class Builder {
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true,
               AVId if_false);  // pushes one of two popped values, drops both
+  // The same with code on each way, at the end of this instruction.
+  void choose(ir::Value* condition, const std::function<AVId()>& if_true,
+              const std::function<AVId()>& if_false);
   PyObject* small_int(int value) { return PyLong_FromLong(value); }  // immortal
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again

@@ -1,6 +1,7 @@
 // The order of the walk: bytecode order, loops again from their heads, inlined callees in place.
 #include <algorithm>
 
+#include "cpython/profile.h"
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "ir/link_cell.h"
@@ -19,6 +20,7 @@ constexpr int kWalkBudget = 3000;    // neutral instructions walked per build, i
 constexpr int kMaxDepth = 4;         // inlined frames above the outermost
 constexpr int kMaxInlineSize = 200;  // neutral instructions of a callee
 constexpr int kMaxRebuilds = 40;
+constexpr int kMaxInlineCallOuts = 2;  // of a callee
 }  // namespace
 
 BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph) {
@@ -724,28 +726,38 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   return true;
 }
 
-// Around each call-out of inlined code its frame is linked and unlinked. A loop of call-outs, or of
-// accesses that may become some, pays that at every turn and saves one call.
-static bool loops_over_calls(const Context& context) {
+// Around each call-out of inlined code its frame is linked and unlinked. A callee with more than a
+// few of them is better called: it makes its frame once. So is one that loops over accesses that
+// may become call-outs.
+static bool calls_out_often(const Context& context) {
   const std::vector<Bytecode>& list = context.decoded->list;
-  for (size_t head = 0; head < list.size(); head++) {
-    for (int i = static_cast<int>(head); i < context.loop_end[head]; i++) {
-      switch (list[i].op) {
-        case NeutralOp::Call:
-        case NeutralOp::CallKw:
-        case NeutralOp::CallEx:
-        case NeutralOp::Contains:
-        case NeutralOp::Format:
-        case NeutralOp::LoadAttr:
-        case NeutralOp::StoreAttr:
-          if (list[i].heat != Heat::Cold) return true;
-          break;
-        default:
-          break;
-      }
+  std::vector<uint8_t> looped(list.size(), 0);
+  for (size_t head = 0; head < list.size(); head++)
+    for (int i = static_cast<int>(head); i < context.loop_end[head]; i++) looped[i] = 1;
+  int calls = 0;
+  for (size_t i = 0; i < list.size(); i++) {
+    if (list[i].heat == Heat::Cold) continue;
+    switch (list[i].op) {
+      case NeutralOp::CallKw:
+      case NeutralOp::CallEx:
+      case NeutralOp::LoadAttr:
+      case NeutralOp::StoreAttr:
+        if (looped[i]) return true;
+        break;
+      case NeutralOp::Call:
+        if (looped[i]) return true;
+        calls += called_c_method(list[i]);
+        break;
+      case NeutralOp::Contains:
+      case NeutralOp::Format:
+        if (looped[i]) return true;
+        calls++;
+        break;
+      default:
+        break;
     }
   }
-  return false;
+  return calls > kMaxInlineCallOuts;
 }
 
 // How many levels of its own calls a recursive function is inlined into itself. The bodies multiply
@@ -805,9 +817,10 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     graph_.frames.truncate(frames_before);
     return refuse("it is too large");
   }
-  if (loops_over_calls(*context)) {
+  // Making an instance in any other way costs more than that.
+  if (!made && calls_out_often(*context)) {
     graph_.frames.truncate(frames_before);
-    return refuse("it loops over calls of its own");
+    return refuse("it makes too many calls of its own");
   }
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
   result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});

@@ -20,7 +20,8 @@ void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
-constexpr int64_t kCompileGrant = 25 * 1000 * 1000;  // what the compiler may spend at once,
+constexpr int64_t kCompileGrant = 10 * 1000 * 1000;  // what the compiler may spend at once,
+constexpr int64_t kWinGrant = 5 * 1000 * 1000;       // for each time its code has won,
 constexpr double kCompileShare = 0.04;               // and of all the time
 constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
@@ -45,6 +46,12 @@ int64_t clock_ns(clockid_t clock) {
 int64_t wall_ns() { return now_ns() - g_compile_ns; }
 // Of the process: threads may take turns in one loop.
 int64_t cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - g_compile_cpu_ns; }
+
+// Where compiled code is clearly better, more of it is worth its price.
+int64_t g_wins = 0;
+void note_win(double ratio) {
+  if (ratio < 0.7) g_wins++;
+}
 
 // Time that counts: without the compiler and, while interpreting, without our own callbacks.
 struct Stamp {
@@ -106,6 +113,7 @@ void end_round(int64_t native_ns) {
   loop->trials++;
   if (ratios[g_trial.round / 2] <= kWins) {
     loop->decided = true;
+    note_win(ratios[g_trial.round / 2]);
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -125,15 +133,15 @@ static int64_t compile_estimate(int64_t units) { return units * 5000 + units * u
 bool compiler_may_spend(int64_t units) {
   const int64_t estimate = compile_estimate(units);
   // One large function, warm in a program's start, must not use up what many small ones need.
-  const bool small = estimate <= kCompileGrant / 5;
-  if (!g_governor || (small && g_compile_cpu_ns <= kCompileGrant)) return true;
+  const int64_t grant = kCompileGrant + g_wins * kWinGrant;
+  const bool small = estimate <= kCompileGrant / 2;
+  if (!g_governor || (small && g_compile_cpu_ns <= grant)) return true;
   // The processor's clock is a system call, and who may not compile asks often.
   static int64_t asked = 0;
   const int64_t now = now_ns();
   if (now - asked < kAskAgainNs) return false;
   asked = now;
-  const int64_t spent =
-      small ? g_compile_cpu_ns - kCompileGrant : std::max(g_compile_cpu_ns, estimate);
+  const int64_t spent = small ? g_compile_cpu_ns - grant : std::max(g_compile_cpu_ns, estimate);
   const auto used = static_cast<double>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
   return static_cast<double>(spent) <= kCompileShare * used;
 }
@@ -272,7 +280,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     return;
   }
   trial.decided = true;
-  if (native_wins) return;
+  if (native_wins) return note_win(ratio);
   if (g_lost) g_lost(entry, kEntryCall);
   uninstall_function(function);
 }

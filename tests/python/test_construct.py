@@ -1,4 +1,4 @@
-"""Instances made in compiled code, and strings that grow in place."""
+"""Instances made in compiled code, strings that grow in place, values that may be None."""
 
 from __future__ import annotations
 
@@ -270,6 +270,34 @@ def deep():
     except RecursionError:
         return 'deep'
 """, ["f(5)", "deep()", "f(3)"]),
+    "something or None": ("""
+import re
+class Odd:
+    def __init__(self, answer): self.answer = answer
+    def __bool__(self):
+        if self.answer is None: raise ValueError('no answer')
+        return self.answer
+def f(items):
+    out = []
+    for item in items:
+        found = re.match('a+', item) if isinstance(item, str) else item
+        if found:
+            out.append(1)
+        else:
+            out.append(0)
+        out.append(not found)
+        while not found:
+            found = 1
+    return out
+def g(x):
+    return 'yes' if x else 'no'
+def h(x, y):
+    try:
+        return x and y or 'neither'
+    except ValueError as e:
+        return str(e)
+""", ["g(None)", "f([None] * 3)", "f(['b', 'a', None, 'aa', 'c', 0, [], [0], ''] * 3)", "g(5)", "g(Odd(True))", "g(Odd(None))",
+      "h(None, 1)", "h(1, None)", "h(Odd(False), 2)", "h(None, None)", "h(Odd(None), 1)", "f([Odd(True), Odd(False), None])"]),
     "strings that grow": ("""
 def grow(n, part):
     s = ''
@@ -372,3 +400,44 @@ def f(n):
     for _ in range(5):
         assert space["f"](50) == 1225
     assert "inlined A.__init__" in str(psyco.explain(space["f"]))
+
+
+def test_none_is_no_reason_to_leave():
+    """A loop over matches and Nones is compiled once and stays."""
+    space = {}
+    exec("""
+def f(items):
+    n = 0
+    for item in items:
+        if item:
+            n += 1
+    return n
+""", space)
+    psyco.bind(space["f"])
+    items = [None, object()] * 500
+    for _ in range(5):
+        assert space["f"]([None] * 4) == 0
+    before = psyco.stats()["exits"].get("ValueSeen", 0)
+    for _ in range(5):
+        assert space["f"](items) == 500
+    assert psyco.stats()["exits"].get("ValueSeen", 0) == before
+
+
+def test_closures_made_in_a_loop_do_not_interrupt_it():
+    """Under jit() a new function of a watched code asks for nothing between instructions."""
+    space = {"__name__": "closures"}
+    exec("""
+import psyco
+def f(n):
+    t = 0
+    for i in range(n):
+        g = lambda: i
+        t += g()
+    return t
+psyco.jit()
+""", space)
+    for _ in range(8):
+        space["f"](2000)
+    before = psyco.stats()["exits"].get("Poll", 0)
+    assert space["f"](2000) == 1999000
+    assert psyco.stats()["exits"].get("Poll", 0) - before < 500

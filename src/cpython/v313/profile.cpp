@@ -51,4 +51,17 @@ SpecialisedTypes specialised_types(const Bytecode& bc) {
   }
 }
 
+bool called_c_method(const Bytecode& bc) {
+  switch (bc.adaptive) {
+    case CALL_METHOD_DESCRIPTOR_FAST:
+    case CALL_METHOD_DESCRIPTOR_FAST_WITH_KEYWORDS:
+    case CALL_METHOD_DESCRIPTOR_NOARGS:
+    case CALL_METHOD_DESCRIPTOR_O:
+    case CALL_NON_PY_GENERAL:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace psyco

@@ -283,17 +283,28 @@ void lower_Not(Builder& f, const Bytecode&) {
   f.push(f.bool_av(f.emit(Op::NotBool, {truth})));
 }
 
+namespace {
+Value* asked_truth(Builder& f, AVId id) {
+  Value* status = f.call_helper(Helper::is_true, {f.force(id)});
+  Value* truth = f.emit(Op::CmpInt, {status, f.const_int(0)});
+  truth->cond = Cond::Ne;
+  return truth;
+}
+}  // namespace
+
 void lower_ToBool(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
   f.learn(id, 0);
   if (!f.likely_type(id)) f.suggest_type(id, specialised_types(bc).left);
-  Value* truth = f.site().generic && !f.type_of(id) ? nullptr : f.truth(id);
-  if (!truth) {
-    Value* status = f.call_helper(Helper::is_true, {f.force(id)});
-    truth = f.emit(Op::CmpInt, {status, f.const_int(0)});
-    truth->cond = Cond::Ne;
+  if (!f.type_of(id) && f.likely_type(id) == Py_TYPE(Py_None)) {
+    // Something or None, such as a match: None is told apart, and no reason to leave.
+    Value* none = f.emit(Op::IsSame, {f.force(id), f.const_object(Py_None)});
+    return f.choose(
+        none, [&] { return f.const_av(Py_False); }, [&] { return f.bool_av(asked_truth(f, id)); });
   }
+  Value* truth = f.site().generic && !f.type_of(id) ? nullptr : f.truth(id);
+  if (!truth) truth = asked_truth(f, id);
   if (truth->op == Op::ConstBool) return f.push(f.const_av(truth->imm ? Py_True : Py_False));
   f.push(f.bool_av(truth));
 }
