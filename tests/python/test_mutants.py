@@ -1,0 +1,388 @@
+"""What planted defects (./dev mutate) showed to be untested: states, assumptions, guards at entries."""
+
+from __future__ import annotations
+
+import pytest
+from differential import check
+from psyco import _core
+
+# --- An exception in the middle: the handler finds every variable, the traceback the right line ---
+
+PRELUDE = """
+import asyncio
+class Plain:
+    pass
+class Bad:
+    def __getattr__(self, name): raise KeyError(name)
+    def __len__(self): raise KeyError('len')
+    def __bool__(self): raise KeyError('bool')
+    def __iter__(self): raise KeyError('iter')
+    def __format__(self, spec): raise KeyError(spec)
+    def __eq__(self, other): raise KeyError('eq')
+    def __hash__(self): raise KeyError('hash')
+    def __call__(self, *a, **k): raise KeyError(len(a))
+    def __neg__(self): raise KeyError('neg')
+    def __add__(self, other): raise KeyError('add')
+    def __contains__(self, other): raise KeyError('contains')
+    def __getitem__(self, key): raise KeyError('getitem')
+    def __setitem__(self, key, value): raise KeyError('setitem')
+    def __delitem__(self, key): raise KeyError('delitem')
+    def __setattr__(self, name, value): raise KeyError(name)
+    def __delattr__(self, name): raise KeyError(name)
+    def __str__(self): raise KeyError('str')
+    def __repr__(self): raise KeyError('repr')
+    def __enter__(self): raise KeyError('enter')
+    def __exit__(self, *a): raise KeyError('exit')
+    def keys(self): raise KeyError('keys')
+    def __await__(self): raise KeyError('await')
+class NoArgs:
+    __match_args__ = ()
+class Attributes:
+    @property
+    def x(self): raise KeyError('x')
+    __match_args__ = ('x',)
+class Next:
+    def __iter__(self): return self
+    def __next__(self): raise KeyError('next')
+class Mapping(dict):
+    def get(self, *a): raise KeyError('get')
+bad = Bad()
+class Base:
+    @property
+    def x(self): raise KeyError('x')
+"""
+
+EXPRESSIONS = {
+    "binary": "bad + p", "unary": "-bad", "not": "not bad", "compare": "bad == p", "contains": "p in bad",
+    "attribute": "bad.x", "method": "bad.x(1)", "subscript": "bad[p]", "slice": "bad[p:q]",
+    "call": "bad(p, q)", "call keywords": "bad(p, k=q)", "call star": "bad(*[p], **{'k': q})",
+    "call star of no iterable": "bad(*bad)", "call double star of no mapping": "bad(**bad)",
+    "list of": "[*bad]", "set of": "{bad}", "set from": "{*bad}", "dict of": "{bad: 1}", "dict from": "{**bad}",
+    "format": "f'{bad}'", "format spec": "f'{bad:5}'", "convert": "f'{bad!r}'", "convert to str": "f'{bad!s}'",
+    "iterate": "[z for z in bad]", "next": "[z for z in Next()]", "set comprehension": "{bad for z in 'a'}",
+    "dict comprehension": "{bad: z for z in 'a'}", "name": "missing_name", "divide": "p // 0", "index": "[][p]",
+    "key": "{}[p]", "builtin": "len(bad)", "truth": "(bad and p)", "const key map": "{'a': 1, 'b': bad[1]}",
+    "lambda": "(lambda: bad.y)()", "type": "int('x')",
+}
+STATEMENTS = {
+    "store subscript": "bad[p] = q", "store slice": "bad[p:q] = r", "delete subscript": "del bad[p]",
+    "store attribute": "bad.x = q", "delete attribute": "del bad.x", "unpack": "m, n = bad", "unpack few": "m, n = [p]",
+    "unpack star": "m, *n = bad", "with": "with bad: pass", "raise": "raise ValueError(p)",
+    "raise from": "raise ValueError(p) from KeyError(q)", "import": "import missing_module_x",
+    "import from": "from math import missing_name", "import star": "asyncio.missing", "augmented": "p += bad",
+    "assert": "assert not p, q", "delete name": "del z; z = 1; del z; z", "global": "global gone; del gone",
+    "delete": "del u; u", "match class": "match p:\n            case NoArgs(1): pass\n            case int(1, 2, 3): pass",
+    "match attribute": "match Attributes():\n            case Attributes(1): pass",
+    "match keys": "match Mapping(a=1):\n            case {'a': 2, 'b': 1}: pass", "for": "for m in bad: pass",
+    "if": "if bad: pass", "while": "while bad: pass", "super": "C().x", "type alias": "type T = bad.x; T.__value__",
+    "generic": "def g[T: (1, bad.x)](): pass\n        g.__type_params__[0].__constraints__",
+    "group": "try:\n            raise ExceptionGroup('g', [KeyError(1)])\n        except* bad:\n            pass",
+    "except of no class": "try:\n            raise KeyError(1)\n        except bad:\n            pass",
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_raising_expressions(name):
+    check(PRELUDE + f"""
+def f(p, q, r):
+    a = [p]
+    b = p + 1
+    c = q + 'x'
+    d = p + 0.5
+    try:
+        return [a,
+            {EXPRESSIONS[name]}
+            ,
+            b,
+            c]
+    except Exception as error:
+        return (p, q, r, a, b, c, d, error, error.__traceback__.tb_lineno)
+
+def g(p, q, r):
+    s = p * 2
+    t = [q]
+    return (s,
+        {EXPRESSIONS[name]}
+        ,
+        t)
+
+def caller(p, q, r):
+    x = p - 1
+    y = [r]
+    try:
+        return g(p, q, r)
+    except Exception as error:
+        return x, y, error
+""", ["f(3, 'q', None)", "f(3, 'q', None)", "g(3, 'q', None)", "caller(4, 'w', 2.5)"])
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_raising_statements(name):
+    check(PRELUDE + f"""
+class C(Base):
+    @property
+    def x(self):
+        k, m = 1, [2]
+        try:
+            return super().x
+        except KeyError:
+            return k, m
+
+def f(p, q, r):
+    a = [p]
+    b = p + 1
+    c = q + 'x'
+    d = p + 0.5
+    u = z = 1
+    try:
+        {STATEMENTS[name]}
+        a = 2
+    except Exception as error:
+        return (p, q, r, a, b, c, d, error, error.__traceback__.tb_lineno)
+    return a, b, c
+
+def g(p, q, r):
+    s = p * 2
+    t = [q]
+    u = z = 1
+    {STATEMENTS[name].replace(chr(10) + "    ", chr(10))}
+    return s, t
+
+def caller(p, q, r):
+    x = p - 1
+    y = [r]
+    try:
+        return g(p, q, r)
+    except Exception as error:
+        return x, y, error
+""", ["f(3, 'q', None)", "g(3, 'q', None)", "caller(4, 'w', 2.5)"])
+
+
+# --- Assumptions break ---------------------------------------------------------------------------
+
+CHANGES = {
+    "value in a module": ("""
+import types
+m = types.ModuleType('m')
+m.x = 1
+def f(n):
+    return m.x + n
+def change():
+    m.x += 10
+""", ["f(1)"]),
+    "code of an inlined function": ("""
+def g(a): return a + 1
+def h(a): return a * 100
+def f(n): return g(n) + 1
+def change(): g.__code__ = h.__code__
+""", ["f(3)"]),
+    "defaults of an inlined function": ("""
+def g(a, b=1): return a + b
+def f(n): return g(n) + 1
+def change(): g.__defaults__ = (50,)
+""", ["f(3)"]),
+    "code of a called function": ("""
+def g(n):
+    t = 0
+    for i in range(n):
+        t += len(str(i))
+    return t if n < 2 else g(n - 1) + t
+def h(n): return n * 100
+def f(n): return g(n) + 1
+def change(): g.__code__ = h.__code__
+""", ["f(5)"]),
+    "defaults of a called function": ("""
+def g(n, k=1):
+    t = 0
+    for i in range(n):
+        t += len(str(i))
+    return t + k if n < 2 else g(n - 1) + t
+def f(n): return g(n) + 1
+def change(): g.__defaults__ = (1000,)
+""", ["f(5)"]),
+    "class of a global object": ("""
+class A:
+    x = 1
+    def m(self): return 'A'
+class B:
+    x = 2
+    def m(self): return 'B'
+one = A()
+def f(n): return one.m(), one.x, type(one) is A, isinstance(one, A)
+def change(): one.__class__ = B
+""", ["f(1)"]),
+    "class of an argument": ("""
+class A:
+    def m(self): return 'A'
+class B:
+    def m(self): return 'B'
+one = A()
+def f(o):
+    seen = []
+    for i in range(4):
+        seen.append(o.m())
+        if i == 1: flip(o)
+        seen.append(isinstance(o, A))
+    return seen
+def flip(o): o.__class__ = B if type(o) is A else A
+def change(): flip(one)
+""", ["f(one)"]),
+    "method of a class": ("""
+class A:
+    def m(self): return 'old'
+one = A()
+def f(n): return one.m(), A.m(one)
+def change(): A.m = lambda self: 'new'
+""", ["f(1)"]),
+    "a global hides a builtin": ("""
+def f(n): return len([n])
+def change(): globals()['len'] = lambda x: 'mine'
+""", ["f(1)"]),
+    "initialiser of a class": ("""
+class A:
+    def __init__(self, n): self.n = n
+def f(n): return A(n).n
+def other(self, n): self.n = -n
+def change(): A.__init__ = other
+""", ["f(2)"]),
+    "a class gets a new way to be made": ("""
+class A:
+    def __init__(self, n): self.n = n
+def f(n): return A(n).n
+def new(cls, n):
+    made = object.__new__(cls)
+    made.extra = 1
+    log.append(n)
+    return made
+log = []
+def change(): A.__new__ = new
+""", ["f(2)", "log"]),
+    "isinstance gets a hook": ("""
+class M(type):
+    pass
+class A(metaclass=M):
+    pass
+def f(o): return isinstance(o, A)
+def change(): M.__instancecheck__ = lambda cls, o: 'yes' and o == 2
+""", ["f(1)", "f(2)", "f(A())"]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_assumption_breaks(name):
+    source, calls = CHANGES[name]
+    check(source, [*calls, *calls, "change()", *calls, *calls])
+    # And with code that has been compiled once only, at a time when nothing had changed.
+    check(source, [*calls, *calls, "change()", *calls], repeat=2)
+
+
+# --- Loops that are entered in the middle --------------------------------------------------------
+
+
+@pytest.fixture
+def eager():
+    before = _core.options()["eager"]
+    _core.set_options({"eager": True})
+    yield
+    _core.set_options({"eager": before})
+
+
+@pytest.mark.parametrize("make", [
+    "iter(range(40))", "iter(range(1, 90, 2))", "iter(list(range(40)))", "iter(tuple(range(40)))",
+    "iter(bytes(range(40)))", "iter(bytearray(range(40)))",
+])
+def test_an_iterator_that_others_hold(eager, make):
+    """The first loops own their iterator; the later ones share it, and what is left must be right."""
+    check(f"""
+def gen(box, stop):
+    t = 0
+    for i in box.pop():
+        t += i
+        if i >= stop:
+            break
+    yield t
+
+def alone(stop):
+    return list(gen([{make}], stop))
+
+def shared(stop):
+    kept = {make}
+    first = list(gen([kept], stop))
+    return first, next(kept, 'end'), list(gen([kept], stop * 2)), list(kept)
+""", ["alone(9)", "shared(9)", "alone(100)", "shared(100)", "shared(5)"])
+
+
+def test_iterators_of_other_steps(eager):
+    check("""
+def gen(n, step):
+    t = []
+    for i in range(0, n, step):
+        t.append(i)
+    yield t
+""", ["list(gen(20, 1))", "list(gen(20, 3))", "list(gen(-20, -1))", "list(gen(20, 1))"])
+
+
+def test_an_exhausted_iterator_stays_so(eager):
+    check("""
+def gen(box):
+    n = 0
+    for i in box[0]:
+        n += 1
+        if n > 30:
+            break
+    yield n
+
+def f(k):
+    items = [1, 2, 3]
+    kept = iter(items)
+    box = [kept]
+    del kept
+    first = list(gen(box))
+    items.extend(range(50))
+    return first, list(gen(box)), len(items)
+""", ["f(1)", "f(2)"])
+
+
+# --- A load after a store ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", "bBhHiIlLqQd")
+def test_arrays_are_read_again_after_a_store(code):
+    check(f"""
+from array import array
+def f(values, k, v):
+    a = array({code!r}, values)
+    x = a[k]
+    a[k] = v
+    y = a[k]
+    a[k] = a[k] + 1
+    return x, y, a[k], list(a)
+
+def g(a, b, n):
+    seen = []
+    for i in range(n):
+        x = a[i % 3]
+        b[i % 3] = i
+        seen.append((x, a[i % 3]))
+    return seen
+
+def h(n):
+    a = array({code!r}, [7, 8, 9])
+    return g(a, a, n), g(a, array({code!r}, [1, 2, 3]), n)
+""", ["f([1, 2, 3], 1, 9)", "h(6)"])
+
+
+def test_bytearrays_are_read_again_after_a_store():
+    check("""
+def g(a, b, n):
+    seen = []
+    for i in range(n):
+        x = a[i % 3]
+        b[i % 3] = i
+        seen.append((x, a[i % 3]))
+    return seen
+
+def h(n):
+    a = bytearray([7, 8, 9])
+    return g(a, a, n), g(a, bytearray(3), n), g(a, memoryview(a), n)
+""", ["h(6)"])
