@@ -268,6 +268,7 @@ uint64_t run_loop(Activation* act, FakeBody* body, PyObject* planner) {
     }
   body->records[0] = ExitRecord();
   body->records[0].frames.push_back(frame);
+  state_of(act->code)->records[0].reset();
   PyObject* error = PyTuple_GET_SIZE(plan) > 3 ? Py_NewRef(item(plan, 3)) : nullptr;
   Py_DECREF(plan);
   if (error) PyErr_SetRaisedException(error);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/materialize.h"
 #include "runtime/visible.h"
 #include "support/check.h"
 
@@ -241,6 +242,7 @@ void adopt_code(CompiledCode* code) {
   else
     state->frames_offset += 8;  // osr_target
   state->plans.resize(code->record_offsets.size());
+  state->records.resize(code->record_offsets.size());
   if (code->exit_counts.size() < code->record_offsets.size())
     code->exit_counts.resize(code->record_offsets.size());
   code->runtime = state;
@@ -302,11 +304,20 @@ extern "C" void psyco_end_direct(Activation* act) {
   Port::pop_to(ts, act);
 }
 
+const DecodedRecord& decoded_record(const CompiledCode* code, uint32_t record) {
+  std::unique_ptr<DecodedRecord>& decoded = state_of(code)->records[record];
+  if (!decoded) {
+    decoded = std::make_unique<DecodedRecord>(DecodedRecord{g_backend.decode(*code, record), {}});
+    decoded->owned = owned_locations(decoded->record);
+  }
+  return *decoded;
+}
+
 const LinkPlan& link_plan(CompiledCode* code, uint32_t record) {
   std::unique_ptr<LinkPlan>& plan = state_of(code)->plans[record];
   if (!plan) {
     plan = std::make_unique<LinkPlan>();
-    ExitRecord exit = g_backend.decode(*code, record);
+    const ExitRecord& exit = decoded_record(code, record).record;
     plan->outer_bci = exit.frames[0].bci;
     for (size_t i = 1; i < exit.frames.size(); i++) {
       const ExitFrame& frame = exit.frames[i];

@@ -39,6 +39,12 @@ struct LinkPlan {
   int32_t outer_bci = 0;
 };
 
+// A record, decoded when it is first used.
+struct DecodedRecord {
+  ExitRecord record;
+  std::vector<Location> owned;  // of the distinct values the activation holds a reference to
+};
+
 struct CodeState {
   bool invalid = false;                          // an assumption broke: not to be entered again
   bool guards_classes = false;                   // what it guarded holds until a class is assigned
@@ -48,6 +54,7 @@ struct CodeState {
   uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
   uint32_t frames_offset = 0;                    // of these in the activation, in bytes
   std::vector<std::unique_ptr<LinkPlan>> plans;  // by record
+  std::vector<std::unique_ptr<DecodedRecord>> records;  // by record
 };
 
 inline CodeState* state_of(const CompiledCode* code) {
@@ -63,5 +70,6 @@ bool code_in_use(const CompiledCode* code);
 // Drops the runtime's bookkeeping and dependencies; the code must not be in use.
 void disown_code(CompiledCode* code);
 const LinkPlan& link_plan(CompiledCode* code, uint32_t record);
+const DecodedRecord& decoded_record(const CompiledCode* code, uint32_t record);
 
 }  // namespace psyco

@@ -21,10 +21,11 @@ struct Rebuilt {
   int bci;
 };
 
-// What a frame will hold. Everything is made before the first frame is touched.
+// What a frame will hold, all owned. Everything is made before the first frame is touched.
 struct Content {
-  PyFunctionObject* function = nullptr;  // owned; null: the activation's frame has its own
-  std::vector<PyObject*> locals, stack;  // owned
+  PyFunctionObject* function = nullptr;  // null: the activation's frame has its own
+  PyObject **locals = nullptr, **stack = nullptr;
+  size_t local_count = 0, stack_count = 0;
 };
 
 // The callee's result (owned, or null with an error) reaches its caller, which is linked and
@@ -67,11 +68,11 @@ void clear_and_pop(PyThreadState* ts, _PyInterpreterFrame* frame) {
 // instruction. Call: the outermost frame's result. Osr: Py_None (not a reference) if the outermost
 // frame, which the interpreter is running, stands where to go on; null: the error is set and was
 // raised at its instr_ptr.
-PyObject* run_linked(PyThreadState* ts, const std::vector<Rebuilt>& frames, bool ready, bool osr) {
+PyObject* run_linked(PyThreadState* ts, const Rebuilt* frames, int count, bool ready, bool osr) {
   PyObject* result = nullptr;
-  for (int i = static_cast<int>(frames.size()) - 1; i >= 0; i--) {
+  for (int i = count - 1; i >= 0; i--) {
     const Rebuilt& at = frames[i];
-    if (i + 1 < static_cast<int>(frames.size())) ready = apply_continuation(at, result);
+    if (i + 1 < count) ready = apply_continuation(at, result);
     if (osr && i == 0) return ready ? Py_None : nullptr;
     if (!ready) ready = Port::unwind(ts, at.frame);
     Port::py_recursion_remaining(ts)++;  // the evaluator charges it again
@@ -97,16 +98,15 @@ bool linked_frames_fit(const Activation* act, const ExitRecord& exit) {
   return true;
 }
 
-void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, Content& content,
-                bool keep_locals) {
+void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, const Content& content) {
   Port::Slot* slots = Port::slots(frame);
-  if (!keep_locals)
-    for (size_t i = 0; i < content.locals.size(); i++)
-      slots[i] = content.locals[i] ? Port::slot_steal(content.locals[i]) : Port::slot_null();
-  for (size_t i = 0; i < content.stack.size(); i++)
-    slots[code->co_nlocalsplus + i] =
-        content.stack[i] ? Port::slot_steal(content.stack[i]) : Port::slot_null();
-  Port::set_depth(frame, code->co_nlocalsplus + static_cast<int>(content.stack.size()));
+  auto fill = [slots](size_t from, PyObject** objects, size_t count) {
+    for (size_t i = 0; i < count; i++)
+      slots[from + i] = objects[i] ? Port::slot_steal(objects[i]) : Port::slot_null();
+  };
+  fill(0, content.locals, content.local_count);
+  fill(code->co_nlocalsplus, content.stack, content.stack_count);
+  Port::set_depth(frame, code->co_nlocalsplus + static_cast<int>(content.stack_count));
 }
 
 }  // namespace
@@ -118,7 +118,8 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   PyObject* error = exception ? PyErr_GetRaisedException() : nullptr;
   act->site = kNoSite;  // its stack map no longer holds
 
-  const ExitRecord exit = g_backend.decode(*code, record);
+  const DecodedRecord& decoded = decoded_record(code, record);
+  const ExitRecord& exit = decoded.record;
   code->exit_counts[record]++;
   if (g_exit_hook) g_exit_hook(code, record, exit, act);
   const size_t count = exit.frames.size();
@@ -126,21 +127,30 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   if (act->linked && !linked_frames_fit(act, exit)) drop_linked_frames(act);
   show_frames(act);
   const size_t standing = 1 + act->linked;  // frames that exist already, outermost first
-  Materializer values(act, exit);
-  std::vector<Content> contents(count);
+  PSYCO_CHECK(count <= kMaxInlineDepth + 1);
+  Materializer values(act, decoded);
+  Content contents[kMaxInlineDepth + 1];
+  size_t slot_count = 0;
+  for (const ExitFrame& from : exit.frames) slot_count += from.locals.size() + from.stack.size();
+  std::vector<PyObject*> objects(slot_count);
+  PyObject** next = objects.data();
   for (size_t i = 0; i < count; i++) {
     const ExitFrame& from = exit.frames[i];
     Content& to = contents[i];
     if (i >= standing)
       to.function = reinterpret_cast<PyFunctionObject*>(values.object(from.function));
-    if (!(act->filled && i < standing))
-      for (const ExitSlot& slot : from.locals) to.locals.push_back(values.object(slot));
-    for (const ExitSlot& slot : from.stack) to.stack.push_back(values.object(slot));
+    to.locals = next;
+    if (!(act->filled && i < standing))  // else the frame's own are the truth
+      for (const ExitSlot& slot : from.locals) *next++ = values.object(slot);
+    to.local_count = static_cast<size_t>(next - to.locals);
+    to.stack = next;
+    for (const ExitSlot& slot : from.stack) *next++ = values.object(slot);
+    to.stack_count = from.stack.size();
   }
 
   // No failure is possible from here on: the room was reserved at entry.
   char* room = inlined_frames_at(act);
-  std::vector<Rebuilt> frames(count);
+  Rebuilt frames[kMaxInlineDepth + 1];
   for (size_t i = 0; i < count; i++) {
     const ExitFrame& from = exit.frames[i];
     const FrameMeta& meta = code->frames[from.frame_index];
@@ -157,7 +167,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
       Port::init_frame(at.frame, contents[i].function, at.code, false);
       Py_DECREF(contents[i].function);  // the frame has its own
     }
-    fill_frame(at.frame, at.code, contents[i], exists && act->filled);
+    fill_frame(at.frame, at.code, contents[i]);
     const bool innermost = i + 1 == count;
     Port::set_unit(at.frame,
                    innermost && !error && !values.failed() ? entry_unit(at.code, at.bci) : at.bci);
@@ -178,7 +188,8 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     PyErr_NoMemory();
   }
   const bool ready = !error && !values.failed();
-  PyObject* result = run_linked(ts, frames, ready, osr);
+  objects = {};
+  PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);
   if (!osr) return reinterpret_cast<uint64_t>(result);
   if (result) return 1;
   return Port::unwind_running(ts, frames[0].frame, static_cast<int>(osr_target(act)));

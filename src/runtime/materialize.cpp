@@ -1,5 +1,6 @@
 #include "runtime/materialize.h"
 
+#include <alloca.h>
 #include <internal/pycore_list.h>
 #include <internal/pycore_tuple.h>
 
@@ -47,8 +48,11 @@ uint64_t read_location(const Activation* act, const Location& location) {
   return 0;
 }
 
-Materializer::Materializer(const Activation* act, const ExitRecord& record)
-    : act_(act), record_(record), virtuals_(record.virtuals.size(), nullptr) {}
+Materializer::Materializer(const Activation* act, const DecodedRecord& decoded)
+    : act_(act),
+      record_(decoded.record),
+      owned_(decoded.owned),
+      virtuals_(decoded.record.virtuals.size(), nullptr) {}
 
 Materializer::~Materializer() { drop_own(); }
 
@@ -166,37 +170,40 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
   return made;
 }
 
-void Materializer::own(std::vector<Location>& seen, const Location& location) {
-  for (const Location& known : seen)
-    if (same(known, location)) return;
-  seen.push_back(location);
-}
-
-void Materializer::release_owned() {
-  std::vector<Location> seen;
+std::vector<Location> owned_locations(const ExitRecord& record) {
+  std::vector<Location> owned;
+  auto own = [&](const Location& location) {
+    for (const Location& known : owned)
+      if (same(known, location)) return;
+    owned.push_back(location);
+  };
   auto visit = [&](const ExitSlot& slot) {
     if (slot.kind == ir::SlotKind::Null || slot.kind == ir::SlotKind::Virtual) return;
-    if (slot.owned) own(seen, slot.value);
-    if (slot.box_owned) own(seen, slot.box);
+    if (slot.owned) own(slot.value);
+    if (slot.box_owned) own(slot.box);
   };
-  for (const ExitFrame& frame : record_.frames) {
+  for (const ExitFrame& frame : record.frames) {
     visit(frame.function);
     for (const ExitSlot& slot : frame.locals) visit(slot);
     for (const ExitSlot& slot : frame.stack) visit(slot);
   }
-  for (const ExitVirtual& virt : record_.virtuals)
+  for (const ExitVirtual& virt : record.virtuals)
     for (const ExitSlot& slot : virt.fields) visit(slot);
-  for (const ExitSlot& slot : record_.drops) visit(slot);
+  for (const ExitSlot& slot : record.drops) visit(slot);
+  return owned;
+}
+
+void Materializer::release_owned() {
   // All are read before the first is released: a finaliser may call native code, which must find
   // nothing of ours in use, but cannot touch this record.
-  std::vector<PyObject*> objects;
-  objects.reserve(seen.size());
-  for (const Location& location : seen) {
+  auto** objects = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (owned_.size() + 1)));
+  size_t count = 0;
+  for (const Location& location : owned_) {
     const uint64_t bits = read_location(act_, location);
-    if (bits && bits != ir::kUnbound) objects.push_back(as_object(bits));
+    if (bits && bits != ir::kUnbound) objects[count++] = as_object(bits);
   }
   drop_own();
-  for (PyObject* object : objects) Py_DECREF(object);
+  for (size_t i = 0; i < count; i++) Py_DECREF(objects[i]);
 }
 
 }  // namespace psyco

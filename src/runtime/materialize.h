@@ -8,14 +8,18 @@
 
 #include "cpython/port.h"
 #include "emit/abi.h"
+#include "runtime/code.h"
 
 namespace psyco {
 
 uint64_t read_location(const Activation* act, const Location& location);
 
+// Where the distinct owned values of a record are, drops included.
+std::vector<Location> owned_locations(const ExitRecord& record);
+
 class Materializer {
  public:
-  Materializer(const Activation* act, const ExitRecord& record);
+  Materializer(const Activation* act, const DecodedRecord& decoded);
   ~Materializer();
   Materializer(const Materializer&) = delete;
   Materializer& operator=(const Materializer&) = delete;
@@ -41,10 +45,10 @@ class Materializer {
   int64_t integer(const ExitSlot& slot);
   PyObject* out_of_memory();
   void drop_own();
-  void own(std::vector<Location>& seen, const Location& location);
 
   const Activation* act_;
   const ExitRecord& record_;
+  const std::vector<Location>& owned_;
   std::vector<Box> boxes_;
   std::vector<PyObject*> virtuals_;  // owned; null until built
   bool failed_ = false;

@@ -77,7 +77,7 @@ const char* check_objects() {
 
 // ---- stand-ins
 
-ExitRecord g_record;
+ExitRecord g_record, g_next_record;  // by their numbers, 0 and 1
 PyObject* g_walker = nullptr;
 uint64_t (*g_run)(Activation* act) = nullptr;
 
@@ -85,7 +85,9 @@ uint64_t enter(const uint8_t*, Activation* act) {
   show_frames(act);
   return g_run(act);
 }
-ExitRecord decode_one(const CompiledCode&, uint32_t) { return g_record; }
+ExitRecord decode_one(const CompiledCode&, uint32_t number) {
+  return number ? g_next_record : g_record;
+}
 
 ExitSlot constant(PyObject* object) {
   ExitSlot slot;
@@ -122,7 +124,7 @@ struct Subject {
     code = reinterpret_cast<PyCodeObject*>(function->func_code);
     body.entry_kind = kind;
     body.frames.push_back({code, code->co_nlocalsplus, code->co_stacksize});
-    body.record_offsets = {0};
+    body.record_offsets = {0, 0};
     adopt_code(&body);
     entry = code_entry(code, true);
     if (!entry) return false;
@@ -222,10 +224,11 @@ const char* check_walk(PyObject* space) {
     if (!result) return psyco_exit(act, 0, 1);
     Py_DECREF(result);
     if (!act->leave) return uint64_t{0};
-    g_record.frames[0].stack = {constant(Py_None)};
-    g_record.frames[0].bci = following_unit(
+    g_next_record = g_record;
+    g_next_record.frames[0].stack = {constant(Py_None)};
+    g_next_record.frames[0].bci = following_unit(
         Port::code_of(static_cast<_PyInterpreterFrame*>(act->frame)), g_record.frames[0].bci);
-    return psyco_exit(act, 0, 0);
+    return psyco_exit(act, 1, 0);
   };
   record(call, {integer(8), integer(9)}, {});
   install_function(subject.function);

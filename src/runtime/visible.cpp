@@ -88,9 +88,10 @@ void drop_linked_frames(Activation* act) {
 void fill_frames(Activation* act) {
   if (act->filled || act->site == kNoSite) return;
   PyObject* error = PyErr_GetRaisedException();
-  const ExitRecord map = g_backend.decode(*act->code, act->site);
+  const DecodedRecord& decoded = decoded_record(act->code, act->site);
+  const ExitRecord& map = decoded.record;
   {
-    Materializer values(act, map);
+    Materializer values(act, decoded);
     for (size_t i = 0; i < map.frames.size() && i <= act->linked; i++) {
       auto* frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);
       const std::vector<ExitSlot>& locals = map.frames[i].locals;
