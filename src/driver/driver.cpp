@@ -120,6 +120,16 @@ struct Attempt {
   int target;
 };
 
+// Which rows of the tables are reached: whoever tests wants to know.
+void count_values(const ir::Graph& graph) {
+  for (const ir::Block* block : graph.blocks)
+    for (const ArenaVec<ir::Value*>* list : {&block->phis, &block->values})
+      for (const ir::Value* value : *list) {
+        g_totals.ops[static_cast<int>(value->op)]++;
+        if (value->op == ir::Op::CallHelper) g_totals.helpers[static_cast<int>(value->helper)]++;
+      }
+}
+
 CompiledCode* compile(Attempt& attempt) {
   CodeEntry* entry = attempt.entry;
   CodeHistory* history = history_of(entry);
@@ -165,6 +175,7 @@ CompiledCode* compile(Attempt& attempt) {
   if (g_options.verify && !check_graph("front end", ir::VerifyLevel::Ownership)) std::abort();
   passes::run_passes(*graph, g_pass_options);
   if (g_options.listings) unit->ir_text = ir::print(*graph);
+  count_values(*graph);
   BackendOptions options;
   options.exit_every = static_cast<uint32_t>(g_options.exit_every);
   if (g_options.exit_seed) options.exit_countdown = &g_exit_countdown;

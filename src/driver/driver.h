@@ -81,6 +81,7 @@ struct CompileTotals {
   double total_ms = 0, worst_ms = 0;
   uint64_t refused_by[ir::kReasonCount] = {};
   uint64_t exits_by[ir::kReasonCount] = {};
+  uint64_t ops[ir::kOpCount] = {}, helpers[ir::kHelperCount] = {};  // values of compiled graphs
   std::vector<float> times_ms;
 };
 extern CompileTotals g_totals;

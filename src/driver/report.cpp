@@ -23,6 +23,15 @@ PyObject* text(const std::string& s) {
   return PyUnicode_DecodeUTF8(s.data(), static_cast<Py_ssize_t>(s.size()), "replace");
 }
 
+// The counts that are not zero, by name.
+template <size_t n, class Name>
+PyObject* counts(const uint64_t (&numbers)[n], Name name) {
+  PyObject* dict = PyDict_New();
+  for (size_t i = 0; dict && i < n; i++)
+    if (numbers[i] && !put(dict, name(i), PyLong_FromUnsignedLongLong(numbers[i]))) Py_CLEAR(dict);
+  return dict;
+}
+
 int line_of(PyCodeObject* code, int bci) { return PyCode_Addr2Line(code, bci * 2); }
 
 PyObject* exits_of(const Unit* unit) {
@@ -128,45 +137,31 @@ PyObject* driver_report(PyCodeObject* code) {
 }
 
 PyObject* driver_stats() {
+  auto reason = [](size_t i) { return ir::reason_name(static_cast<ir::Reason>(i)); };
+  auto op = [](size_t i) { return ir::op_info(static_cast<ir::Op>(i)).name; };
+  auto helper = [](size_t i) { return ir::helper_info(static_cast<ir::Helper>(i)).name; };
   PyObject* dict = PyDict_New();
-  PyObject* reasons = PyDict_New();
-  PyObject* refused = PyDict_New();
-  if (!dict || !reasons || !refused) goto fail;
-  for (int r = 0; r < ir::kReasonCount; r++) {
-    const char* name = ir::reason_name(static_cast<ir::Reason>(r));
-    if (g_totals.exits_by[r] &&
-        !put(reasons, name, PyLong_FromUnsignedLongLong(g_totals.exits_by[r])))
-      goto fail;
-    if (g_totals.refused_by[r] &&
-        !put(refused, name, PyLong_FromUnsignedLongLong(g_totals.refused_by[r])))
-      goto fail;
-  }
-  {
-    std::vector<float> times = g_totals.times_ms;
-    std::sort(times.begin(), times.end());
-    double p99 = times.empty() ? 0 : times[std::min(times.size() - 1, times.size() * 99 / 100)];
-    if (!put(dict, "compiled", PyLong_FromUnsignedLongLong(g_totals.compiled)) ||
-        !put(dict, "recompiled", PyLong_FromUnsignedLongLong(g_totals.recompiled)) ||
-        !put(dict, "refused", PyLong_FromUnsignedLongLong(g_totals.refused)) ||
-        !put(dict, "evicted", PyLong_FromUnsignedLongLong(g_totals.evicted)) ||
-        !put(dict, "compile_ms", PyFloat_FromDouble(g_totals.total_ms)) ||
-        !put(dict, "compile_ms_worst", PyFloat_FromDouble(g_totals.worst_ms)) ||
-        !put(dict, "compile_ms_p99", PyFloat_FromDouble(p99)) ||
-        !put(dict, "entries", PyLong_FromUnsignedLongLong(g_entry_stats.native)) ||
-        !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
-        !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
-        !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
-        !put(dict, "exits", Py_NewRef(reasons)) || !put(dict, "refused_by", Py_NewRef(refused)))
-      goto fail;
-  }
-  Py_DECREF(reasons);
-  Py_DECREF(refused);
+  if (!dict) return nullptr;
+  std::vector<float> times = g_totals.times_ms;
+  std::sort(times.begin(), times.end());
+  double p99 = times.empty() ? 0 : times[std::min(times.size() - 1, times.size() * 99 / 100)];
+  if (!put(dict, "compiled", PyLong_FromUnsignedLongLong(g_totals.compiled)) ||
+      !put(dict, "recompiled", PyLong_FromUnsignedLongLong(g_totals.recompiled)) ||
+      !put(dict, "refused", PyLong_FromUnsignedLongLong(g_totals.refused)) ||
+      !put(dict, "evicted", PyLong_FromUnsignedLongLong(g_totals.evicted)) ||
+      !put(dict, "compile_ms", PyFloat_FromDouble(g_totals.total_ms)) ||
+      !put(dict, "compile_ms_worst", PyFloat_FromDouble(g_totals.worst_ms)) ||
+      !put(dict, "compile_ms_p99", PyFloat_FromDouble(p99)) ||
+      !put(dict, "entries", PyLong_FromUnsignedLongLong(g_entry_stats.native)) ||
+      !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
+      !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
+      !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
+      !put(dict, "exits", counts(g_totals.exits_by, reason)) ||
+      !put(dict, "refused_by", counts(g_totals.refused_by, reason)) ||
+      !put(dict, "ops", counts(g_totals.ops, op)) ||
+      !put(dict, "helpers", counts(g_totals.helpers, helper)))
+    Py_CLEAR(dict);
   return dict;
-fail:
-  Py_XDECREF(dict);
-  Py_XDECREF(reasons);
-  Py_XDECREF(refused);
-  return nullptr;
 }
 
 bool add_options(PyObject* dict) {

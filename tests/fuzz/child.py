@@ -1,6 +1,6 @@
 """Runs generated programs in one process, plainly or with everything bound; one JSON line for each.
 
-    child.py plain|bound REPORT PROGRAM...
+    child.py plain|bound|full REPORT PROGRAM...
 
 Each program is executed as a module of its own; main() is called a few times, so that what its first
 call made hot runs compiled in the later ones.
@@ -68,14 +68,18 @@ def main(mode, report, *programs):
         import psyco
 
         bind = psyco.bind
+    elif mode == "full":
+        import psyco
+
+        psyco.full()
     with open(report, "a", encoding="utf-8") as file:
         for path in programs:
             # The last start without an end names the program that killed the process.
             file.write(json.dumps({"start": path}) + "\n")
             file.flush()
-            before = figures() if bind else {}
+            before = figures() if mode != "plain" else {}
             output, ended = run(path, bind)
-            added = flat(before, figures()) if bind else {}
+            added = flat(before, figures()) if mode != "plain" else {}
             file.write(json.dumps({"end": path, "output": output, "ended": ended, "stats": added}) + "\n")
             file.flush()
 

@@ -217,7 +217,7 @@ class Generator:
 
     def expr_int(self, scope, depth):
         p = lambda kind="int": self.paren(kind, scope, depth)  # noqa: E731
-        choice = self.rng.randint(0, 28)
+        choice = self.rng.randint(0, 29)
         if choice <= 4:
             return f"{p()} {self.pick(['+', '-', '+', '-', '*'])} {p()}"
         if choice == 5:
@@ -265,6 +265,9 @@ class Generator:
             return f"{name}.count({name}[{p()} % len({name})])"
         if choice == 28 and scope.of("obj"):
             return f"{self.pick(scope.of('obj'))}{self.pick(['.half', '.made(2)', '.weight', '[1]', '(3)'])}"
+        if choice == 29:
+            return self.pick([f"len({{{p()}, {p()}, 3}})", f"len({{q % 3 for q in {self.expr('list', scope, 1)}}})",
+                              f"len({{{p()}, *{self.paren('list', scope, 1)}}})"])
         if choice == 25:
             return f"int({self.pick(['True', '2.9', repr('42'), p()])})"
         return p()
@@ -279,7 +282,11 @@ class Generator:
 
     def expr_float(self, scope, depth):
         p = lambda kind="float": self.paren(kind, scope, depth)  # noqa: E731
-        choice = self.rng.randint(0, 14)
+        choice = self.rng.randint(0, 16)
+        if choice == 15:
+            return self.pick([f"math.atan({p()})", f"math.sin({p()} % 10.0)", f"math.hypot({p()}, 1.5)", f"math.exp(-abs({p()}))"])
+        if choice == 16:
+            return f"{p()} ** {self.pick(['2', '2.0', '0.5', '-1', '3.0'])}"
         if choice <= 5:
             left, right = (p(), p("int")) if self.chance(0.25) else (p(), p())
             return f"{left} {self.pick(['+', '-', '*', '+', '-'])} {right}"
@@ -413,7 +420,7 @@ class Generator:
     def statement(self, scope, depth):
         self.budget -= 1
         deep = depth >= 5
-        choice = self.rng.randint(0, 47)
+        choice = self.rng.randint(0, 49)
         simple = [self.assign, self.augment, self.container, self.assign, self.augment, self.attribute]
         if choice < 20 or deep:
             self.pick(simple)(scope, depth)
@@ -451,6 +458,10 @@ class Generator:
             self.finally_in_loop(scope, depth)
         elif choice == 47:
             self.build_string(scope, depth)
+        elif choice == 48:
+            self.delete_attribute(scope, depth)
+        elif choice == 49:
+            self.imports(scope, depth)
         else:
             self.assign(scope, depth)
 
@@ -833,6 +844,27 @@ class Generator:
         self.emit(depth + 1, "pass")
         return None
 
+    def delete_attribute(self, scope, depth):
+        names = scope.of("obj")
+        if not names or not self.classes:
+            return self.assign(scope, depth)
+        name, text = self.pick(names), self.fresh("float")
+        self.emit(depth, "try:")
+        self.emit(depth + 1, f"del {name}.f")
+        self.emit(depth + 1, f"{text} = {name}.f")
+        self.emit(depth, "except AttributeError:")
+        self.emit(depth + 1, f"{text} = {name}.f = {self.literal('float', scope)}")
+        scope.variables[text] = "float"
+        return None
+
+    def imports(self, scope, depth):
+        result = self.fresh("int")
+        self.counter += 1
+        name = f"m{self.counter}"
+        self.emit(depth, self.pick([f"import math as {name}", f"from math import trunc as {name}", f"import os.path as {name}"]))
+        self.emit(depth, f"{result} = len(str(type({name}))) + len(names)")
+        scope.variables[result] = "int"
+
     def finally_in_loop(self, scope, depth):
         item, log = self.fresh("int"), self.fresh("int")
         inner = scope.copy()
@@ -895,7 +927,10 @@ class Generator:
         self.emit(2, "self.n %= 10**25")
         self.emit(2, "return self.n")
         self.emit(1, "def scaled(self):")
-        self.emit(2, self.pick(["return self.n * self.weight", "return self.bump(2) - 1", "return len(self.items) + self.n"]))
+        ways = ["return self.n * self.weight", "return self.bump(2) - 1", "return len(self.items) + self.n"]
+        if base:
+            ways += ["return super().scaled() + 1", "return super().twice - self.n", "return super(__class__, self).scaled() * 2"]
+        self.emit(2, self.pick(ways))
         self.emit(1, "@property")
         self.emit(1, "def twice(self):")
         self.emit(2, "return self.n * 2")
@@ -1029,6 +1064,18 @@ class Generator:
             self.emit(0, text)
         for number in range(self.rng.randint(1, 3)):
             self.make_class(number)
+        # Module code has loops too.
+        self.emit(0, "module_sum = 0")
+        self.emit(0, f"for module_i in range({self.rng.randint(0, 40)}):")
+        self.emit(1, f"module_sum += module_i {self.pick(['*', '-', '^'])} {self.rng.randint(1, 9)}")
+        self.emit(1, "names.append(str(module_sum))")
+        self.emit(1, "if module_sum % 7 == 3:")
+        self.emit(2, "last_module_i = module_i")
+        self.emit(2, f"factor = {self.pick(['module_i', '2', '0.5'])}")
+        self.emit(1, "del names[3:]")
+        self.emit(0, "print(module_sum, names)")
+        self.emit(0, "")
+        self.emit(0, "")
         for number in range(self.rng.randint(2, 6)):
             self.make_function(number)
         self.make_main()

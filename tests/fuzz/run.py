@@ -14,6 +14,7 @@ import collections
 import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,7 @@ MODES = {
     "exit7": "stress=eager,stress=exit:7",
     "random": "stress=eager,stress=exit:random",
     "osr": "stress=osr",
+    "full": "stress=eager",  # all code of the process: module code too, and this program's own
     "spill": "stress=eager,stress=spill",
 }
 BATCH = 20
@@ -62,7 +64,7 @@ def execute(mode, paths, limit):
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"
         report.touch()
-        command = [sys.executable, HERE / "child.py", "plain" if mode == "plain" else "bound", report, *paths]
+        command = [sys.executable, HERE / "child.py", mode if mode in ("plain", "full") else "bound", report, *paths]
         died, error = None, b""
         try:
             done = subprocess.run(command, env=environ, timeout=limit, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -100,6 +102,8 @@ def compare(mode, paths, limit=TIME_LIMIT):
         for path in left:
             if path in some and some[path]["output"] != plain[path]["output"]:
                 found.append((path, "difference", difference(plain[path]["output"], some[path]["output"])))
+            elif path in some and "Internal" in some[path]["stats"].get("refused_by", {}):
+                found.append((path, "internal limit", "a function was refused for no fault of its own"))
         if not death:
             break
         path, what = death
@@ -153,8 +157,7 @@ class Session:
         self.options = options
         self.programs = self.ended = 0
         self.numbers = collections.Counter()
-        self.refused = collections.Counter()
-        self.exits = collections.Counter()
+        self.by_name = {key: collections.Counter() for key in ("refused_by", "exits", "ops", "helpers")}
         self.modes = collections.Counter()
         self.failures = []
 
@@ -170,10 +173,8 @@ class Session:
         self.ended += sum(r["ended"] for r in plain.values())
         for result in results.values():
             for key, value in result["stats"].items():
-                if key == "refused_by":
-                    self.refused.update(value)
-                elif key == "exits":
-                    self.exits.update(value)
+                if key in self.by_name:
+                    self.by_name[key].update(value)
                 elif isinstance(value, (int, float)):
                     self.numbers[key] += value
         for path, kind, detail in found:
@@ -197,9 +198,14 @@ class Session:
         native = self.numbers.get("compiled", 0)
         print(f"code objects compiled {native:.0f}, again {self.numbers.get('recompiled', 0):.0f}, entered {self.numbers.get('entries', 0):.0f} "
               f"times by call and {self.numbers.get('osr_entries', 0):.0f} in loops, refused {self.numbers.get('refused', 0):.0f}")
-        for title, counter in (("refused", self.refused), ("exits", self.exits)):
-            if counter:
+        for title in ("refused_by", "exits"):
+            if counter := self.by_name[title]:
                 print(f"{title}: " + ", ".join(f"{k} {v}" for k, v in counter.most_common()))
+        for title, table in (("ops", "OP"), ("helpers", "HELPER")):
+            text = (HERE.parents[1] / "src" / "ir" / f"{title}.def").read_text(encoding="utf-8")
+            rows = re.findall(rf"^{table}\((\w+),", text, re.MULTILINE)
+            missing = [name for name in rows if name not in self.by_name[title]]
+            print(f"{title}: {len(rows) - len(missing)} of {len(rows)} rows reached; not {', '.join(missing) or 'one missing'}")
         if not native:
             print("nothing was compiled: this run shows nothing about psyco")
         print(f"{len(self.failures)} failures" + "".join(f"\n  seed {f.seed} mode {f.mode}: {f.kind}" for f in self.failures))
