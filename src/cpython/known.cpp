@@ -56,6 +56,7 @@ Builtin builtin(PyObject* function) {
   if (!std::strcmp(name, "min")) return Builtin::Min;
   if (!std::strcmp(name, "max")) return Builtin::Max;
   if (!std::strcmp(name, "isinstance")) return Builtin::IsInstance;
+  if (!std::strcmp(name, "divmod")) return Builtin::DivMod;
   return Builtin::None;
 }
 

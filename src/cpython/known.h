@@ -4,7 +4,7 @@
 
 namespace psyco::known {
 
-enum class Builtin : uint8_t { None, Len, Abs, Min, Max, IsInstance, GetRefCount };
+enum class Builtin : uint8_t { None, Len, Abs, Min, Max, IsInstance, DivMod, GetRefCount };
 Builtin builtin(PyObject* function);
 
 struct MathFunction {

@@ -312,3 +312,51 @@ def f():
 """,
         ["f()"],
     )
+
+
+def test_ints_then_floats_then_ints():
+    """Each kind of argument gets a version of its own; none is left to the interpreter."""
+    source = """
+def relax(x, step, n):
+    total = x - x
+    for _ in range(n):
+        if total > 1000:
+            total = total - 999
+        total = total * 1 + step
+    return total
+"""
+    plain, compiled = {}, {}
+    exec(source, plain)
+    exec(source, compiled)
+    psyco.bind(compiled["relax"])
+    for x, step in ((3, 7), (3.0, 7.5), (3, 7), (3.0, 7.5), (3, 7)):
+        expected = plain["relax"](x, step, 5000)
+        for _ in range(3):
+            compiled["relax"](x, step, 50)
+        before = psyco.stats()
+        for _ in range(50):
+            result = compiled["relax"](x, step, 5000)
+            assert (type(result), result) == (type(expected), expected)
+        after = psyco.stats()
+        if os.environ.get("PSYCO_DEBUG", "") == "":
+            assert after["native_calls"] - before["native_calls"] == 50
+            assert after["recompiled"] == before["recompiled"]
+            guards = ("TypeSeen", "EntryType", "ValueSeen")
+            assert all(after["exits"].get(g, 0) == before["exits"].get(g, 0) for g in guards)
+
+
+def test_powers_by_constants_and_divmod():
+    check(
+        """
+def square(x):
+    return x ** 2, x ** 3, x ** 1, x ** 0, x ** -1, x ** -2, x ** 0.5, x ** 2.0
+def both(a, b):
+    q, r = divmod(a, b)
+    return q, r, divmod(a, b)
+""",
+        [f"square({x})" for x in (-1.5, 2.5, 0.0, -0.0, 1e200, "float('nan')", "float('-inf')", 3, -7, 0)]
+        + [f"both({a}, {b})" for a, b in
+           ((7, 2), (-7, 2), (7, -2), (7, 0), (7.5, 2), (-7.5, 2.0), (7.5, 0.0), (2**62, -1),
+            (-(2**63), -1), (2**70, 3), (True, 2), ("'a'", 1))],
+        repeat=20,
+    )

@@ -1,4 +1,6 @@
 // Operators. Each has its unboxed forms, guarded by what is likely, and the general helper last.
+#include <cmath>
+
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "frontend/lower/lower.h"
@@ -110,6 +112,10 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
   Value* a = f.to_float(left);
   Value* b = f.to_float(right);
   if (!a || !b) return kNoAV;
+  // The double of a small int is known as well as the int.
+  if (b->op == Op::IntToFloat && b->input(0)->op == Op::ConstI64 &&
+      std::abs(static_cast<double>(b->input(0)->imm)) <= 9007199254740992.0)
+    b = f.const_float(static_cast<double>(b->input(0)->imm));
   auto nonzero = [&] {
     if (b->op == Op::ConstF64 && b->imm != 0 && b->imm != INT64_MIN) return;
     Value* zero = f.emit(Op::CmpFloat, {b, f.const_float(0.0)});
@@ -139,7 +145,7 @@ AVId float_binary(Builder& f, int op, AVId left, AVId right) {
       if (b->op == Op::ConstF64) {
         double e;
         memcpy(&e, &b->imm, 8);
-        if (e > 0 && e == static_cast<int>(e)) {
+        if (e >= 0 && e == static_cast<int>(e)) {
           // Overflow raises OverflowError: the result is checked below.
           Value* r = f.call_helper(Helper::power_float, {a, b});
           Value* inf = f.emit(Op::CmpFloat,

@@ -128,6 +128,21 @@ bool lower_min_max(Builder& f, const std::vector<AVId>& args, bool is_max) {
   return true;
 }
 
+// Both results of one division; the tuple of them is mostly taken apart at once.
+bool lower_divmod(Builder& f, const std::vector<AVId>& args) {
+  if (!intish(f.likely_type(args[0])) || !intish(f.likely_type(args[1])) || f.site().big_int ||
+      f.site().generic)
+    return false;
+  Value *a = f.to_int(args[0]), *b = f.to_int(args[1]);
+  if (!a || !b) return false;
+  Value* quotient = f.emit(Op::FloorDivInt, {a, b}, f.before());
+  Value* remainder = f.emit(Op::ModInt, {a, b}, f.before());
+  quotient->reason = remainder->reason = Reason::Overflow;
+  const AVId first = f.int_av(quotient);
+  const AVId second = f.int_av(remainder, b->op == Op::ConstI64 && b->imm > 0);
+  return finish(f, args, f.virtual_av(VirtualKind::Tuple, {first, second}));
+}
+
 bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
   PyObject* cls = f.av(args[1]).constant;
   if (!cls || !PyType_CheckExact(cls)) return false;
@@ -244,6 +259,8 @@ bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<
       return lower_min_max(f, args, false);
     case known::Builtin::Max:
       return lower_min_max(f, args, true);
+    case known::Builtin::DivMod:
+      return args.size() == 2 && lower_divmod(f, args);
     case known::Builtin::IsInstance:
       return args.size() == 2 && lower_isinstance(f, args);
     case known::Builtin::GetRefCount:
