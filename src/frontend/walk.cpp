@@ -115,6 +115,17 @@ void Builder::analyze_code(Context& context) {
     if (context.reachable[i] && list[i].op == NeutralOp::LoopBack && list[i].target >= 0)
       context.loop_end[list[i].target] =
           std::max(context.loop_end[list[i].target], static_cast<int>(i));
+  // `continue` in a while loop jumps to the test before the loop, whose own test is at its end: the
+  // outer head's last jump then lies within the loop, which belongs to it as a whole.
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t h = 0; h < n; h++)
+      for (int i = static_cast<int>(h) + 1; i <= context.loop_end[h]; i++)
+        if (context.loop_end[i] > context.loop_end[h]) {
+          context.loop_end[h] = context.loop_end[i];
+          changed = true;
+        }
+  }
 }
 
 // Which locals may still be read, by a backward pass over the list, exception edges included.

@@ -6,6 +6,19 @@ import pytest
 from differential import check
 
 CASES = {
+    "continue before an inner while loop": ("""
+def f(n, m):
+    out = []
+    while n > 0:
+        n -= 1
+        if n % 3 == 1:
+            continue
+        k = m
+        while k > 0:
+            k -= 2
+            out.append(n * k)
+    return out, n
+""", ["f(3, 4)", "f(9, 7)", "f(0, 1)", "f(2, 0)", "f(20, 30)"]),
     "nested loops": ("""
 def f(n, m):
     out = []
