@@ -138,7 +138,7 @@ def f(p, q, r):
         {STATEMENTS[name]}
         a = 2
     except Exception as error:
-        return (p, q, r, a, b, c, d, error, error.__traceback__.tb_lineno)
+        return (p, q, r, a, b, c, d, u, z, error, error.__traceback__.tb_lineno)
     return a, b, c
 
 def g(p, q, r):
@@ -211,6 +211,19 @@ one = A()
 def f(n): return one.m(), one.x, type(one) is A, isinstance(one, A)
 def change(): one.__class__ = B
 """, ["f(1)"]),
+    "class of a global object without a dictionary": ("""
+class A:
+    __slots__ = ()
+    def m(self): return 'A'
+class B:
+    __slots__ = ()
+    def m(self): return 'B'
+one = A()
+def f(n): return one.m()
+def g(n): return type(one) is A
+def h(n): return isinstance(one, A)
+def change(): one.__class__ = B
+""", ["f(1)", "g(1)", "h(1)"]),
     "class of an argument": ("""
 class A:
     def m(self): return 'A'
