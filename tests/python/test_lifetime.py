@@ -66,7 +66,11 @@ def shared_stubs():
     make("straight", 0)
 
 
-@pytest.mark.parametrize("kind", SOURCES)
+# A body that embeds a cell holds it through collections (cells have no weak references), and with
+# it the functions of that closure: under stress, where everything is compiled, that one stays.
+@pytest.mark.parametrize("kind", [
+    pytest.param(kind, marks=pytest.mark.plain_only) if kind == "closure" else kind for kind in SOURCES
+])
 def test_a_dropped_world_is_freed(kind):
     settle()
     before = code_bytes()
