@@ -21,6 +21,8 @@
 //    different versions and heads of loops that write the cell as well. Same address, same version:
 //    same value.
 //  - a store makes the load of its address known (not through narrower types).
+//  - an update of a number's slot makes known what a load of the slot finds: an exact int or float
+//    of that value, whichever object it is.
 //  - types: ob_type never changes for immutable types (guards with imm 1); other type facts are
 //  loads.
 //  - unboxing reads memory, yet depends on the object only: a number can change in place only while
@@ -311,6 +313,7 @@ class Numberer {
     if (!make_key(*value, &key)) return;
     const Entry* any = find(key);
     if (any) class_[value->id] = class_of(any->value);
+    if (analysis::is_object_load(*value)) number_in_slot(key, class_of(value));
     annotate(value);
     if (value->owned()) {
       if (!any) insert(key, value);
@@ -436,8 +439,48 @@ class Numberer {
     changed_ = inserted_now_ = true;
   }
 
+  // The slot that was loaded may hold a number put there by an update: then all is known of it.
+  void number_in_slot(Key key, uint32_t loaded) {
+    for (Op op : {Op::UpdateIntSlot, Op::UpdateFloatSlot}) {
+      key.op = op;
+      const Entry* update = find(key);
+      if (!update) continue;
+      Value* number = update->value;
+      const bool is_int = op == Op::UpdateIntSlot;
+      Value* type = graph_.new_value(Op::GuardType, Rep::None);  // stands for the fact, in no block
+      type->ptr = is_int ? context_.types().int_type : context_.types().float_type;
+      if (!type->ptr) return;
+      type_fact(loaded, type, block_, position_);
+      insert(fact(Op::GuardNotNull, loaded), type);
+      Key unboxed = fact(is_int ? Op::UnboxInt : Op::UnboxFloat, loaded);
+      unboxed.heap = Heap::Numbers;
+      insert(unboxed, number);
+      return;
+    }
+  }
+  // Keyed like the load of the slot, but for the op.
+  void forward_update(const Value& update) {
+    const Value* slot = update.input(0);
+    if (slot->op != Op::PtrAdd || slot->shift != 3 || update.heap == Heap::None) return;
+    CellMask reads = cells_.writes(update) & ~Cells::cell(Heap::Numbers);
+    if (update.heap == Heap::Attributes) reads &= ~Cells::cell(Heap::Attributes);
+    if (!reads || (reads & (reads - 1))) return;
+    const Value* index = slot->input(1);
+    const bool fixed = index->op == Op::ConstI64;
+    Key key;
+    key.op = update.op;
+    key.heap = update.heap;
+    key.imm = slot->imm + update.imm + (fixed ? index->imm * 8 : 0);
+    key.count = fixed ? 1 : 2;
+    key.inputs[0] = class_of(slot->input(0));
+    if (!fixed) key.inputs[1] = class_of(index);
+    key.version = versions_.of[__builtin_ctzll(reads)];
+    insert(key, update.inputs.back());
+  }
+
   // The load that would read back what was just stored.
   void forward(const Value& store) {
+    if (analysis::is_update(store)) return forward_update(store);
     Key key;
     Value* stored = nullptr;
     switch (store.op) {
