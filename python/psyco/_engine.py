@@ -74,6 +74,9 @@ class Off:
     def uncount_frames(self, count: int) -> None:
         """Leave the recursion limit alone."""
 
+    def exclude(self, func: FunctionType) -> None:
+        """*func* is plain anyway."""
+
     def forget(self, func: FunctionType) -> None:
         """There is no code to drop."""
 

@@ -252,8 +252,7 @@ def cannotcompile(target: Any) -> None:
         _state.refused[id(func.__code__)] = func.__code__
         _state.forget_bound(id(func))
         core.unbind_function(func)
-        core.forget(func)
-    _install_filter()
+        core.exclude(func)
 
 
 def setfilter(func: Filter | None) -> Filter | None:
@@ -275,12 +274,10 @@ def setfilter(func: Filter | None) -> Filter | None:
 
 def _install_filter() -> None:
     """Tell the compiled part whom to ask; nobody as long as nobody objects."""
-    core.set_filter(_allows if _state.filter is not None or _state.refused else None)
+    core.set_filter(_allows if _state.filter is not None else None)
 
 
 def _allows(code: CodeType) -> bool:
-    if id(code) in _state.refused:
-        return False
     return _state.filter is None or bool(_state.filter(code))
 
 

@@ -23,6 +23,7 @@
 #include "runtime/osr.h"
 #include "runtime/runtime.h"
 #include "runtime/table.h"
+#include "runtime/wanted.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -76,7 +77,7 @@ class DriverFeedback : public FeedbackSource {
   bool may_inline(PyFunctionObject* function) override {
     if (!g_options.inlining || !calls_are_ours(function)) return false;
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
-    return entry && !history_of(entry)->excluded;
+    return entry && !entry->excluded && filter_lets(entry);
   }
 
   LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) override {
@@ -133,7 +134,7 @@ void count_values(const ir::Graph& graph) {
 CompiledCode* compile(Attempt& attempt) {
   CodeEntry* entry = attempt.entry;
   CodeHistory* history = history_of(entry);
-  if (history->excluded || objects_are_lent()) return nullptr;
+  if (entry->excluded || objects_are_lent()) return nullptr;
   bury_the_dead();
   if (history->compiles >= g_options.max_compiles) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);

@@ -53,7 +53,6 @@ struct CodeHistory {
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   std::vector<LentType> lent;
   int compiles = 0;
-  bool excluded = false;   // cannotcompile
   bool slow_loop = false;  // a loop was faster in the interpreter
   std::string name;
 };

@@ -232,6 +232,16 @@ PyObject* core_forget(PyObject*, PyObject* arg) {
   Py_RETURN_NONE;
 }
 
+PyObject* core_exclude(PyObject* self, PyObject* arg) {
+  PyFunctionObject* function = function_argument(arg, "exclude");
+  if (!function) return nullptr;
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+  if (!entry) return PyErr_NoMemory();
+  entry->excluded = true;
+  break_dependents(function);
+  return core_forget(self, arg);
+}
+
 PyMethodDef g_methods[] = {
     {"status", core_status, METH_NOARGS, PyDoc_STR("Why psyco is off, or None.")},
     {"bind_function", core_bind_function, METH_O,
@@ -255,6 +265,8 @@ PyMethodDef g_methods[] = {
      METH_FASTCALL, PyDoc_STR("Compile a function for these arguments.")},
     {"uncount_frames", core_uncount_frames, METH_O,
      PyDoc_STR("Leave so many frames below us out of the recursion limit.")},
+    {"exclude", core_exclude, METH_O,
+     PyDoc_STR("Drop all code of the function, for good; code that has it inlined, too.")},
     {"forget", core_forget, METH_O, PyDoc_STR("Drop all code of the function.")},
     {nullptr, nullptr, 0, nullptr},
 };

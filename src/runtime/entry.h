@@ -94,6 +94,7 @@ struct CodeEntry {
   bool watched = false;  // our monitoring events are on
   bool refused = false;  // do not try to compile calls again
   bool compiling = false;
+  bool excluded = false;      // never to be compiled nor walked in place
   bool filter_allows = true;  // the user's filter said so, in this generation:
   uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;  // why refused

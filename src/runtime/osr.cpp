@@ -90,6 +90,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   g_osr_stats.events++;
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
+  if (entry->excluded) return disable();
   PyThreadState* ts = _PyThreadState_GET();
   _PyInterpreterFrame* frame = ts->current_frame;
   if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
@@ -161,7 +162,7 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->refused && !has_call_version(entry)) return disable();
+  if (entry->excluded || (entry->refused && !has_call_version(entry))) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
     Py_RETURN_NONE;

@@ -10,6 +10,8 @@ extern bool g_compiling;  // false: run what there is, compile nothing more
 // Asks the user's filter, once for each code object; so this may run Python code. No error is left
 // set.
 bool may_compile(CodeEntry* entry);
+// What the user's filter is known to say. It is not asked: no Python may run.
+bool filter_lets(const CodeEntry* entry);
 void set_filter(PyObject* hook);  // callable(code) -> bool, or null
 // From the entry of a code object, which is being freed.
 void code_dies(PyCodeObject* code);

@@ -94,10 +94,9 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
     if (g_function_created) g_function_created(function);
     return 0;
   }
-  auto it = watchers().functions.find(function);
-  if (it != watchers().functions.end()) break_all(it->second);
+  break_dependents(function);
   if (event == PyFunction_EVENT_DESTROY) {
-    if (it != watchers().functions.end()) watchers().functions.erase(it);
+    watchers().functions.erase(function);
     if (g_function_destroyed) g_function_destroyed(function);
     function_destroyed(function);
   } else {
@@ -217,6 +216,11 @@ bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
   if (watchers().function < 0) return false;
   add(watchers().functions[function], code);
   return true;
+}
+
+void break_dependents(PyFunctionObject* function) {
+  auto it = watchers().functions.find(function);
+  if (it != watchers().functions.end()) break_all(it->second);
 }
 
 bool depend_on_class(CompiledCode* code, PyObject* object) {

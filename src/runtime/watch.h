@@ -24,6 +24,9 @@ bool depend_on_type(CompiledCode* code, PyTypeObject* type);
 // Code, defaults and life of the function.
 bool depend_on_function(CompiledCode* code, PyFunctionObject* function);
 
+// Whatever relies on the function is broken: it must not be walked in place any more.
+void break_dependents(PyFunctionObject* function);
+
 // The object's class; null: the classes of all objects, until the running activations leave.
 bool depend_on_class(CompiledCode* code, PyObject* object);
 // Until forget_deaths(): whether the dictionary is freed. False: it cannot be watched.

@@ -13,7 +13,7 @@ class FakeCore:
         self.scopes = {}
         self.filter = None
         self.settings = {}
-        self.forgotten = []
+        self.excluded = []
         self.reports = {}
 
     def status(self):
@@ -62,8 +62,8 @@ class FakeCore:
     def uncount_frames(self, count):
         pass
 
-    def forget(self, func):
-        self.forgotten.append(func)
+    def exclude(self, func):
+        self.excluded.append(func)
 
     def names(self):
         """The qualified names of what is watched, sorted."""

@@ -360,3 +360,19 @@ def both(a, b):
             (-(2**63), -1), (2**70, 3), (True, 2), ("'a'", 1))],
         repeat=20,
     )
+
+
+def test_what_must_not_be_compiled_is_not_walked_in_place_either():
+    space = {}
+    exec("def leaf(x):\n    return x + 1\ndef user(x):\n    return leaf(x) * 2\n", space)
+    user, leaf = space["user"], space["leaf"]
+
+    def inlined():
+        for _ in range(50):
+            assert user(1) == 4
+        return "inlined leaf" in str(psyco.explain(user))
+
+    psyco.bind(user)
+    assert inlined()
+    psyco.cannotcompile(leaf)
+    assert not inlined()
