@@ -56,6 +56,9 @@ struct State {
   AV& operator[](AVId id) { return avs[id]; }
 };
 
+// It is the value, or a virtual object made of it.
+bool reaches(const State& st, AVId from, AVId id);
+
 // The way into a bytecode: an unfinished block and the state at its end.
 struct Edge {
   ir::Block* block = nullptr;

@@ -1,0 +1,248 @@
+// Calls of known Python functions: walked in place, or made to their compiled bodies.
+#include <algorithm>
+
+#include "cpython/profile.h"
+#include "cpython/shapes.h"
+#include "frontend/builder.h"
+#include "ir/link_cell.h"
+
+namespace psyco {
+
+using ir::Op;
+using ir::Rep;
+using ir::SlotKind;
+using ir::Value;
+
+namespace {
+constexpr int kWalkBudget = 3000;    // neutral instructions walked per build, inlined ones included
+constexpr int kMaxDepth = 4;         // inlined frames above the outermost
+constexpr int kMaxInlineSize = 200;  // neutral instructions of a callee
+constexpr int kMaxInlineCallOuts = 2;  // of a callee
+}  // namespace
+
+// Calls the function's compiled body. `args` are its parameters, `dropped` what goes afterwards;
+// all are popped.
+bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& args_given,
+                          const std::vector<AVId>& dropped) {
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE |
+                        CO_VARARGS | CO_VARKEYWORDS) ||
+      code->co_kwonlyargcount || site().big_int)
+    return false;
+  int given = static_cast<int>(args_given.size());
+  int wanted = code->co_argcount;
+  int defaults =
+      function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  if (wanted > 8 || given > wanted || given < wanted - defaults) return false;
+  if (!PyDict_CheckExact(function->func_globals) || !request_.feedback->may_inline(function))
+    return false;
+  std::vector<AVId> args = args_given;
+  for (int i = given; i < wanted; i++)
+    args.push_back(const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
+  std::string signature;
+  for (AVId arg : args) {
+    if (av(arg).kind == SlotKind::Object && !av(arg).constant) {
+      PyTypeObject* likely = likely_type(arg);
+      if (likely == &PyLong_Type) to_int(arg);
+      if (likely == &PyFloat_Type) to_float(arg);
+      if (!cur_) return true;
+    }
+    const SlotKind kind = av(arg).kind;
+    signature += kind == SlotKind::Int ? 'i' : kind == SlotKind::Float ? 'd' : 'o';
+  }
+  LinkCell* cell = request_.feedback->native_cell(function, signature);
+  if (!cell) return false;
+  assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+  char result = cell->result;
+  if (code == request_.code && request_.kind == ir::EntryKind::Call &&
+      signature == own_signature_) {
+    result_.calls_itself = true;
+    result = own_result_;
+  }
+  if (cell->misfit) result = 'o';
+  std::vector<Value*> words;
+  for (size_t i = 0; i < args.size(); i++) {
+    if (signature[i] == 'o') {
+      words.push_back(force(args[i]));
+      continue;
+    }
+    check_bound(args[i]);
+    const AV& a = av(args[i]);
+    words.push_back(a.value);
+    words.push_back(a.box ? a.box : const_null());
+  }
+  ir::FrameState* state = before();
+  Value* call = graph_.new_value(Op::CallNative, result == 'i'   ? Rep::I64
+                                                 : result == 'd' ? Rep::F64
+                                                                 : Rep::Object);
+  for (Value* word : words) call->inputs.push_back(graph_.arena, word);
+  call->ptr = cell;
+  call->state = state;
+  call->bci = raw_bci_;
+  if (result == 'o') call->flags |= ir::kOwned;
+  graph_.append(cur_, call);
+  ran_python();
+  AVId id;
+  if (result == 'o') {
+    id = object_av(call);
+  } else {
+    Value* box = take_out(call, 0, true);
+    id = result == 'i' ? int_av(call) : float_av(call);
+    av(id).box = box;
+  }
+  for (AVId each : dropped) drop(each);
+  push(id);
+  return true;
+}
+
+// Around each call-out of inlined code its frame is linked and unlinked. A callee with more than a
+// few of them is better called: it makes its frame once. So is one that loops over accesses that
+// may become call-outs.
+static bool calls_out_often(const Context& context) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  std::vector<uint8_t> looped(list.size(), 0);
+  for (size_t head = 0; head < list.size(); head++)
+    for (int i = static_cast<int>(head); i < context.loop_end[head]; i++) looped[i] = 1;
+  int calls = 0;
+  for (size_t i = 0; i < list.size(); i++) {
+    if (list[i].heat == Heat::Cold) continue;
+    switch (list[i].op) {
+      case NeutralOp::CallKw:
+      case NeutralOp::CallEx:
+      case NeutralOp::LoadAttr:
+      case NeutralOp::StoreAttr:
+        if (looped[i]) return true;
+        break;
+      case NeutralOp::Call:
+        if (looped[i]) return true;
+        calls += called_c_method(list[i]);
+        break;
+      case NeutralOp::Contains:
+      case NeutralOp::Format:
+        if (looped[i]) return true;
+        calls++;
+        break;
+      default:
+        break;
+    }
+  }
+  return calls > kMaxInlineCallOuts;
+}
+
+// How many levels of its own calls a recursive function is inlined into itself. The bodies multiply
+// with every level, so only small functions are, and none that loops: those have enough to do.
+int Builder::recursive_inlining(PyCodeObject* code) {
+  constexpr int kMaxLevels = 2, kMaxBodies = 200;  // neutral instructions of all copies
+  if (code != request_.code || request_.kind != ir::EntryKind::Call) return 0;
+  const Context& outermost = *contexts_.front();
+  int calls = 0;
+  for (const Bytecode& bc : outermost.decoded->list) {
+    if (bc.op == NeutralOp::LoopBack) return 0;
+    calls += bc.op == NeutralOp::Call && bc.heat != Heat::Cold;
+  }
+  const int size = static_cast<int>(outermost.decoded->list.size());
+  int levels = 0;
+  for (int copies = 1, all = 1; levels < kMaxLevels; levels++) {
+    copies *= calls;
+    all += copies;
+    if (all * size > kMaxBodies) break;
+  }
+  return levels;
+}
+
+// The caller has popped everything the call takes. Walks the callee in place.
+bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
+                          PyTypeObject* made) {
+  auto refuse = [&](const char* why) {
+    result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), why});
+    return false;
+  };
+  PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  Context& caller = context();
+  if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE))
+    return refuse("it is a generator or coroutine");
+  if (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS) || code->co_kwonlyargcount)
+    return refuse("it takes *args, **kwargs or keyword-only arguments");
+  if (caller.warm && bc_->heat == Heat::Cold) return refuse("this call never ran");
+  if (caller.depth >= kMaxDepth) return refuse("the calls are nested too deeply");
+  int recursion = 0;
+  for (Context* c = &caller; c; c = c->caller) recursion += c->code == code;
+  if (recursion > recursive_inlining(code)) return refuse("it is recursive");
+  if (!request_.feedback->may_inline(function)) return refuse("it is excluded");
+  int given = static_cast<int>(args.size()) + (made ? 1 : 0);
+  int wanted = code->co_argcount;
+  int defaults =
+      function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
+  if (given > wanted || given < wanted - defaults) return refuse("the arguments do not fit");
+  if (!PyDict_CheckExact(function->func_globals)) return refuse("its globals are not a plain dict");
+  Context* context = nullptr;
+  size_t frames_before = graph_.frames.size();
+  // Peek at the size before making a context.
+  if (Py_SIZE(code) > 4 * kMaxInlineSize) return refuse("it is too large");
+  if (result_.walked > kWalkBudget / 2) return refuse("the caller has become too large");
+  context = new_context(code, function, function->func_globals, function->func_builtins, &caller,
+                        raw_bci_);
+  if (!context || static_cast<int>(context->decoded->list.size()) > kMaxInlineSize) {
+    graph_.frames.truncate(frames_before);
+    return refuse("it is too large");
+  }
+  // Making an instance in any other way costs more than that.
+  if (!made && calls_out_often(*context)) {
+    graph_.frames.truncate(frames_before);
+    return refuse("it makes too many calls of its own");
+  }
+  assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+  result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
+
+  if (made) {
+    AVId object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);
+    av(object).fresh = true;
+    args.insert(args.begin(), object);
+    push(object);
+  }
+  FrameSlots& outer = st_.top();
+  outer.call_bci = raw_bci_;
+  outer.cont = made ? ir::Continuation::Init : ir::Continuation::Push;
+  FrameSlots frame;
+  frame.context = context;
+  frame.locals = args;
+  for (int i = given; i < wanted; i++)
+    frame.locals.push_back(
+        const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
+  while (static_cast<int>(frame.locals.size()) < context->info->nlocals)
+    frame.locals.push_back(null_av());
+
+  const Bytecode* saved_bc = bc_;
+  int saved_bci = raw_bci_, saved_next = raw_next_;
+  caller_next_bci_.push_back(raw_next_);
+  // The callable may have been loaded from a cell or a variable: its reference ends here. It cannot
+  // be the last one, since the code keeps the function alive.
+  if (av(callable).kind == SlotKind::Object && av(callable).value->owned() && !held(callable) &&
+      std::find(args.begin(), args.end(), callable) == args.end())
+    emit(Op::ReleasePlain, {av(callable).value});
+  drops_.clear();
+  st_.frames.push_back(frame);
+  std::vector<Edge> entry;
+  entry.push_back({cur_, st_});
+  walk_function(*context, 0, std::move(entry));
+  caller_next_bci_.pop_back();
+  bc_ = saved_bc;
+  raw_bci_ = saved_bci;
+  raw_next_ = saved_next;
+  drops_.clear();
+  python_ran_ = false;
+  if (restart_) {
+    cur_ = nullptr;
+    return true;
+  }
+  merge_here(context->returns, raw_next_);
+  if (cur_) {
+    st_.top().cont = ir::Continuation::None;
+    before_locals_ = st_.top().locals;
+    before_stack_ = st_.top().stack;
+    raw_bci_ = raw_next_;  // whatever still exits within this instruction goes on behind it
+  }
+  return true;
+}
+
+}  // namespace psyco
