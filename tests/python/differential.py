@@ -228,15 +228,22 @@ def check(subject, calls, *, repeat=REPEAT, prepare=None, track=(), traceback=Tr
 
 
 def compare_counts(source, plain, native, calls, track, traceback):
-    """Both worlds are warm: from now on the counts of each must move alike."""
-    changes = []
-    for world in (plain, native):
-        before = world.counts(track)
-        for expression in calls * 3:
-            world.evaluate(expression, traceback)
-        after = world.counts(track)
-        changes.append([b - a for a, b in zip(before, after, strict=True)])
-    assert changes[0] == changes[1], (
+    """Both worlds are warm: from now on the counts of each move alike.
+
+    A compilation takes references for good, and stress may call for one at any time; what an
+    evaluation loses or keeps shows in every round.
+    """
+    for _ in range(4):
+        changes = []
+        for world in (plain, native):
+            before = world.counts(track)
+            for expression in calls * 3:
+                world.evaluate(expression, traceback)
+            after = world.counts(track)
+            changes.append([b - a for a, b in zip(before, after, strict=True)])
+        if changes[0] == changes[1]:
+            return
+    raise AssertionError(
         f"references of {track} change by {changes[1]} instead of {changes[0]}\n{source}"
     )
 

@@ -3,6 +3,7 @@
 import sys
 
 import psyco
+from psyco import _core
 
 
 def grows_by(call, watched, times=1000):
@@ -115,3 +116,24 @@ def test_object_that_is_a_number_on_one_way_and_unknown_on_the_other():
     for flag in (0, 1, 0, 1):
         assert f(box, flag) == (box.value, box.value + 1 if flag else 0)
     assert grows_by(lambda: (f(box, 0), f(box, 1)), box.value, times=100) == 0
+
+
+def test_class_from_a_variable_that_the_compiler_knows():
+    """Its reference is ours to give back. Such classes are immortal: only the verifier sees it."""
+    def f(n, kind):
+        for i in kind(n):
+            n += i
+        return n
+
+    text, problems = _core._graph(f, (50, range), True)
+    assert "GuardIs" in text
+    assert not problems
+
+    def g(n, kinds):
+        for i in kinds[0](n):
+            n += i
+        return n
+
+    text, problems = _core._graph(g, (50, [range]), False)
+    assert "GuardIs" in text
+    assert not problems

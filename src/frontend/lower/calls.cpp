@@ -88,7 +88,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
   } else if (known && !f.site().generic) {
     if (self == kNoAV && construct(f, known, callable, args)) return;
-    if (lower_builtin(f, known, self, args)) return;
+    if (lower_builtin(f, known, self, args)) return f.drop(callable);
     if (f.dead()) return;
   }
   generic_call(f, callable, self, args);
