@@ -33,6 +33,12 @@ AVId Builder::pop() {
   return id;
 }
 
+void Builder::undrop(AVId id) {
+  auto last = std::find(drops_.rbegin(), drops_.rend(), id);
+  PSYCO_CHECK(last != drops_.rend());
+  drops_.erase(std::next(last).base());
+}
+
 AVId Builder::null_av() { return st_.add(AV{}); }
 
 AVId Builder::object_av(Value* value, PyTypeObject* type, PyTypeObject* likely, PyObject* example) {

@@ -157,6 +157,7 @@ class Builder {
   AVId pop();
   AVId peek(int depth = 1) { return st_.top().stack[st_.top().stack.size() - depth]; }
   void drop(AVId id) { drops_.push_back(id); }  // release at the end of the raw instruction
+  void undrop(AVId id);
 
   // ---- values
   AVId null_av();

@@ -26,7 +26,7 @@ def same(arguments, cwd, options=(), **more):
     """Run both ways, insist on equal outcomes, and return the plain one."""
     plain = run(arguments, cwd, options, **more)
     under = run(["-m", "psyco", *arguments], cwd, options, **more)
-    assert under.stdout == plain.stdout
+    assert under.stdout == plain.stdout, under.stderr
     assert under.stderr == plain.stderr
     assert under.returncode == plain.returncode
     return plain

@@ -137,3 +137,14 @@ def test_class_from_a_variable_that_the_compiler_knows():
     text, problems = _core._graph(g, (50, [range]), False)
     assert "GuardIs" in text
     assert not problems
+
+    def h(n, kinds):
+        least = kinds[1]
+        for i in kinds[0](n):
+            n += least(i, n)
+        return n
+
+    psyco.bind(h)
+    expected = 50 + sum(range(50))
+    for _ in range(5):
+        assert h(50, [range, min]) == expected

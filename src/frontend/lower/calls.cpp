@@ -88,8 +88,9 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
   } else if (known && !f.site().generic) {
     if (self == kNoAV && construct(f, known, callable, args)) return;
-    if (lower_builtin(f, known, self, args)) return f.drop(callable);
-    if (f.dead()) return;
+    f.drop(callable);  // before: afterwards ways may have met, and values have other numbers
+    if (lower_builtin(f, known, self, args) || f.dead()) return;
+    f.undrop(callable);
   }
   generic_call(f, callable, self, args);
 }
