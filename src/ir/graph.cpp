@@ -207,6 +207,7 @@ bool runs_python(const Value& value) {
 bool may_exit(const Value& value) { return value.state != nullptr; }
 
 bool has_side_effect(const Value& value) {
+  if (value.flags & kRelied) return true;
   switch (op_info(value.op).effects) {
     case Effects::Pure:
     case Effects::Reads:

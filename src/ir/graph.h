@@ -115,6 +115,7 @@ enum ValueFlags : uint8_t {
   kNullable = 2,  // an Object that may be the null pointer
   kHoisted = 4,   // a guard or load moved out of a loop
   kImmortal = 8,  // ConstObject whose references need not be counted
+  kRelied = 16,   // something was decided because this op had not exited: it stays although unused
 };
 
 struct Value {

@@ -265,6 +265,8 @@ class Parser {
         value.flags |= kOwned;
       } else if (accept_word("nullable")) {
         value.flags |= kNullable;
+      } else if (accept_word("relied")) {
+        value.flags |= kRelied;
       } else if (accept_word("hoisted")) {
         value.flags |= kHoisted;
       } else if (accept_word("immortal")) {

@@ -225,6 +225,7 @@ class Printer {
     if (value.owned()) out_ += "owned ";
     if (value.nullable()) out_ += "nullable ";
     if (value.flags & kHoisted) out_ += "hoisted ";
+    if (value.flags & kRelied) out_ += "relied ";
     if (value.flags & kImmortal) out_ += "immortal ";
   }
 

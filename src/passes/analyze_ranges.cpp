@@ -82,7 +82,8 @@ class Ranger {
         positions_(graph),
         base_(graph.value_count, kEmpty),
         upper_(graph.value_count),
-        lower_(graph.value_count) {}
+        lower_(graph.value_count),
+        relied_(graph.value_count, false) {}
 
   bool run() {
     collect_facts();
@@ -474,6 +475,15 @@ class Ranger {
     return prove(x, y, c, point);
   }
 
+  // What is decided goes, and with it perhaps the last use of a number. But a result that does not
+  // fit would have left: the interval holds only behind that exit.
+  void rely_on(Value* value) {
+    if (value->rep != Rep::I64 || value->id >= relied_.size() || relied_[value->id]) return;
+    relied_[value->id] = true;
+    if (value->state) value->flags |= ir::kRelied;
+    for (Value* input : value->inputs) rely_on(input);
+  }
+
   // ---- the rewrite
   bool rewrite() {
     Replacements replaced(graph_);
@@ -522,6 +532,8 @@ class Ranger {
           return changed;
         }
         changed = true;
+        if (value->op == Op::CheckIndex || truth >= 0)
+          for (Value* input : value->inputs) rely_on(input);
         if (value->op == Op::CheckIndex) {
           replaced.remove(value);
         } else if (value->op == Op::WrapIndex) {
@@ -533,6 +545,7 @@ class Ranger {
           value->inputs.clear();
         } else {
           value->op = op;
+          value->flags &= ~ir::kRelied;
           value->state = nullptr;
           value->reason = ir::Reason::None;
         }
@@ -575,6 +588,7 @@ class Ranger {
   std::vector<std::vector<Fact>> upper_, lower_;
   const std::vector<Fact> none_;
   std::vector<Counter> counters_;
+  std::vector<bool> relied_;
   std::vector<Goal> open_;
   int budget_ = 0;
 };

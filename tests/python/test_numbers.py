@@ -180,3 +180,38 @@ def flip(items):
         ],
         repeat=30,
     )
+
+
+def test_comparison_at_the_edge_of_64_bits():
+    """No such number is greater than the greatest: what decides that must have been one."""
+    check(
+        """
+def above():
+    return 2 ** 63 - 1 < 2 ** 63
+def below():
+    return -2 ** 63 > -2 ** 63 - 1
+def greatest(a):
+    return a <= 2 ** 63 - 1
+def sum_is_small(a, b):
+    return a + b <= 2 ** 63 - 1
+def half_is_small(a, b):
+    return (a + b) >> 1 < 2 ** 62
+def sums(a, b):
+    c = a + b
+    d = a * b
+    e = c >> 1
+    return c <= 2 ** 63 - 1, d >= -2 ** 63, e < 2 ** 62, 2 ** 63 - 1 < b
+def loop(a, n):
+    out = []
+    for i in range(n):
+        a += a
+        out.append((a <= 2 ** 63 - 1, a - 1 < 2 ** 63 - 1, a >> 3 <= 2 ** 60))
+    return out
+""",
+        [
+            "above()", "below()", "greatest(1)", "greatest(2 ** 63)", "sum_is_small(1, 2)", "sum_is_small(2 ** 62, 2 ** 62)",
+            "half_is_small(1, 2)", "half_is_small(2 ** 62, 2 ** 62)", "sums(1, 2)", "sums(2 ** 62, 2 ** 62)", "sums(-2 ** 62, 2 ** 62)", "sums(5, 2 ** 70)",
+            "loop(1, 80)", "loop(-3, 70)",
+        ],
+        repeat=12,
+    )
