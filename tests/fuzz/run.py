@@ -60,7 +60,9 @@ def execute(mode, paths, limit):
     if mode != "plain" and MODES[mode]:
         environ["PSYCO_DEBUG"] = MODES[mode]
     environ["PYTHONHASHSEED"] = "0"
-    environ["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1] / "python"), environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    # Another build, if one is named, before the usual one.
+    paths = [environ.get("PYTHONPATH", ""), str(HERE.parents[1] / "python")]
+    environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"
         report.touch()
