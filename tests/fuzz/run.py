@@ -61,8 +61,8 @@ def execute(mode, paths, limit):
         environ["PSYCO_DEBUG"] = MODES[mode]
     environ["PYTHONHASHSEED"] = "0"
     # Another build, if one is named, before the usual one.
-    paths = [environ.get("PYTHONPATH", ""), str(HERE.parents[1] / "python")]
-    environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    imports = [environ.get("PYTHONPATH", ""), str(HERE.parents[1] / "python")]
+    environ["PYTHONPATH"] = os.pathsep.join(each for each in imports if each)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report"
         report.touch()
