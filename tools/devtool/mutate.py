@@ -31,6 +31,7 @@ EQUIVALENT: dict[str, str] = {
     "swap-locals:Intrinsic2": "its helpers fail only for want of memory",
     "swap-stack:Intrinsic2": "its helpers fail only for want of memory",
     "bci:Intrinsic2": "its helpers fail only for want of memory",
+    "swap-stack:LoadLocal": "an unchecked read is of a bound variable: the exit is never taken",
     "swap-locals:MakeFunction": "its helper fails only for want of memory; nobody looks then",
 }
 
