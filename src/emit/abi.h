@@ -150,6 +150,7 @@ struct TargetLayout {
   int32_t ts_current_frame = 0;
   int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;
   int32_t frame_instr_ptr = 0;  // in _PyInterpreterFrame
+  int32_t frame_object = 0;     // null until somebody asks for the frame
   int32_t code_units = 0;       // first code unit in PyCodeObject
 };
 
@@ -164,6 +165,8 @@ struct RuntimeTable {
   // again.
   void (*link_frames)(Activation* act) = nullptr;
   void (*unlink_frames)(Activation* act) = nullptr;
+  // After a call-out without inlined frames, when the frame has an object: leaves if it is kept.
+  void (*note_kept_frame)(Activation* act) = nullptr;
   // Makes the frames of a direct activation and of those it was called from.
   void (*show_frames)(Activation* act) = nullptr;
   // The general way of a native call; a new reference or null.

@@ -302,6 +302,8 @@ extern "C" void psyco_end_direct(Activation* act) {
     Port::py_recursion_remaining(ts)++;
   }
   Port::pop_to(ts, act);
+  // Who has the callee's frame has its caller's too, and only a callee with a frame has called out.
+  psyco_note_kept_frame(act->prev);
 }
 
 const DecodedRecord& decoded_record(const CompiledCode* code, uint32_t record) {

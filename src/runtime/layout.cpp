@@ -28,6 +28,7 @@ TargetLayout make_layout() {
   layout.ts_datastack_limit = offsetof(PyThreadState, datastack_limit);
   layout.ts_py_recursion = offsetof(PyThreadState, py_recursion_remaining);
   layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
+  layout.frame_object = offsetof(_PyInterpreterFrame, frame_obj);
   layout.code_units = offsetof(PyCodeObject, co_code_adaptive);
   static_assert(PyLong_SHIFT == 30 && _PY_NSMALLNEGINTS == 5 && _PY_NSMALLPOSINTS == 257);
   static_assert(_PyLong_SIGN_MASK == 3 && _PyLong_NON_SIZE_BITS == 3);

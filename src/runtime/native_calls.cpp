@@ -56,6 +56,7 @@ extern "C" void* psyco_call_unlinked(Activation* caller, LinkCell* cell, uint64_
                                     nullptr);
   // The call site's own references keep what it passed; these are boxes, and cannot run Python.
   for (Py_ssize_t i = 0; i < count; i++) Py_DECREF(args[i]);
+  psyco_note_kept_frame(caller);
   return result;
 }
 

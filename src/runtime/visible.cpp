@@ -55,10 +55,18 @@ void show_call_site(Activation* act) {
   Port::py_recursion_remaining(static_cast<PyThreadState*>(act->tstate)) += act->linked;
 }
 
+// A frame that outlives its call must end as the interpreter would leave it, and native code
+// returns without writing its locals back. A loop that was entered always does.
+extern "C" void psyco_note_kept_frame(Activation* act) {
+  auto* frame = static_cast<_PyInterpreterFrame*>(act->frame);
+  const bool call = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Call);
+  if (call && frame && frame_is_kept(frame)) act->leave = 1;
+}
+
 extern "C" void psyco_unlink_frames(Activation* act) {
+  psyco_note_kept_frame(act);
   for (int i = 0; i < act->linked; i++) {
     if (!frame_is_kept(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]))) continue;
-    // Its owner may read it later: it must end as the real frame of this call.
     act->leave = 1;
     return;
   }

@@ -12,6 +12,8 @@ extern "C" void psyco_show_frames(Activation* act);
 // An activation at a native call: its frame stands there, inlined ones are linked.
 void show_call_site(Activation* act);
 extern "C" void psyco_unlink_frames(Activation* act);
+// After any other call-out: the same for the activation's own frame.
+extern "C" void psyco_note_kept_frame(Activation* act);
 
 // Unlinks and clears them whoever keeps their objects.
 void drop_linked_frames(Activation* act);

@@ -191,6 +191,7 @@ FakeRuntime::FakeRuntime() {
   layout.float_free_count = &float_free_count;
   layout.ts_eval_breaker = 0;
   layout.frame_instr_ptr = 56;
+  layout.frame_object = 48;
   layout.code_units = 200;
   for (void*& h : table.helpers) h = reinterpret_cast<void*>(fake_unexpected);
   auto set = [&](ir::Helper h, auto* f) {

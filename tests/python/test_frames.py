@@ -201,6 +201,51 @@ def later(n):
     frame.clear()
     return dict(frame.f_locals)
 """, ["f(3)", "g(3)", "g(5)", "later(3)"]),
+    "own frames kept": (TOOLS + """
+kept = []
+class Last:
+    def __del__(self):
+        kept.append(sys._getframe(1))
+def f(n):
+    del kept[:]
+    x = [n]
+    for i in range(n):
+        if i == 1:
+            kept.append(sys._getframe())
+        x.append(i)
+    y = 'end'
+    return x
+def one(n):
+    del kept[:]
+    kept.append(sys._getframe())
+    y = n + 1
+    return y
+def released(n):
+    del kept[:]
+    x = Last()
+    x = n
+    y = x + 1
+    return y
+def down(n):
+    a = n * 2
+    if n == 0:
+        del kept[:]
+        frame = sys._getframe()
+        while frame and frame.f_code is down.__code__:
+            kept.append(frame)
+            frame = frame.f_back
+        return 0
+    b = down(n - 1) + 1
+    c = 'end'
+    return b
+def passing(n):
+    r = 0
+    for i in range(n):
+        r += sys._getframe().f_lineno
+    return r
+def shown():
+    return [(dict(frame.f_locals), frame.f_lineno) for frame in kept]
+""", ["(f(3), shown())", "(one(3), shown())", "(released(3), shown())", "(down(3)) and shown()[1:]", "passing(4)"]),
     "frames of tracebacks": ("""
 import sys
 def f(n):

@@ -95,7 +95,21 @@ void Emitter::emit_call(Inst& inst) {
     }
   }
   call_absolute(stubs_.runtime.helpers[static_cast<int>(call_info.helper)]);
-  if (linked) call_far(stubs_.unlink);
+  if (linked) {
+    call_far(stubs_.unlink);
+  } else if (info.effects == ir::HelperEffects::Python) {
+    auto seen = std::make_shared<Label>();
+    auto back = std::make_shared<Label>();
+    mov(r11, qword[rbx + kFrame]);
+    cmp(qword[r11 + layout_.frame_object], 0);
+    jne(*seen);
+    L(*back);
+    slow_path([this, seen, back] {
+      L(*seen);
+      call_far(stubs_.note_kept_frame);
+      jmp(*back);
+    });
+  }
   switch (info.result) {
     case ir::HelperResult::Owned:
       test(rax, rax);

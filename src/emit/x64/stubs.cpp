@@ -108,7 +108,16 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.rdi, w.r11);
     w.call_c(reinterpret_cast<const void*>(runtime.dealloc));
   };
-  s.release = shown(dealloc);
+  s.release = shown([&] {
+    Xbyak::Label unseen;
+    dealloc();
+    w.mov(w.rdi, w.rbx);
+    w.mov(w.rax, w.ptr[w.rbx + kFrame]);
+    w.cmp(w.qword[w.rax + layout.frame_object], 0);
+    w.je(unseen);
+    w.call_c(reinterpret_cast<const void*>(runtime.note_kept_frame));
+    w.L(unseen);
+  });
   s.release_linked = w.stub([&] {
     w.save_all();
     w.push(w.r11);
@@ -171,19 +180,23 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.add(w.rsp, 8 * 14 + 8);
     w.ret();
   });
-  s.unlink = w.stub([&] {
-    w.sub(w.rsp, 24);
-    w.mov(w.ptr[w.rsp], w.rax);
-    w.movsd(w.ptr[w.rsp + 8], w.xmm0);
-    w.mov(w.ptr[w.rsp + 16], w.rdx);
-    w.mov(w.rdi, w.rbx);
-    w.call_c(reinterpret_cast<const void*>(runtime.unlink_frames));
-    w.mov(w.rax, w.ptr[w.rsp]);
-    w.mov(w.rdx, w.ptr[w.rsp + 16]);
-    w.movsd(w.xmm0, w.ptr[w.rsp + 8]);
-    w.add(w.rsp, 24);
-    w.ret();
-  });
+  auto after_call = [&](void (*function)(Activation*)) {
+    return w.stub([&] {
+      w.sub(w.rsp, 24);
+      w.mov(w.ptr[w.rsp], w.rax);
+      w.movsd(w.ptr[w.rsp + 8], w.xmm0);
+      w.mov(w.ptr[w.rsp + 16], w.rdx);
+      w.mov(w.rdi, w.rbx);
+      w.call_c(reinterpret_cast<const void*>(function));
+      w.mov(w.rax, w.ptr[w.rsp]);
+      w.mov(w.rdx, w.ptr[w.rsp + 16]);
+      w.movsd(w.xmm0, w.ptr[w.rsp + 8]);
+      w.add(w.rsp, 24);
+      w.ret();
+    });
+  };
+  s.unlink = after_call(runtime.unlink_frames);
+  s.note_kept_frame = after_call(runtime.note_kept_frame);
   s.show_frames = shown([&] {
     w.mov(w.rdi, w.rbx);
     w.call_c(reinterpret_cast<const void*>(runtime.show_frames));
@@ -299,7 +312,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
        {&s.exit, &s.exit_exception, &s.dealloc_plain[0], &s.dealloc_plain[1], &s.release,
         &s.release_linked, &s.box_int[0], &s.box_int[1], &s.box_float, &s.unbox_int[0],
         &s.unbox_int[1], &s.update_float, &s.update_int[0], &s.update_int[1], &s.link, &s.unlink,
-        &s.show_frames, &s.call_native})
+        &s.note_kept_frame, &s.show_frames, &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);
