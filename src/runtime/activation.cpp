@@ -295,6 +295,7 @@ extern "C" void* psyco_new_chunk(void* tstate, uint32_t bytes) {
 }
 
 extern "C" void psyco_end_direct(Activation* act) {
+  Activation* caller = act->prev;
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   if (auto* frame = static_cast<_PyInterpreterFrame*>(act->frame)) {
     drop_frame(ts, act, frame);
@@ -303,7 +304,7 @@ extern "C" void psyco_end_direct(Activation* act) {
   }
   Port::pop_to(ts, act);
   // Who has the callee's frame has its caller's too, and only a callee with a frame has called out.
-  psyco_note_kept_frame(act->prev);
+  psyco_note_kept_frame(caller);
 }
 
 const DecodedRecord& decoded_record(const CompiledCode* code, uint32_t record) {
