@@ -240,6 +240,8 @@ CompiledCode* compile(Attempt& attempt) {
     return nullptr;
   }
   g_totals.compiled++;
+  for (size_t i = 0; i < built.any_entry.size(); i++)
+    if (built.any_entry[i]) attempt.guards[i].kind = EntryGuard::Anything;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
   history->units.push_back(unit.release());
   link_cells(entry);

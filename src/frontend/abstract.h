@@ -74,6 +74,7 @@ struct HeadFlags {
   bool box = false;      // number that may carry its object along
   bool unbound = false;  // object that may be missing
   bool phi = false;      // changes in the loop although the local is not stored there
+  bool typed = false;    // Osr: a local that is not read again is entered by its type, all the same
   int8_t number = 0;     // unbound at entry: 1 Int, 2 Float comes round
 };
 

@@ -90,6 +90,8 @@ struct BuildResult {
   std::vector<InlineNote> inlined;
   std::vector<std::unique_ptr<char[]>> caches;  // site caches the code points to
   int walked = 0, rebuilds = 0;
+  // Osr, by local: it is not read before it is written, so nothing is assumed of its entry value.
+  std::vector<uint8_t> any_entry;
   int int_returns = 0, float_returns = 0;  // returns of an unboxed number
   bool calls_itself = false;               // by Op::CallNative, with its own signature
   char result_kind() const { return int_returns ? 'i' : float_returns ? 'd' : 'o'; }
@@ -274,6 +276,7 @@ class Builder {
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
   void unpack_cursors(const std::vector<AVId>& stack);
+  bool any_entry_value(Context& context, int local);
   void type_entry_value(AVId id, PyObject* example);
   ir::Slot slot_of(AVId id);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,

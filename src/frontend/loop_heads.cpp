@@ -234,6 +234,14 @@ void Builder::back_edge(int index) {
       if (*bs[s] == *bs[t] && *hs[s] != *hs[t] && has_identity(st_.avs[*bs[s]], uses[s], uses[t]))
         force(*bs[s]);
 
+  if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index) {
+    for (size_t s = 0; s < result_.any_entry.size(); s++) {
+      const SlotKind kind = st_.avs[*bs[s]].kind;
+      if (!result_.any_entry[s] || (kind != SlotKind::Int && kind != SlotKind::Float)) continue;
+      note(s).typed = true;
+    }
+  }
+
   // What must not change.
   auto check_kept = [&] {
     for (size_t s = 0; s < hs.size(); s++) {

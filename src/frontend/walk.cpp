@@ -234,11 +234,17 @@ void Builder::build() {
   }
   raw_next_ = raw_bci_;
   int entry_bci = raw_bci_, word = 0;
+  result_.any_entry.assign(static_cast<size_t>(request_.example_count), 0);
   for (int i = 0; i < request_.example_count; i++) {
     PyObject* example = request_.examples[i];
     AVId id;
     int64_t number;
-    if (!example) {  // the runtime enters this version only while the slot is empty
+    if (i < nlocals && any_entry_value(*context, i)) {
+      result_.any_entry[i] = 1;
+      example = nullptr;
+    }
+    if (!example &&
+        !result_.any_entry[i]) {  // the runtime enters this version only while the slot is empty
       word++;
       own_signature_ += '-';
       id = null_av();
@@ -288,7 +294,7 @@ void Builder::build() {
   // All guards before any conversion, so that a failed one finds every entry value as it came.
   for (int i = 0; i < request_.example_count; i++) {
     AVId id = i < nlocals ? frame.locals[i] : frame.stack[i - nlocals];
-    type_entry_value(id, request_.examples[i]);
+    if (!result_.any_entry[i]) type_entry_value(id, request_.examples[i]);
   }
   graph_.arg_count = static_cast<uint32_t>(word);
   if (request_.kind == ir::EntryKind::Osr) unpack_cursors(frame.stack);
@@ -298,6 +304,17 @@ void Builder::build() {
   edges.push_back({cur_, st_});
   walk_function(*context, start, std::move(edges));
   result_.ok = !restart_;
+}
+
+// What a loop leaves in its variables from one time to the next would make many versions of it.
+// Numbers keep their types: else such a variable would be boxed at each iteration.
+bool Builder::any_entry_value(Context& context, int local) {
+  if (request_.kind != ir::EntryKind::Osr) return false;
+  PyObject* example = request_.examples[local];
+  if (example && (PyLong_Check(example) || PyFloat_Check(example))) return false;
+  if (live_at(context, request_.osr_index)[local]) return false;
+  auto known = heads_memory_.find({context.path, request_.osr_index, local});
+  return known == heads_memory_.end() || !known->second.typed;
 }
 
 void Builder::type_entry_value(AVId id, PyObject* example) {
