@@ -114,6 +114,19 @@ void refuse(CodeEntry* entry, ir::Reason reason, int line) {
   entry->reason_text = text;
 }
 
+// What the helpers of these attributes meet is of interest, once for each site.
+void watch_attributes(Unit* unit) {
+  for (size_t i = 0; i < unit->caches.size(); i++) {
+    const SiteCache& place = unit->caches[i];
+    CodeEntry* entry = place.attribute ? code_entry(place.code, false) : nullptr;
+    if (!entry || history_of(entry)->feedback.sites[place.bci].met) continue;
+    auto* cache = reinterpret_cast<AttrCache*>(place.memory.get());
+    cache->owner = unit;
+    cache->site = static_cast<uint32_t>(i);
+    cache->watched = AttrCache::kWatched;
+  }
+}
+
 struct Attempt {
   CodeEntry* entry;
   CompileRequest request;
@@ -205,6 +218,7 @@ CompiledCode* compile(Attempt& attempt) {
   unit->python_code = entry->code;
   unit->target = attempt.target;
   unit->caches = std::move(built.caches);
+  watch_attributes(unit.get());
   unit->inlined = std::move(built.inlined);
   unit->lir_text = std::move(made.lir_listing);
   unit->assembly_text = std::move(made.assembly_listing);
@@ -418,6 +432,46 @@ void result_misfits(LinkCell* cell, CompiledCode* caller) {
   if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
 }
 
+// A class that a generic attribute access met. When there are enough of them the code is made
+// again, unless there is nothing to gain by telling them apart.
+void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
+  auto* unit = static_cast<Unit*>(cache->owner);
+  if (unit->retired) return;
+  const SiteCache& place = unit->caches[cache->site];
+  CodeEntry* entry = code_entry(place.code, false);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (!entry || !own) return;
+  Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
+  using Site = Feedback::Site;
+  PyTypeObject* type = Py_TYPE(object);
+  int k = Site::kOperands;
+  while (k < Site::kOperands + Site::kMet && site.types[k] && site.types[k] != type) k++;
+  if (k == Site::kOperands + Site::kMet) {
+    cache->watched = 0;  // too many: it stays as it is
+    return;
+  }
+  if (!site.types[k])
+    site.types[k] = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
+  if (store)
+    if (PyObject* now = shapes::peek_attr(object, name); now && !site.types[1])
+      site.types[1] =
+          reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(now))));
+  if (cache->watched) return;
+  bool better = false;
+  for (k = Site::kOperands; k < Site::kOperands + Site::kMet; k++) {
+    if (!site.types[k]) continue;
+    using shapes::AttrPlan;
+    const AttrPlan plan =
+        store ? shapes::plan_store(site.types[k], name) : shapes::plan_load(site.types[k], name);
+    better |= plan.kind != AttrPlan::None && plan.kind != AttrPlan::Property;
+  }
+  if (!better) return;
+  site.met = true;
+  site.other = site.generic;
+  site.generic = false;
+  retire_unit(own, unit);
+}
+
 // Measured, and the interpreter was faster.
 void on_lost(CodeEntry* entry, int target) {
   CodeHistory* history = history_of(entry);
@@ -452,6 +506,7 @@ bool start_driver() {
   g_exit_hook = on_exit;
   g_result_misfits = result_misfits;
   g_lost = on_lost;
+  g_attribute_met = on_attribute_met;
   std::string error;
   const char* debug = getenv("PSYCO_DEBUG");
   if (debug && !parse_debug(debug, error)) {

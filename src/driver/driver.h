@@ -36,7 +36,7 @@ struct Unit {
   int target = -1;                      // kEntryCall or the bci of a loop head
   std::vector<PyObject*> objects;       // owned
   std::vector<Lent> lent;               // some of them, during a collection
-  std::vector<std::unique_ptr<char[]>> caches;
+  std::vector<SiteCache> caches;
   std::vector<InlineNote> inlined;
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;

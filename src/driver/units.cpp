@@ -226,7 +226,7 @@ void lend_objects() {
     }
     link_cells(entry);
     for (auto& [bci, site] : history->feedback.sites)
-      for (int k = 0; k < 4; k++) {
+      for (int k = 0; k < static_cast<int>(std::size(site.types)); k++) {
         auto* type = reinterpret_cast<PyObject*>(site.types[k]);
         PyObject* reference = type ? weak_stand_in(type) : nullptr;
         if (!reference) continue;

@@ -17,6 +17,12 @@ namespace psyco {
 using AVId = int32_t;
 constexpr AVId kNoAV = -1;
 
+// What an attribute of an object of this class gave.
+struct Method {
+  PyTypeObject* type;
+  PyObject* function;
+};
+
 struct AV {
   ir::SlotKind kind = ir::SlotKind::Null;
   ir::Value* value = nullptr;  // Object, Int, Float, Bool
@@ -27,6 +33,7 @@ struct AV {
   PyTypeObject* type = nullptr;    // Object: proved exact type
   PyTypeObject* likely = nullptr;  // predicted type
   PyObject* constant = nullptr;    // the object itself is known
+  std::vector<Method> methods;     // Object: predicted to be one of these
   PyObject* example = nullptr;     // an object that was here when compilation started (borrowed)
   bool fresh = false;              // Object: made here, attributes not set yet: a prediction
   uint64_t stored = 0;             // Object: attributes set by this code, by offset / 8: likewise

@@ -294,10 +294,9 @@ Value* Builder::take_out(Value* call, int word, bool nullable) {
   return v;
 }
 
-const void* Builder::site_cache(size_t size) {
-  result_.caches.push_back(std::make_unique<char[]>(size));
-  memset(result_.caches.back().get(), 0, size);
-  return result_.caches.back().get();
+const void* Builder::site_cache(size_t size, bool attribute) {
+  result_.caches.push_back({std::make_unique<char[]>(size), attribute, context().code, bc_->bci});
+  return result_.caches.back().memory.get();
 }
 
 Value* Builder::frame_locals() {
@@ -333,17 +332,42 @@ void Builder::choose(Value* condition, AVId if_true, AVId if_false) {
 
 void Builder::choose(Value* condition, const std::function<AVId()>& if_true,
                      const std::function<AVId()>& if_false) {
-  std::vector<Edge> edges(2);
-  split(condition, &edges[0], &edges[1]);
-  std::vector<AVId> drops = drops_;
-  for (int k = 0; k < 2; k++) {
-    enter(edges[k]);
-    drops_ = drops;
-    push(k == 0 ? if_true() : if_false());
+  switch_on({{[=] { return condition; }, [&] { push(if_true()); }},
+             {nullptr, [&] { push(if_false()); }}});
+}
+
+void Builder::switch_on(const std::vector<Way>& ways) {
+  const std::vector<AVId> drops = drops_;
+  const bool ran = python_ran_;
+  const int bci = raw_bci_;
+  const std::vector<AVId> locals = before_locals_, stack = before_stack_;
+  std::vector<Edge> ends;
+  for (const Way& way : ways) {
+    Edge yes, no;
+    if (way.condition) {
+      split(way.condition(), &yes, &no);
+      enter(yes);
+    }
+    way.code();
+    if (restart_) {
+      cur_ = nullptr;
+      return;
+    }
     flush_drops(raw_next_);
-    edges[k] = {cur_, st_};
+    if (cur_) ends.push_back({cur_, st_});
+    if (!way.condition) break;
+    enter(no);
+    drops_ = drops;
+    python_ran_ = ran;
+    raw_bci_ = bci;
+    before_locals_ = locals;
+    before_stack_ = stack;
   }
-  merge_here(edges, raw_next_);
+  merge_here(ends, raw_next_);
+  if (!cur_) return;
+  before_locals_ = st_.top().locals;
+  before_stack_ = st_.top().stack;
+  raw_bci_ = raw_next_;  // whatever still exits within this instruction goes on behind it
 }
 
 void Builder::deopt(Reason reason) {

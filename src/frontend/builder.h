@@ -39,11 +39,16 @@ struct Assumption {
 // What earlier versions of the same code taught, per raw instruction. Kept by the driver.
 struct Feedback {
   struct Site {
-    bool big_int = false;         // an integer left 64 bits here
-    bool generic = false;         // speculation failed too often: use the general helper
-    bool reached = false;         // code that had never run was needed
-    bool unstable = false;        // a promoted global or attribute changed: read it at run time
-    PyTypeObject* types[4] = {};  // of the operands, when they were last known (owned)
+    bool big_int = false;   // an integer left 64 bits here
+    bool generic = false;   // speculation failed too often: use the general helper
+    bool reached = false;   // code that had never run was needed
+    bool unstable = false;  // a promoted global or attribute changed: read it at run time
+    // An attribute's helper has told of the classes it met: the objects are told apart by them, if
+    // they are not too many. `other`: some may be of other classes still.
+    bool met = false, other = false;
+    static constexpr int kOperands = 4, kMet = 4;
+    // Of the operands, when they were last known; then the classes met. Owned.
+    PyTypeObject* types[kOperands + kMet] = {};
   };
   std::map<int, Site> sites;  // by bci
 };
@@ -81,6 +86,14 @@ struct InlineNote {
   const char* why;  // null: inlined
 };
 
+// Memory of a site of the code: caches.h. `attribute`: an AttrCache.
+struct SiteCache {
+  std::unique_ptr<char[]> memory;
+  bool attribute;
+  PyCodeObject* code;  // borrowed: one the build walked
+  int bci;
+};
+
 struct BuildResult {
   bool ok = false;
   ir::Reason reason = ir::Reason::None;
@@ -88,7 +101,7 @@ struct BuildResult {
   std::vector<PyObject*> objects;  // every object the graph embeds (borrowed here)
   std::vector<std::unique_ptr<DecodedCode>> codes;
   std::vector<InlineNote> inlined;
-  std::vector<std::unique_ptr<char[]>> caches;  // site caches the code points to
+  std::vector<SiteCache> caches;
   int walked = 0, rebuilds = 0;
   // Osr, by local: it is not read before it is written, so nothing is assumed of its entry value.
   std::vector<uint8_t> any_entry;
@@ -191,8 +204,8 @@ class Builder {
                          int64_t number = 0, bool has_number = false, const void* cache = nullptr,
                          int out_words = 0, AVId given = kNoAV);  // given: to a parameter 's'
   ir::Value* take_out(ir::Value* call, int word, bool nullable = false);  // result in the out area
-  const void* site_cache(size_t size);  // zeroed, lives as long as the code
-  ir::Value* frame_locals();            // f_locals of module code, or the null object
+  const void* site_cache(size_t size, bool attribute = false);  // zeroed, lives as long as the code
+  ir::Value* frame_locals();  // f_locals of module code, or the null object
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
@@ -219,6 +232,7 @@ class Builder {
   void learn_type(PyTypeObject* type, int operand);
   PyTypeObject* learnt(int operand) { return site().types[operand]; }
   void suggest_type(AVId id, PyTypeObject* type);  // a prediction, if there is none yet
+  void prove_type(AVId id, PyTypeObject* type);    // it has been tested
   bool guard_type(AVId id, PyTypeObject* type);    // proves it; false if it cannot be
   ir::Value* to_int(AVId id);                      // int64 of an int or bool; guards
   ir::Value* to_float(AVId id);                    // double of a float (guards) or int
@@ -256,6 +270,13 @@ class Builder {
   void choose(ir::Value* condition, const std::function<AVId()>& if_true,
               const std::function<AVId()>& if_false);
   PyObject* small_int(int value) { return PyLong_FromLong(value); }  // immortal
+  // One way for each condition, and a last one if none holds; each ends this instruction, and all
+  // push as many values. Conditions are made in turn, each where those before it failed.
+  struct Way {
+    std::function<ir::Value*()> condition;
+    std::function<void()> code;
+  };
+  void switch_on(const std::vector<Way>& ways);
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again
 

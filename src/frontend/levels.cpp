@@ -149,12 +149,16 @@ bool Builder::guard_type(AVId id, PyTypeObject* type) {
   AV& a = st_.avs[id];
   if (a.kind != SlotKind::Object) return false;
   check_bound(id);
-  keep(reinterpret_cast<PyObject*>(type));
   Value* g = guard(Op::GuardType, st_.avs[id].value, Reason::TypeSeen, type);
   g->imm = 1;
+  prove_type(id, type);
+  return true;
+}
+
+void Builder::prove_type(AVId id, PyTypeObject* type) {
+  keep(reinterpret_cast<PyObject*>(type));
   if (shapes::class_may_change(type)) assume(Assumption::NoClassAssignment, nullptr);
   st_.avs[id].type = type;
-  return true;
 }
 
 Value* Builder::to_int(AVId id) {

@@ -108,6 +108,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     }
     AV na = a;
     na.constant = nullptr;
+    na.methods.clear();
     if (f.no_type) {
       na.type = nullptr;
       na.likely = nullptr;

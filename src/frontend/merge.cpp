@@ -156,6 +156,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     AVId id = merged_id[key];
     Target target = target_of(key);
     AV out = at(0, key[0]);
+    if (target != kSame) out.methods.clear();
     // Knowledge that holds on all edges; predictions survive merges.
     for (size_t e = 1; e < n; e++) {
       const AV& a = at(e, key[e]);

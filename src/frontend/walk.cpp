@@ -71,6 +71,8 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->has_hidden_locals = !(code->co_flags & CO_OPTIMIZED) && code->co_nlocalsplus > 0;
   context->feedback = request_.feedback->for_code(code);
   context->path = caller ? caller->path * 1000003u + static_cast<uint64_t>(call_bci) + 1 : 1;
+  // Several functions may be walked at one call.
+  if (caller) context->path ^= reinterpret_cast<uintptr_t>(code);
   context->depth = caller ? caller->depth + 1 : 0;
   ir::FrameInfo* info = graph_.arena.make<ir::FrameInfo>();
   info->code = code;

@@ -10,7 +10,14 @@
 using namespace psyco;
 using namespace psyco::objects;
 
+void (*psyco::g_attribute_met)(AttrCache*, PyObject*, PyObject*, bool) = nullptr;
+
 namespace {
+
+inline void note_lookup(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
+  if (PSYCO_LIKELY(!cache->watched)) return;
+  if (--cache->watched % AttrCache::kSampled == 0) g_attribute_met(cache, object, name, store);
+}
 
 enum Kind : uint8_t {
   kInlineValue,  // in the object's inline values, at index
@@ -280,6 +287,7 @@ Found load_entry(const AttrEntry& entry, PyObject* object, PyObject* name, PyObj
 }
 
 inline PyObject* load(PyObject* object, PyObject* name, AttrCache* cache, PyObject** self_out) {
+  note_lookup(cache, object, name, false);
   uint32_t version = type_version(Py_TYPE(object));
   PyObject* result;
   if (PSYCO_LIKELY(version != 0)) {
@@ -337,6 +345,7 @@ PyObject* psyco_load_method(PyObject* object, PyObject* name, AttrCache* cache, 
 }
 
 int64_t psyco_store_attr(PyObject* object, PyObject* name, PyObject* value, AttrCache* cache) {
+  note_lookup(cache, object, name, true);
   uint32_t version = type_version(Py_TYPE(object));
   if (PSYCO_LIKELY(version != 0)) {
     for (const AttrEntry& entry : cache->entries)

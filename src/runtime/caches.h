@@ -22,7 +22,14 @@ struct AttrCache {
   AttrEntry entries[kWays];
   uint16_t misses = 0;
   uint16_t pause = 0;  // lookups to let pass before learning again
+  // The site's code wants to know what comes by here: every kSampled-th object of so many lookups.
+  static constexpr uint32_t kWatched = 512, kSampled = 16;
+  uint32_t watched = 0;  // lookups still to come
+  uint32_t site = 0;     // for the one who asked
+  void* owner = nullptr;
 };
+// Told of such an object, before the lookup. May not run Python code.
+extern void (*g_attribute_met)(AttrCache* cache, PyObject* object, PyObject* name, bool store);
 
 struct GlobalCache {
   int32_t index = -1;  // entry in globals, or in builtins if globals_version is not 0

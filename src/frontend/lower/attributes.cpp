@@ -87,7 +87,46 @@ PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
   return nullptr;
 }
 
-const void* new_cache(Builder& f) { return f.site_cache(f.request().attr_cache_size); }
+const void* new_cache(Builder& f) { return f.site_cache(f.request().attr_cache_size, true); }
+
+// ---- objects of several classes
+
+// The classes this site is known to meet, if its objects are to be told apart.
+std::vector<PyTypeObject*> classes_met(Builder& f, AVId id) {
+  const Feedback::Site& site = f.site();
+  std::vector<PyTypeObject*> types;
+  if (!site.met || site.generic || f.type_of(id) || f.av(id).kind != SlotKind::Object) return types;
+  for (int k = Feedback::Site::kOperands; k < Feedback::Site::kOperands + Feedback::Site::kMet; k++)
+    if (site.types[k]) types.push_back(site.types[k]);
+  // One class alone is better guarded.
+  if (types.size() == 1 && !site.other) {
+    f.av(id).likely = types[0];
+    types.clear();
+  }
+  return types;
+}
+
+// Runs `code` for each class with the object proved to be of it, and `otherwise` for the rest.
+void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& types,
+                     const std::function<void(PyTypeObject*)>& code,
+                     const std::function<void()>& otherwise) {
+  f.check_bound(id);
+  std::vector<Builder::Way> ways;
+  for (PyTypeObject* type : types) {
+    auto is_it = [&f, id, type] {
+      Value* is = f.emit(Op::HasType, {f.av(id).value});
+      is->ptr = type;
+      is->imm = 1;
+      return is;
+    };
+    ways.push_back({is_it, [&f, &code, id, type] {
+                      f.prove_type(id, type);
+                      code(type);
+                    }});
+  }
+  ways.push_back({nullptr, otherwise});
+  f.switch_on(ways);
+}
 
 }  // namespace
 
@@ -116,51 +155,90 @@ void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
                   nullptr, nullptr, example));
 }
 
+// By layout, for an object that is, or is guarded to be, of this class. False: not to be had so.
+static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
+  AttrPlan plan = shapes::plan_load(type, name);
+  PyObject* object_example = f.av(id).example;
+  if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
+  bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member ||
+                plan.kind == AttrPlan::Constant;
+  if (plan.kind == AttrPlan::Inline && object_example &&
+      !*(reinterpret_cast<uint8_t*>(object_example) + shapes::kInlineValid))
+    usable = false;
+  if (usable && f.guard_type(id, type)) {
+    assume_plan(f, type, plan);
+    Value* object = f.force(id);
+    PyObject* example = object_example ? shapes::peek_attr(object_example, name) : nullptr;
+    if (plan.kind == AttrPlan::Constant) {
+      guard_not_shadowed(f, object, plan);
+      f.push(f.const_av(plan.value));
+      return true;
+    }
+    Heap heap = Heap::Attributes;
+    if (plan.kind == AttrPlan::Inline) guard_inline(f, object);
+    Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
+    value->flags |= ir::kNullable;
+    f.guard(Op::GuardNotNull, value, Reason::Unbound);
+    value->flags = static_cast<uint8_t>((value->flags & ~ir::kNullable) | ir::kOwned);
+    f.emit(Op::Retain, {value});
+    f.push(f.object_av(value, nullptr, nullptr, example));
+    return true;
+  }
+  if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
+    assume_plan(f, type, plan);
+    guard_not_shadowed(f, f.force(id), plan);
+    f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
+    return true;
+  }
+  return false;
+}
+
+static void load_by_helper(Builder& f, AVId id, PyObject* name) {
+  PyObject* example = f.av(id).example ? shapes::peek_attr(f.av(id).example, name) : nullptr;
+  Value* object = f.force(id);
+  Value* value =
+      f.call_helper(Helper::load_attr, {object, f.const_object(name)}, 0, false, new_cache(f));
+  f.push(f.object_av(value, nullptr, nullptr, example));
+}
+
 void lower_LoadAttr(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
   if (PyObject* owner = f.av(id).constant)
     if (PyObject* value = known_attribute(f, owner, bc.object)) return f.push(f.const_av(value));
+  const std::vector<PyTypeObject*> met = classes_met(f, id);
+  if (!met.empty())
+    return switch_on_class(
+        f, id, met,
+        [&](PyTypeObject* type) {
+          if (!load_planned(f, id, type, bc.object)) load_by_helper(f, id, bc.object);
+        },
+        [&] { load_by_helper(f, id, bc.object); });
   f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
-  if (type && !f.site().generic) {
-    AttrPlan plan = shapes::plan_load(type, bc.object);
-    PyObject* object_example = f.av(id).example;
-    bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member ||
-                  plan.kind == AttrPlan::Constant;
-    if (plan.kind == AttrPlan::Inline && object_example && Py_TYPE(object_example) == type &&
-        !*(reinterpret_cast<uint8_t*>(object_example) + shapes::kInlineValid))
-      usable = false;
-    if (usable && f.guard_type(id, type)) {
-      assume_plan(f, type, plan);
-      Value* object = f.force(id);
-      PyObject* example = object_example && Py_TYPE(object_example) == type
-                              ? shapes::peek_attr(object_example, bc.object)
-                              : nullptr;
-      if (plan.kind == AttrPlan::Constant) {
-        guard_not_shadowed(f, object, plan);
-        return f.push(f.const_av(plan.value));
-      }
-      Heap heap = Heap::Attributes;
-      if (plan.kind == AttrPlan::Inline) guard_inline(f, object);
-      Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
-      value->flags |= ir::kNullable;
-      f.guard(Op::GuardNotNull, value, Reason::Unbound);
-      value->flags = static_cast<uint8_t>((value->flags & ~ir::kNullable) | ir::kOwned);
-      f.emit(Op::Retain, {value});
-      return f.push(f.object_av(value, nullptr, nullptr, example));
-    }
-    if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
-      assume_plan(f, type, plan);
-      guard_not_shadowed(f, f.force(id), plan);
-      return f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
-    }
-  }
-  PyObject* example = f.av(id).example ? shapes::peek_attr(f.av(id).example, bc.object) : nullptr;
+  if (type && !f.site().generic && load_planned(f, id, type, bc.object)) return;
+  load_by_helper(f, id, bc.object);
+}
+
+// The function and the object it is to be called with, which stays in place.
+static bool load_known_method(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
+  AttrPlan plan = shapes::plan_load(type, name);
+  if (plan.kind != AttrPlan::Method || !f.guard_type(id, type)) return false;
+  assume_plan(f, type, plan);
+  if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
+  f.push(f.const_av(plan.value));
+  f.push(id);
+  return true;
+}
+
+static void load_method_by_helper(Builder& f, AVId id, PyObject* name) {
+  f.drop(id);
   Value* object = f.force(id);
-  f.push(f.object_av(
-      f.call_helper(Helper::load_attr, {object, f.const_object(bc.object)}, 0, false, new_cache(f)),
-      nullptr, nullptr, example));
+  Value* call =
+      f.call_helper(Helper::load_method, {object, f.const_object(name)}, 0, false, new_cache(f), 1);
+  Value* self = f.take_out(call, 0, true);
+  f.push(f.object_av(call));
+  f.push(f.object_av(self));
 }
 
 void lower_LoadMethod(Builder& f, const Bytecode& bc) {
@@ -171,86 +249,101 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
       f.push(f.const_av(value));
       return f.push(f.null_av());
     }
+  const std::vector<PyTypeObject*> met = classes_met(f, id);
+  if (!met.empty()) {
+    std::vector<Method> methods;
+    switch_on_class(
+        f, id, met,
+        [&](PyTypeObject* type) {
+          if (load_known_method(f, id, type, bc.object))
+            methods.push_back({type, f.av(f.peek(2)).constant});
+          else
+            load_method_by_helper(f, id, bc.object);
+        },
+        [&] { load_method_by_helper(f, id, bc.object); });
+    if (!f.dead() && !f.av(f.peek(2)).constant) f.av(f.peek(2)).methods = std::move(methods);
+    return;
+  }
   f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
-  if (type && !f.site().generic) {
-    AttrPlan plan = shapes::plan_load(type, bc.object);
-    if (plan.kind == AttrPlan::Method && f.guard_type(id, type)) {
-      assume_plan(f, type, plan);
-      if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
-      f.push(f.const_av(plan.value));
-      return f.push(id);  // self stays
-    }
+  if (type && !f.site().generic && load_known_method(f, id, type, bc.object)) return;
+  load_method_by_helper(f, id, bc.object);
+}
+
+// As load_planned. Both are popped.
+static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, PyObject* name) {
+  PyObject* object_example = f.av(id).example;
+  if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
+  AttrPlan plan = shapes::plan_store(type, name);
+  // Is the attribute set already? As it is on a live object, or was when an earlier version was
+  // made, unless this code has made the object or set the attribute itself.
+  bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
+  const uint64_t bit = uint64_t{1} << (plan.offset / 8 % 64);
+  bool unset = false;
+  if (f.av(id).stored & bit) {
+  } else if (f.av(id).fresh) {
+    unset = true;
+  } else if (usable && object_example) {
+    usable = plan.kind == AttrPlan::Member || shapes::plain_instance(object_example);
+    PyObject* now = usable ? shapes::peek_attr(object_example, name) : nullptr;
+    unset = !now;
+    if (now) f.learn_type(Py_TYPE(now), 1);
+  } else {
+    usable = usable && f.learnt(1);
   }
-  f.drop(id);
+  if (!usable || !f.guard_type(id, type)) return false;
+  assume_plan(f, type, plan);
   Value* object = f.force(id);
-  Value* call = f.call_helper(Helper::load_method, {object, f.const_object(bc.object)}, 0, false,
-                              new_cache(f), 1);
-  Value* self = f.take_out(call, 0, true);
-  f.push(f.object_av(call));
-  AVId self_id = f.object_av(self);
-  f.push(self_id);
+  if (plan.kind == AttrPlan::Inline) {
+    guard_inline(f, object);
+    Value* dict = f.load(Op::LoadI64, object, shapes::kManagedDict, Heap::AttrShape);
+    Value* none = f.emit(Op::CmpInt, {dict, f.const_int(0)});
+    none->cond = Cond::Eq;
+    f.guard(Op::GuardTrue, none, Reason::Domain);
+  }
+  f.av(id).stored |= bit;
+  if (!unset &&
+      f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset, nullptr)) {
+    f.drop(value), f.drop(id);
+    return true;
+  }
+  Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
+  old->flags |= ir::kNullable;
+  f.guard(unset ? Op::GuardNull : Op::GuardNotNull, old, Reason::Unbound);
+  if (!unset) old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
+  Value* stored;
+  f.consume(value, stored);
+  Value* store = f.emit(Op::StoreObject, {object, stored});
+  store->imm = plan.offset;
+  store->heap = Heap::Attributes;
+  if (unset && plan.kind == AttrPlan::Inline) note_order(f, object, plan);
+  f.drop(id);
+  if (!unset) f.drop(f.object_av(old));
+  return true;
+}
+
+static void store_by_helper(Builder& f, AVId id, AVId value, PyObject* name) {
+  Value* object = f.force(id);
+  Value* v = f.force(value);
+  f.call_helper(Helper::store_attr, {object, f.const_object(name), v}, 0, false, new_cache(f));
+  f.drop(value), f.drop(id);
 }
 
 void lower_StoreAttr(Builder& f, const Bytecode& bc) {
   AVId id = f.pop(), value = f.pop();
+  const std::vector<PyTypeObject*> met = classes_met(f, id);
+  if (!met.empty())
+    return switch_on_class(
+        f, id, met,
+        [&](PyTypeObject* type) {
+          if (!store_planned(f, id, value, type, bc.object))
+            store_by_helper(f, id, value, bc.object);
+        },
+        [&] { store_by_helper(f, id, value, bc.object); });
   f.learn(id, 0);
   PyTypeObject* type = f.likely_type(id);
-  PyObject* object_example = f.av(id).example;
-  if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
-  if (type && !f.site().generic) {
-    AttrPlan plan = shapes::plan_store(type, bc.object);
-    // Is the attribute set already? As it is on a live object, or was when an earlier version was
-    // made, unless this code has made the object or set the attribute itself.
-    bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
-    const uint64_t bit = uint64_t{1} << (plan.offset / 8 % 64);
-    bool unset = false;
-    if (f.av(id).stored & bit) {
-    } else if (f.av(id).fresh) {
-      unset = true;
-    } else if (usable && object_example) {
-      usable = plan.kind == AttrPlan::Member || shapes::plain_instance(object_example);
-      PyObject* now = usable ? shapes::peek_attr(object_example, bc.object) : nullptr;
-      unset = !now;
-      if (now) f.learn_type(Py_TYPE(now), 1);
-    } else {
-      usable = usable && f.learnt(1);
-    }
-    if (usable && f.guard_type(id, type)) {
-      assume_plan(f, type, plan);
-      Value* object = f.force(id);
-      if (plan.kind == AttrPlan::Inline) {
-        guard_inline(f, object);
-        Value* dict = f.load(Op::LoadI64, object, shapes::kManagedDict, Heap::AttrShape);
-        Value* none = f.emit(Op::CmpInt, {dict, f.const_int(0)});
-        none->cond = Cond::Eq;
-        f.guard(Op::GuardTrue, none, Reason::Domain);
-      }
-      f.av(id).stored |= bit;
-      if (!unset && f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object,
-                                            plan.offset, nullptr)) {
-        f.drop(value), f.drop(id);
-        return;
-      }
-      Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
-      old->flags |= ir::kNullable;
-      f.guard(unset ? Op::GuardNull : Op::GuardNotNull, old, Reason::Unbound);
-      if (!unset) old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
-      Value* stored;
-      f.consume(value, stored);
-      Value* store = f.emit(Op::StoreObject, {object, stored});
-      store->imm = plan.offset;
-      store->heap = Heap::Attributes;
-      if (unset && plan.kind == AttrPlan::Inline) note_order(f, object, plan);
-      f.drop(id);
-      if (!unset) f.drop(f.object_av(old));
-      return;
-    }
-  }
-  Value* object = f.force(id);
-  Value* v = f.force(value);
-  f.call_helper(Helper::store_attr, {object, f.const_object(bc.object), v}, 0, false, new_cache(f));
-  f.drop(value), f.drop(id);
+  if (type && !f.site().generic && store_planned(f, id, value, type, bc.object)) return;
+  store_by_helper(f, id, value, bc.object);
 }
 
 void lower_DeleteAttr(Builder& f, const Bytecode& bc) {

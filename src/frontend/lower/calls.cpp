@@ -50,6 +50,30 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   return true;
 }
 
+// A method of an object of one of several classes, or something else.
+void call_one_of(Builder& f, const std::vector<Method>& methods, AVId callable, AVId self,
+                 const std::vector<AVId>& args, bool direct) {
+  f.av(callable).methods.clear();
+  std::vector<Builder::Way> ways;
+  for (const Method& method : methods) {
+    auto is_it = [&f, callable, &method] {
+      f.keep(method.function);
+      return f.emit(Op::IsSame, {f.av(callable).value, f.const_object(method.function)});
+    };
+    ways.push_back({is_it, [&f, callable, self, &args, direct, &method] {
+                      f.av(callable).constant = method.function;
+                      f.av(callable).type = Py_TYPE(method.function);
+                      if (self != kNoAV && !f.type_of(self)) {
+                        f.av(self).likely = method.type;
+                        f.av(self).example = nullptr;
+                      }
+                      lower_known_call(f, callable, self, args, direct);
+                    }});
+  }
+  ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
+  f.switch_on(ways);
+}
+
 }  // namespace
 
 void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct) {
@@ -63,6 +87,9 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
   }
   if (self != kNoAV && f.av(self).kind == SlotKind::Null) self = kNoAV;
+  if (const std::vector<Method> methods = f.av(callable).methods;
+      !methods.empty() && !f.av(callable).constant && !f.site().generic)
+    return call_one_of(f, methods, callable, self, args, direct);
   if (!f.av(callable).constant && !f.site().generic) {
     // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
