@@ -47,15 +47,15 @@ struct Activation {
   uint32_t site;           // record of the call-out under way: its stack map; kNoSite if none
   uint8_t leave;           // non-zero: leave at the next CheckLeave. Set by the runtime only.
   uint8_t entry_kind;      // ir::EntryKind
-  uint8_t linked;          // inlined frames linked for the call-out under way
+  uint8_t linked;          // inlined frames linked, for the call-out under way or an earlier one
   uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
   int64_t budget;          // Osr: iterations of the entered loop still allowed; negative: leave
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
   uint8_t direct;          // called by another body
   uint8_t framed;          // Framed
   uint8_t on_new_chunk;    // direct: its record began a chunk of the data stack
-  uint8_t unused;
-  uint32_t tag;           // of the result: set by the enter stub
+  uint8_t chain;  // frame index of the innermost linked frame, if those frames may stay: kMaxChain
+  uint32_t tag;   // of the result: set by the enter stub
   Activation* callee;     // direct activation running on behalf of this one, or null
   uintptr_t stack_floor;  // lowest C stack address at which a native call may start
   uint64_t save_gpr[16];  // registers at a slow-path call-out or exit, by hardware number
@@ -63,6 +63,10 @@ struct Activation {
   int64_t spill[1];  // spill_count slots
 };
 constexpr uint32_t kNoSite = 0xffffffffu;
+// Inlined frames stay linked for the next call-out of the same inlined call, if its frame index is
+// at most this. Until then nobody can look; whatever calls out from elsewhere, or returns, drops
+// them first.
+constexpr uint32_t kMaxChain = 255;
 constexpr size_t kSpillOffset = offsetof(Activation, spill);
 constexpr int kMaxInlineDepth = 8;
 
@@ -165,6 +169,8 @@ struct RuntimeTable {
   // again.
   void (*link_frames)(Activation* act) = nullptr;
   void (*unlink_frames)(Activation* act) = nullptr;
+  // Ends those that stayed linked, which nobody has seen.
+  void (*drop_frames)(Activation* act) = nullptr;
   // After a call-out without inlined frames, when the frame has an object: leaves if it is kept.
   void (*note_kept_frame)(Activation* act) = nullptr;
   // Makes the frames of a direct activation and of those it was called from.

@@ -83,6 +83,7 @@ void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::Ent
   act->leave = 0;
   act->entry_kind = static_cast<uint8_t>(kind);
   act->linked = 0;
+  act->chain = 0;
   act->filled = 0;
   act->direct = 0;
   act->framed = kFramed;
@@ -327,6 +328,8 @@ const LinkPlan& link_plan(CompiledCode* code, uint32_t record) {
       auto* code_object = const_cast<void*>(code->frames[frame.frame_index].code);
       plan->frames.push_back({static_cast<PyCodeObject*>(code_object), frame.bci, frame.function});
     }
+    const uint32_t innermost = exit.frames.back().frame_index;
+    plan->chain = innermost <= kMaxChain ? static_cast<uint8_t>(innermost) : 0;
   }
   return *plan;
 }

@@ -37,6 +37,7 @@ struct LinkPlan {
   };
   std::vector<Frame> frames;  // outer to inner, the outermost frame of the activation left out
   int32_t outer_bci = 0;
+  uint8_t chain = 0;  // Activation::chain
 };
 
 // A record, decoded when it is first used.

@@ -91,6 +91,7 @@ PyObject* run_linked(PyThreadState* ts, const Rebuilt* frames, int count, bool r
 // The linked frames serve again if they are those of the record: their frame objects may be known.
 bool linked_frames_fit(const Activation* act, const ExitRecord& exit) {
   if (act->linked != exit.frames.size() - 1) return false;
+  if (act->chain) return act->chain == exit.frames.back().frame_index;
   for (size_t i = 1; i < exit.frames.size(); i++) {
     auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[i - 1]);
     if (Port::code_of(frame) != act->code->frames[exit.frames[i].frame_index].code) return false;
@@ -177,6 +178,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     }
   }
   act->linked = 0;
+  act->chain = 0;
   act->framed = kFrameGone;
   if (!osr) act->frame = nullptr;  // the record no longer stands for it: see pop_call
   unlist(act);

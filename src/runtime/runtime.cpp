@@ -44,6 +44,7 @@ void fill_runtime_table(RuntimeTable* table) {
   table->exit = psyco_exit;
   table->link_frames = psyco_link_frames;
   table->unlink_frames = psyco_unlink_frames;
+  table->drop_frames = drop_linked_frames;
   table->note_kept_frame = psyco_note_kept_frame;
   table->show_frames = psyco_show_frames;
   table->call_unlinked = psyco_call_unlinked;

@@ -43,6 +43,7 @@ extern "C" void psyco_link_frames(Activation* act) {
     Port::py_recursion_remaining(ts)--;
     act->linked_frames[act->linked++] = frame;
   }
+  act->chain = plan.chain;
 }
 
 extern "C" void psyco_show_frames(Activation* act) { show_frames(act); }
@@ -75,6 +76,7 @@ extern "C" void psyco_unlink_frames(Activation* act) {
 }
 
 void drop_linked_frames(Activation* act) {
+  act->chain = 0;
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   while (act->linked) {
     auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[--act->linked]);

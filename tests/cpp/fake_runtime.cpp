@@ -69,6 +69,14 @@ void look_at_site() {
   for (uint64_t x : r.evaluate(record)) r.site_hash = mix(r.site_hash, x);
 }
 
+void fake_drop(Activation* act) {
+  if (act->linked) {
+    g_fake->linked--;
+    g_fake->log.push_back("unlink");
+  }
+  act->linked = act->chain = 0;
+  trash();
+}
 uint64_t fake_exit(Activation* act, uint32_t record, int exception) {
   FakeRuntime& r = *g_fake;
   if (reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) & 15) std::abort();
@@ -77,17 +85,17 @@ uint64_t fake_exit(Activation* act, uint32_t record, int exception) {
   r.exit.record = decode_record(*r.code, record);
   r.exit.values = r.evaluate(r.exit.record);
   r.code->exit_counts[record]++;
+  fake_drop(act);
   trash();
   return kExitResult;
 }
-void fake_link(Activation*) {
+void fake_link(Activation* act) {
+  fake_drop(act);
+  const ExitRecord site = decode_record(*g_fake->code, act->site);
+  for (size_t i = 1; i < site.frames.size(); i++) act->linked_frames[act->linked++] = g_fake->frame;
+  act->chain = static_cast<uint8_t>(site.frames.back().frame_index);
   g_fake->linked++;
   g_fake->log.push_back("link");
-  trash();
-}
-void fake_unlink(Activation*) {
-  g_fake->linked--;
-  g_fake->log.push_back("unlink");
   trash();
 }
 void fake_dealloc(void* o) {
@@ -206,7 +214,7 @@ FakeRuntime::FakeRuntime() {
   set(ir::Helper::power_float, fake_power);
   table.exit = fake_exit;
   table.link_frames = fake_link;
-  table.unlink_frames = fake_unlink;
+  table.unlink_frames = table.drop_frames = fake_drop;
   table.dealloc = fake_dealloc;
   table.unbox_big_int = fake_unbox;
   table.update_float_slot = fake_update_float;
@@ -306,7 +314,7 @@ uint64_t FakeRuntime::run(CompiledCode* compiled, std::vector<FakeObject*> args)
   act->args = reinterpret_cast<void**>(args.data());
   act->function = none_object;
   act->site = kNoSite;
-  act->leave = 0;
+  act->leave = act->linked = act->chain = 0;
   exit = ExitSeen{};
   site_hash = 0;
   log.clear();

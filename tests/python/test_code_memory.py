@@ -12,7 +12,8 @@ import psyco
 import pytest
 from psyco import _core
 
-BODY = "def f{i}(a):\n    s = 0\n    for k in range(a):\n        s += k * {i}\n    return s\n"
+# No loop, which would have bodies of its own: how many depends on how often guards fail.
+BODY = "def f{i}(a):\n    s = a * (a - 1) // 2\n    return s * {i} + a - a\n"
 
 
 def function(i):
@@ -75,14 +76,14 @@ def test_the_coldest_makes_room(limit):
 
 def test_callees_are_as_warm_as_their_callers(limit):
     """Calls from body to body are not counted one by one."""
-    limit(40)
+    limit(120)
     space = {"__name__": "pair"}
     exec("def g(n):\n    return n if n < 2 else g(n - 1) + g(n - 2)\n\ndef f(n):\n    return g(n) + 1\n", space)
     psyco.bind(space["f"])
     psyco.bind(space["g"])
     evicted = psyco.stats()["evicted"]
     keep = []
-    for i in range(2, 60):
+    for i in range(2, 260):
         assert space["f"](8) == 22
         keep.append(function(i))
         keep[-1](10)

@@ -80,7 +80,7 @@ def f(n, x):
         total += i
     return total
 """, (20, 5), (300, 200), (10, 20))
-    assert versions(f) == 2  # `part` and `twice` unbound, and set
+    assert versions(f) <= 2  # `part` and `twice` unbound, and set
 
 
 def test_left_overs_die_in_time():

@@ -78,37 +78,47 @@ void Emitter::emit_call(Inst& inst) {
     return;
   }
   const ir::HelperInfo& info = ir::helper_info(call_info.helper);
-  bool linked = false;
+  int depth = 0;  // inlined frames
   if (info.effects == ir::HelperEffects::Python) {
     ir::FrameState* state = inst.exit->state;
     mov(dword[rbx + kSite], record_of(*inst.exit, inst.exit->reason));
-    linked = state->caller != nullptr;
-    if (linked) {
+    for (ir::FrameState* s = state->caller; s; s = s->caller) depth++;
+    if (!depth) {
+      drop_frames();
+      load_frame(rax);
+      store_position(rax, *state);
+    } else if (state->frame->index > kMaxChain) {
       call_far(stubs_.link);
     } else {
-      uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
-                    static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
-                    2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
-      load_frame(rax);
-      load_imm(r11, static_cast<int64_t>(at));
-      mov(qword[rax + layout_.frame_instr_ptr], r11);
+      auto other = std::make_shared<Label>();
+      auto linked = std::make_shared<Label>();
+      cmp(byte[rbx + kChain], state->frame->index);
+      jne(*other);
+      mov(rax, qword[rbx + kLinkedFrames + 8 * (depth - 1)]);
+      store_position(rax, *state);
+      L(*linked);
+      slow_path([this, other, linked] {
+        L(*other);
+        call_far(stubs_.link);
+        jmp(*linked);
+      });
     }
   }
   call_absolute(stubs_.runtime.helpers[static_cast<int>(call_info.helper)]);
-  if (linked) {
-    call_far(stubs_.unlink);
-  } else if (info.effects == ir::HelperEffects::Python) {
-    auto seen = std::make_shared<Label>();
-    auto back = std::make_shared<Label>();
-    mov(r11, qword[rbx + kFrame]);
-    cmp(qword[r11 + layout_.frame_object], 0);
-    jne(*seen);
-    L(*back);
-    slow_path([this, seen, back] {
-      L(*seen);
-      call_far(stubs_.note_kept_frame);
-      jmp(*back);
-    });
+  if (info.effects == ir::HelperEffects::Python) {
+    if (depth && inst.exit->state->frame->index > kMaxChain) {
+      call_far(stubs_.unlink);
+    } else {
+      auto seen = std::make_shared<Label>();
+      auto back = std::make_shared<Label>();
+      jump_if_seen(depth, *seen);
+      L(*back);
+      slow_path([this, seen, back, depth] {
+        L(*seen);
+        call_far(depth ? stubs_.unlink : stubs_.note_kept_frame);
+        jmp(*back);
+      });
+    }
   }
   switch (info.result) {
     case ir::HelperResult::Owned:
@@ -150,6 +160,38 @@ void Emitter::load_frame(const Reg64& to) {
   });
 }
 
+void Emitter::store_position(const Reg64& frame, const ir::FrameState& state) {
+  uint64_t at = reinterpret_cast<uint64_t>(state.frame ? state.frame->code : nullptr) +
+                static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
+                2 * static_cast<uint64_t>(static_cast<int64_t>(state.bci));
+  load_imm(r11, static_cast<int64_t>(at));
+  mov(qword[frame + layout_.frame_instr_ptr], r11);
+}
+
+// No inlined frames are linked afterwards. Only flags are lost.
+void Emitter::drop_frames() {
+  if (!inlines_) return;
+  auto some = std::make_shared<Label>();
+  auto none = std::make_shared<Label>();
+  cmp(byte[rbx + kLinked], 0);
+  jne(*some);
+  L(*none);
+  slow_path([this, some, none] {
+    L(*some);
+    call_far(stubs_.drop_frames);
+    jmp(*none);
+  });
+}
+
+// After a call-out of so many inlined frames: has any frame got an object? Loses r11.
+void Emitter::jump_if_seen(int depth, Label& seen) {
+  for (int i = 0; i <= depth; i++) {
+    mov(r11, qword[rbx + (i ? kLinkedFrames + 8 * (i - 1) : kFrame)]);
+    cmp(qword[r11 + layout_.frame_object], 0);
+    jne(seen);
+  }
+}
+
 void Emitter::emit_native_call(Inst& inst) {
   auto slow = std::make_shared<Label>();
   auto test_null = std::make_shared<Label>();
@@ -159,21 +201,53 @@ void Emitter::emit_native_call(Inst& inst) {
   const uint32_t tag = kind == 'i' ? kTagInt : kind == 'd' ? kTagFloat : kTagObject;
   mov(dword[rbx + kSite], record_of(*inst.exit, inst.exit->reason));
   lea(rdi, slot(array_at()));
-  // Inlined frames count for the recursion limit although nobody sees them yet.
-  int inlined = 0;
-  for (ir::FrameState* s = inst.exit->state->caller; s; s = s->caller) inlined++;
-  mov(r11, static_cast<uint64_t>(inst.imm));
-  if (inlined) sub(dword[r15 + layout_.ts_py_recursion], inlined);
-  call_far(stubs_.call_native);
-  if (inlined) {
+  const ir::FrameState& state = *inst.exit->state;
+  const auto cell = static_cast<uint64_t>(inst.imm);
+  int depth = 0;
+  for (ir::FrameState* s = state.caller; s; s = s->caller) depth++;
+  if (!depth) {
+    drop_frames();
+    mov(r11, cell);
+    call_far(stubs_.call_native);
+  } else {
+    auto linked = std::make_shared<Label>();
+    auto unlinked = std::make_shared<Label>();
     auto shown = std::make_shared<Label>();
     auto back = std::make_shared<Label>();
     cmp(byte[rbx + kLinked], 0);
+    jne(*linked);
+    L(*unlinked);
+    // Inlined frames count for the recursion limit although nobody sees them yet.
+    sub(dword[r15 + layout_.ts_py_recursion], depth);
+    mov(r11, cell);
+    call_far(stubs_.call_native);
+    cmp(byte[rbx + kLinked], 0);
     jne(*shown);
-    add(dword[r15 + layout_.ts_py_recursion], inlined);
+    add(dword[r15 + layout_.ts_py_recursion], depth);
     L(*back);
-    slow_path([this, shown, back] {
+    const bool stays = state.frame->index <= kMaxChain;
+    slow_path([=, this, &state] {
+      Label same, seen;
+      L(*linked);
+      if (stays) {
+        cmp(byte[rbx + kChain], state.frame->index);
+        je(same);
+      }
+      call_far(stubs_.drop_frames);
+      jmp(*unlinked);
+      if (stays) {
+        L(same);  // and charged already
+        mov(rax, qword[rbx + kLinkedFrames + 8 * (depth - 1)]);
+        store_position(rax, state);
+        mov(r11, cell);
+        call_far(stubs_.call_native);
+      }
       L(*shown);
+      if (stays) {
+        jump_if_seen(depth, seen);
+        jmp(*back);
+        L(seen);
+      }
       call_far(stubs_.unlink);  // gives back what it unlinks
       jmp(*back);
     });
@@ -194,7 +268,6 @@ void Emitter::emit_native_call(Inst& inst) {
     else
       move_gpr(gpr(inst.def), rax);
   }
-  const int64_t cell = inst.imm;
   slow_path([=, this] {
     L(*slow);
     if (kind != 'o') {
@@ -206,7 +279,7 @@ void Emitter::emit_native_call(Inst& inst) {
       L(number);
     }
     mov(rdi, rbx);
-    mov(rsi, static_cast<uint64_t>(cell));
+    mov(rsi, cell);
     mov(ecx, edx);
     mov(rdx, rax);
     lea(r8, slot(out_at()));

@@ -49,6 +49,7 @@ void Emitter::run() {
 
   for (const Inst& inst : fn_.insts) {
     if (!inst.call) continue;
+    inlines_ |= inst.exit && inst.exit->state && inst.exit->state->caller;
     out_slots_ = std::max(out_slots_, inst.call->out_words);
     if (inst.call->array_from != 0xffffffffu)
       array_slots_ = std::max(
@@ -223,12 +224,14 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
       return;
     }
     case Lop::Return:
+      drop_frames();
       load_operand(rax, inst.use[0]);
       xor_(edx, edx);
       add(rsp, 8);
       ret();
       return;
     case Lop::ReturnNumber: {
+      drop_frames();
       const lir::Operand& number = inst.use[0];
       Label boxed;
       const bool perhaps_boxed = inst.use[1].is_vreg() || inst.use[1].imm != 0;

@@ -40,6 +40,7 @@ class Emitter : public Assembler {
   const TargetLayout& layout_;
   const BackendOptions& options_;
   const bool avx_, bmi2_;
+  bool inlines_ = false;  // some call-out is an inlined frame's
   bool doubles_ = false;  // some virtual register is an XMM register
   const char* error_ = nullptr;
   RecordWriter records_;
@@ -159,6 +160,9 @@ class Emitter : public Assembler {
   void emit_call(lir::Inst& inst);
   void emit_native_call(lir::Inst& inst);
   void load_frame(const Reg64& to);
+  void store_position(const Reg64& frame, const ir::FrameState& state);
+  void drop_frames();
+  void jump_if_seen(int depth, Label& seen);
   void incref(const Reg64& object);
   void box_small_or_slow(lir::Inst& inst);
 

@@ -109,7 +109,14 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.call_c(reinterpret_cast<const void*>(runtime.dealloc));
   };
   s.release = shown([&] {
-    Xbyak::Label unseen;
+    Xbyak::Label unseen, alone;
+    w.cmp(w.byte[w.rbx + kLinked], 0);
+    w.je(alone);
+    w.mov(w.ptr[w.rsp], w.r11);
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.drop_frames));
+    w.mov(w.r11, w.ptr[w.rsp]);
+    w.L(alone);
     dealloc();
     w.mov(w.rdi, w.rbx);
     w.mov(w.rax, w.ptr[w.rbx + kFrame]);
@@ -197,6 +204,10 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   };
   s.unlink = after_call(runtime.unlink_frames);
   s.note_kept_frame = after_call(runtime.note_kept_frame);
+  s.drop_frames = shown([&] {
+    w.mov(w.rdi, w.rbx);
+    w.call_c(reinterpret_cast<const void*>(runtime.drop_frames));
+  });
   s.show_frames = shown([&] {
     w.mov(w.rdi, w.rbx);
     w.call_c(reinterpret_cast<const void*>(runtime.show_frames));
@@ -241,7 +252,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     static_assert(kNoSite == 0xffffffffu && static_cast<int>(ir::EntryKind::Call) == 0);
     w.mov(w.eax, kNoSite);  // and leave, entry_kind, linked, filled
     w.mov(w.ptr[w.rcx + kSite], w.rax);
-    w.mov(w.dword[w.rcx + kDirect], w.r10d);  // and framed, on_new_chunk
+    w.mov(w.dword[w.rcx + kDirect], w.r10d);  // and framed, on_new_chunk, chain
     w.mov(w.rbx, w.rcx);
     w.sub(w.rsp, 8);
     w.call(w.r8);
@@ -308,11 +319,26 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   s.chunk = allocate(w.getSize());
   if (!s.chunk.rx) return nullptr;
   write(s.chunk, 0, buffer, w.getSize());
-  for (const uint8_t** p :
-       {&s.exit, &s.exit_exception, &s.dealloc_plain[0], &s.dealloc_plain[1], &s.release,
-        &s.release_linked, &s.box_int[0], &s.box_int[1], &s.box_float, &s.unbox_int[0],
-        &s.unbox_int[1], &s.update_float, &s.update_int[0], &s.update_int[1], &s.link, &s.unlink,
-        &s.note_kept_frame, &s.show_frames, &s.call_native})
+  for (const uint8_t** p : {&s.exit,
+                            &s.exit_exception,
+                            &s.dealloc_plain[0],
+                            &s.dealloc_plain[1],
+                            &s.release,
+                            &s.release_linked,
+                            &s.box_int[0],
+                            &s.box_int[1],
+                            &s.box_float,
+                            &s.unbox_int[0],
+                            &s.unbox_int[1],
+                            &s.update_float,
+                            &s.update_int[0],
+                            &s.update_int[1],
+                            &s.link,
+                            &s.unlink,
+                            &s.note_kept_frame,
+                            &s.drop_frames,
+                            &s.show_frames,
+                            &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);
