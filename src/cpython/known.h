@@ -22,4 +22,18 @@ const MathFunction* math_function(PyObject* function);
 
 bool is_list_append(PyObject* descriptor);
 
+// A C function or method that, for an object of exactly `owner` (null: a function of builtins) and
+// such arguments, runs no Python code and looks at no frame.
+struct QuietFunction {
+  enum Arguments : uint8_t {
+    Scalars,   // exact str, bytes, int, float, bool, None, or tuples of str
+    Sequence,  // an exact list or tuple
+  };
+  PyTypeObject* owner;
+  const char* name;
+  PyTypeObject* result;  // of exactly this class, if it gives anything; null: any
+  Arguments arguments = Scalars;
+};
+const QuietFunction* quiet_function(PyObject* callable);
+
 }  // namespace psyco::known

@@ -161,6 +161,10 @@ PyObject* psyco_vectorcall(PyObject* callable, PyObject* self, PyObject** args, 
   return call_general(t.callable, t.args, t.count, t.scratch, nullptr);
 }
 
+PyObject* psyco_call_quiet(PyObject* callable, PyObject* self, PyObject** args, int64_t count) {
+  return psyco_vectorcall(callable, self, args, count);
+}
+
 // Two kinds of callables look at the frame without asking for a proxy of its variables: super()
 // wants the first local and the class cell, and locals() and its kin ask whether the frame of a
 // module has hidden variables (of a comprehension) set.

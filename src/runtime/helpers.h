@@ -102,6 +102,7 @@ PyObject* psyco_intrinsic_1(PyObject* value, int64_t number);
 PyObject* psyco_intrinsic_2(PyObject* lower, PyObject* top, int64_t number);
 
 PyObject* psyco_vectorcall(PyObject* callable, PyObject* self, PyObject** args, int64_t count);
+PyObject* psyco_call_quiet(PyObject* callable, PyObject* self, PyObject** args, int64_t count);
 PyObject* psyco_vectorcall_seen(PyObject* callable, PyObject* self, PyObject** args, int64_t count);
 PyObject* psyco_vectorcall_kw(PyObject* callable, PyObject* self, PyObject* names, PyObject** args,
                               int64_t count);

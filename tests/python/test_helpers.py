@@ -1009,6 +1009,35 @@ CALLABLES = [python_function, Plain().method, Plain.of_class, Plain.static, len,
 ARGUMENTS = [(), (1,), ([1, 2],), ("abc",), (1, 2), ("a,b", ","), ([], 1), ({}, "k"), (1, 2, 3, 4), (int, object)]
 
 
+def test_call_quiet():
+    """The harness sees to it that no Python code runs."""
+    def result(call):
+        try:
+            return call()
+        except (TypeError, ValueError, IndexError) as error:
+            return type(error), str(error)
+
+    scalars = ["a b", "", "b", " A1 ", 0, 3, -2, True, None, 1.5, b"a", ("a", "b")]
+    for owner in (str, int, float, list):
+        receivers = {str: ["a b", "", "A1", "\xe9t\xe9"], int: [0, -5, 2**80], float: [1.5, 2.0],
+                     list: [[], [1, 2, "x"]]}[owner]
+        for name in ("isdigit isupper upper strip split find index count startswith replace partition center zfill "
+                     "bit_length bit_count is_integer copy pop reverse").split():
+            method = getattr(owner, name, None)
+            if type(method) is not type(str.upper):
+                continue
+            for receiver in receivers:
+                for args in [(), *((a,) for a in scalars), ("a", "b"), ("a", 1), (5, "*"), ("a", 0, 2)]:
+                    one, two = copy.deepcopy(receiver), copy.deepcopy(receiver)
+                    assert same(result(lambda m=method, r=one, a=args: m(r, *a)),
+                                result(lambda m=method, r=two, a=args: helper("call_quiet", m, r, *a)))
+                    assert same(one, two)
+    for function in (ord, chr, hex, bin, oct):
+        for arg in ["a", "ab", 65, -1, 2**70, None]:
+            assert result(lambda f=function, a=arg: f(a)) == result(
+                lambda f=function, a=arg: helper("call_quiet", f, NULL, a))
+
+
 @pytest.mark.parametrize("row", ["vectorcall", "vectorcall_seen"])
 def test_vectorcall(capsys, row):
     for function in CALLABLES:

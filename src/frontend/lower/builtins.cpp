@@ -233,6 +233,44 @@ bool lower_convert(Builder& f, PyTypeObject* to, const std::vector<AVId>& args) 
 
 }  // namespace
 
+static bool is_scalar_type(const PyTypeObject* type) {
+  return type == &PyUnicode_Type || type == &PyLong_Type || type == &PyFloat_Type ||
+         type == &PyBool_Type || type == &PyBytes_Type || type == Py_TYPE(Py_None);
+}
+
+// Whether nothing about the argument can run Python code; proves its class if need be.
+static bool is_quiet(Builder& f, AVId arg, bool sequence) {
+  if (f.av(arg).kind == SlotKind::Virtual) return false;
+  const PyObject* constant = f.av(arg).constant;
+  if (constant && !sequence && PyTuple_CheckExact(constant)) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constant); i++)
+      if (!PyUnicode_CheckExact(PyTuple_GET_ITEM(constant, i))) return false;
+    return true;
+  }
+  PyTypeObject* type = f.likely_type(arg);
+  const bool fits =
+      sequence ? type == &PyList_Type || type == &PyTuple_Type : type && is_scalar_type(type);
+  return fits && (f.type_of(arg) || f.guard_type(arg, type));
+}
+
+// Without a frame for anybody to see, and without losing what is known.
+static bool lower_quiet(Builder& f, const known::QuietFunction& quiet, PyObject* function,
+                        AVId self, const std::vector<AVId>& args) {
+  if ((self == kNoAV) != !quiet.owner) return false;
+  if (self != kNoAV && f.likely_type(self) != quiet.owner) return false;
+  const bool sequence = quiet.arguments == known::QuietFunction::Sequence;
+  for (AVId arg : args)
+    if (!is_quiet(f, arg, sequence) || f.dead()) return f.dead();
+  if (self != kNoAV && !f.guard_type(self, quiet.owner) && f.type_of(self) != quiet.owner)
+    return false;
+  std::vector<Value*> inputs{f.const_object(function),
+                             self == kNoAV ? f.const_null() : f.force(self)};
+  for (AVId arg : args) inputs.push_back(f.force(arg));
+  Value* result = f.call_helper(Helper::call_quiet, inputs);
+  if (self != kNoAV) f.drop(self);
+  return finish(f, args, f.object_av(result, quiet.result));
+}
+
 bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<AVId>& args) {
   for (size_t i = 0; i < args.size() && i < 3; i++) f.learn(args[i], static_cast<int>(i));
   if (self != kNoAV) {
@@ -243,7 +281,8 @@ bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<
       f.drop(self);
       return finish(f, args, f.const_av(Py_None));
     }
-    return false;
+    const known::QuietFunction* quiet = known::quiet_function(function);
+    return quiet && lower_quiet(f, *quiet, function, self, args);
   }
   if (PyType_CheckExact(function)) {
     auto* type = reinterpret_cast<PyTypeObject*>(function);
@@ -269,7 +308,8 @@ bool lower_builtin(Builder& f, PyObject* function, AVId self, const std::vector<
       break;
   }
   if (const known::MathFunction* m = known::math_function(function)) return lower_math(f, *m, args);
-  return false;
+  const known::QuietFunction* quiet = known::quiet_function(function);
+  return quiet && lower_quiet(f, *quiet, function, kNoAV, args);
 }
 
 }  // namespace psyco
