@@ -104,6 +104,7 @@ struct ExitFrame {
 struct ExitRecord {
   ir::Reason reason = ir::Reason::None;
   uint32_t value_id = 0;          // for messages and statistics
+  int32_t shown_bci = -1;         // of the innermost frame during a call-out; -1: its bci
   std::vector<ExitFrame> frames;  // outermost first
   std::vector<ExitVirtual> virtuals;
   std::vector<ExitSlot> drops;
@@ -186,6 +187,8 @@ struct RuntimeTable {
   uint64_t (*convert_result)(Activation* act, LinkCell* cell, uint64_t value, uint32_t tag,
                              void** box) = nullptr;
   void (*dealloc)(void* object) = nullptr;  // count has reached zero
+  // The same for a local of a function that has returned: its frame is hidden meanwhile.
+  void (*release_after_return)(Activation* act, void* object) = nullptr;
   // Slow case of UnboxInt: 2-digit and larger ints. Returns 0 and stores the value, or 1 if it does
   // not fit.
   int (*unbox_big_int)(void* object, int64_t* out) = nullptr;

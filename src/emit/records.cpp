@@ -1,6 +1,6 @@
 // Exit records as bytes.
 //
-//   record   = reason value_id frames{count, frame...} virtuals{count, (kind, slots)...}
+//   record   = reason value_id shown_bci frames{count, frame...} virtuals{count, (kind, slots)...}
 //   drops{slots} frame    = index bci cont function(slot) locals{slots} stack{slots} slots    =
 //   count slot... slot     = header byte: kind(3 bits) owned nullable box_owned has_box; then by
 //   kind
@@ -138,6 +138,7 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
   Writer w{bytes};
   w.byte(static_cast<uint8_t>(record.reason));
   w.number(record.value_id);
+  w.integer(record.shown_bci);
   w.number(record.frames.size());
   for (const ExitFrame& f : record.frames) {
     w.number(f.frame_index);
@@ -193,6 +194,7 @@ ExitRecord decode_record(const CompiledCode& code, uint32_t id) {
   ExitRecord record;
   record.reason = static_cast<ir::Reason>(r.byte());
   record.value_id = static_cast<uint32_t>(r.number());
+  record.shown_bci = static_cast<int32_t>(r.integer());
   record.frames.resize(r.number());
   for (ExitFrame& f : record.frames) {
     f.frame_index = static_cast<uint32_t>(r.number());

@@ -280,8 +280,11 @@ class Builder {
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again
 
+  void emit_release(ir::Value* object, ir::FrameState* state);
   void release_av(AVId id, ir::FrameState* state);
-  void flush_drops(int next_bci);
+  // Finalisers see the top frame at shown_bci (-1: this instruction), or not at all.
+  static constexpr int kFrameGone = -2;
+  void flush_drops(int next_bci, int shown_bci = -1);
 
  private:
   friend class Merger;
@@ -330,6 +333,7 @@ class Builder {
   int edge_bci_ = -1;  // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
   std::vector<AVId> drops_;
+  int shown_bci_ = -1;  // of flush_drops
   bool python_ran_ = false;
   bool restart_ = false;
   std::vector<std::unique_ptr<Context>> contexts_;

@@ -330,6 +330,12 @@ void Builder::consume(AVId id, Value*& object) {
     emit(object->nullable() ? Op::RetainNullable : Op::Retain, {object});
 }
 
+void Builder::emit_release(Value* object, ir::FrameState* state) {
+  Value* release = emit(object->nullable() ? Op::ReleaseNullable : Op::Release, {object}, state);
+  if (shown_bci_ >= 0) release->bci = shown_bci_;
+  if (shown_bci_ == kFrameGone) release->imm = ir::kAfterReturn;
+}
+
 void Builder::release_av(AVId id, ir::FrameState* state) {
   const AV a = st_.avs[id];
   auto plain = [](PyTypeObject* type) { return type && shapes::dies_quietly(type); };
@@ -347,19 +353,20 @@ void Builder::release_av(AVId id, ir::FrameState* state) {
       if (plain(a.type))
         emit(a.value->nullable() ? Op::ReleasePlainNullable : Op::ReleasePlain, {a.value});
       else
-        emit(a.value->nullable() ? Op::ReleaseNullable : Op::Release, {a.value}, state);
+        emit_release(a.value, state);
       return;
     case SlotKind::Virtual:
       return;  // its fields are dropped one by one: see flush_drops
   }
 }
 
-void Builder::flush_drops(int next_bci) {
+void Builder::flush_drops(int next_bci, int shown_bci) {
   if (!cur_) {
     drops_.clear();
     python_ran_ = false;
     return;
   }
+  shown_bci_ = shown_bci;
   // Virtual objects fall apart into their fields.
   std::vector<AVId> list;
   std::vector<AVId> work(drops_.rbegin(), drops_.rend());
@@ -403,6 +410,7 @@ void Builder::flush_drops(int next_bci) {
     }
     release_av(list[i], state);
   }
+  shown_bci_ = -1;
   if (python_ran_) {
     Value* v = emit(Op::CheckLeave, {}, capture(next_bci));
     v->reason = Reason::Leave;

@@ -636,8 +636,8 @@ void Builder::return_value(AVId id) {
     }
     const bool number = returns_number(id);
     if (!number) force(id);
-    // Locals die in slot order, then the value is handed over. RETURN_CONST has no operand on the
-    // stack.
+    // The frame is gone; its locals die in slot order, then the value is handed over. RETURN_CONST
+    // has no operand on the stack.
     bool operand = bc_->first_of_raw;
     if (operand) push(id);
     for (size_t i = 0; i < st_.top().locals.size(); i++) {
@@ -645,7 +645,7 @@ void Builder::return_value(AVId id) {
       if (av(local).kind == SlotKind::Null) continue;
       st_.top().locals[i] = null_av();
       drop(local);
-      flush_drops(raw_bci_);
+      flush_drops(raw_bci_, kFrameGone);
       if (!cur_) return;
     }
     if (operand) pop();
@@ -672,7 +672,7 @@ void Builder::return_value(AVId id) {
   if (!init) push(id);
   for (AVId local : locals) drop(local);
   int bci = caller_next_bci_.back();
-  flush_drops(bci);
+  flush_drops(bci, st_.top().call_bci);
   context.returns.push_back({cur_, st_});
   cur_ = nullptr;
 }

@@ -151,8 +151,13 @@ struct Value {
 //   CallHelper (others)        only the exception edge (MemoryError)
 //   BoxInt, BoxFloat, BoxOr    the exception edge
 //   Release...                 the state after the drop: stack map, and where to continue if told
-//   to leave CheckLeave, Poll, Deopt    where to continue
+//   to leave. The instruction under way meanwhile, which a finaliser sees, is the value's own bci
+//   CheckLeave, Poll, Deopt    where to continue
 // A state with exception edges is recognised by the op, not by the state.
+
+// Release with this imm: the function has returned and its locals die. Finalisers do not see its
+// frame any more, only a deopt still needs it.
+constexpr int64_t kAfterReturn = 1;
 
 struct Block {
   uint32_t id;

@@ -137,6 +137,7 @@ struct ExitPoint {
   ir::FrameState* state = nullptr;
   ir::Reason reason = ir::Reason::None;
   uint32_t value_id = 0;
+  int32_t shown_bci = -1;  // where the innermost frame shows to stand; -1: where the state does
   uint32_t record = 0xffffffffu;  // given by the emitter
   ArenaVec<Operand> uses;         // Any; one per virtual register
 };

@@ -330,6 +330,7 @@ const LinkPlan& link_plan(CompiledCode* code, uint32_t record) {
     }
     const uint32_t innermost = exit.frames.back().frame_index;
     plan->chain = innermost <= kMaxChain ? static_cast<uint8_t>(innermost) : 0;
+    if (exit.shown_bci >= 0) plan->frames.back().bci = exit.shown_bci;
   }
   return *plan;
 }

@@ -8,6 +8,7 @@
 #include "cpython/bytecode.h"
 #include "runtime/activation.h"
 #include "runtime/materialize.h"
+#include "runtime/osr.h"
 #include "runtime/visible.h"
 #include "support/check.h"
 
@@ -159,6 +160,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     at.code = static_cast<PyCodeObject*>(const_cast<void*>(meta.code));
     at.cont = from.cont;
     at.bci = from.bci;
+    if (Port::instrumentation_is_stale(ts, at.code)) refresh_instrumentation(at.code);
     const bool exists = i < standing;
     if (exists) {
       at.frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);

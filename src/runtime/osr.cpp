@@ -295,6 +295,17 @@ bool unwatch_code(PyCodeObject* code) {
   return true;
 }
 
+// _Py_Instrument is not exported; a change of local events calls it.
+void refresh_instrumentation(PyCodeObject* code) {
+  if (g_tool < 0) return;
+  PyObject* error = PyErr_GetRaisedException();
+  CodeEntry* entry = code_entry(code, false);
+  const bool watched = entry && entry->watched;
+  if (!set_local(code, watched ? 0 : g_event_set) || !set_local(code, watched ? g_event_set : 0))
+    PyErr_Clear();
+  PyErr_SetRaisedException(error);
+}
+
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
   PyObject* done = PyObject_CallFunction(g_set_events, "il", g_tool, on ? g_event_set : 0L);

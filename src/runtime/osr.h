@@ -20,6 +20,8 @@ int monitoring_tool();  // -1: none
 // Our local events for this code on or off. Off and on again also re-arms disabled locations.
 bool watch_code(PyCodeObject* code);  // false: a Python error is set
 bool unwatch_code(PyCodeObject* code);
+// Fits the code with the events that the tools want now; an error that is set stays set.
+void refresh_instrumentation(PyCodeObject* code);
 bool watch_everything(bool on);  // global events: costs every function a little
 
 // The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those

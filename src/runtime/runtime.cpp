@@ -47,6 +47,7 @@ void fill_runtime_table(RuntimeTable* table) {
   table->drop_frames = drop_linked_frames;
   table->note_kept_frame = psyco_note_kept_frame;
   table->show_frames = psyco_show_frames;
+  table->release_after_return = psyco_release_after_return;
   table->call_unlinked = psyco_call_unlinked;
   table->new_chunk = psyco_new_chunk;
   table->end_direct = psyco_end_direct;

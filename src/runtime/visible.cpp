@@ -64,6 +64,21 @@ extern "C" void psyco_note_kept_frame(Activation* act) {
   if (call && frame && frame_is_kept(frame)) act->leave = 1;
 }
 
+// The interpreter unlinks a frame before it clears it.
+extern "C" void psyco_release_after_return(Activation* act, void* object) {
+  if (act->linked) drop_linked_frames(act);
+  auto* ts = static_cast<PyThreadState*>(act->tstate);
+  auto* frame = static_cast<_PyInterpreterFrame*>(act->frame);
+  if (frame) {
+    Port::unlink(ts, frame);
+  } else if (act->direct) {
+    show_frames(act->prev);
+    show_call_site(act->prev);
+  }
+  _Py_Dealloc(static_cast<PyObject*>(object));
+  if (frame) Port::link(ts, frame);
+}
+
 extern "C" void psyco_unlink_frames(Activation* act) {
   psyco_note_kept_frame(act);
   for (int i = 0; i < act->linked; i++) {

@@ -14,6 +14,7 @@ void show_call_site(Activation* act);
 extern "C" void psyco_unlink_frames(Activation* act);
 // After any other call-out: the same for the activation's own frame.
 extern "C" void psyco_note_kept_frame(Activation* act);
+extern "C" void psyco_release_after_return(Activation* act, void* object);
 
 // Unlinks and clears them whoever keeps their objects.
 void drop_linked_frames(Activation* act);

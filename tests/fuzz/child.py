@@ -9,6 +9,7 @@ call made hot runs compiled in the later ones.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import sys
@@ -42,6 +43,7 @@ def run(path, bind):
     space["__file__"] = path
     output = io.StringIO()
     ended = True
+    gc.enable()  # whatever the last program has done
     with contextlib.redirect_stdout(output):
         try:
             with open(path, encoding="utf-8") as file:
@@ -72,6 +74,7 @@ def main(mode, report, *programs):
         import psyco
 
         psyco.full()
+    gc.freeze()  # collections are of what the programs make
     with open(report, "a", encoding="utf-8") as file:
         for path in programs:
             # The last start without an end names the program that killed the process.

@@ -12,94 +12,11 @@ from __future__ import annotations
 import random
 import re
 import warnings
+from pathlib import Path
 
-PRELUDE = '''\
-import math
-import sys
+from features import Features
 
-FILE = __file__
-total = 0
-factor = 2
-names = ["ab", "c", ""]
-
-
-def show(tag, value):
-    print(tag, type(value).__name__, repr(value)[:400])
-
-
-def attempt(tag, function, *args, **kwargs):
-    try:
-        show(tag, function(*args, **kwargs))
-    except Exception as error:
-        lines = []
-        tb = error.__traceback__.tb_next
-        while tb:
-            if tb.tb_frame.f_code.co_filename == FILE:
-                lines.append((tb.tb_frame.f_code.co_name, tb.tb_lineno))
-            tb = tb.tb_next
-        context = type(error.__context__).__name__
-        print(tag, "raised", type(error).__name__, str(error)[:200], lines[:12], len(lines), context)
-
-
-def described(error):
-    parts = []
-    while error is not None and len(parts) < 4:
-        tb, lines = error.__traceback__, []
-        while tb:
-            lines.append(tb.tb_lineno)
-            tb = tb.tb_next
-        parts.append(f"{type(error).__name__}{lines}")
-        error = error.__cause__ or error.__context__
-    return "<".join(parts)
-
-
-def drive(generator):
-    out = []
-    try:
-        out.append(next(generator))
-        out.append(generator.send(2))
-        out.append(generator.throw(ValueError("thrown")))
-        generator.close()
-    except (StopIteration, ValueError) as error:
-        out.append(len(str(error)))
-    return out
-
-
-def spread(*args, **more):
-    return len(args) * 100 + len(more)
-
-
-class Manager:
-    def __init__(self, log, swallow=False):
-        self.log = log
-        self.swallow = swallow
-
-    def __enter__(self):
-        self.log.append("in")
-        return self
-
-    def __exit__(self, kind, value, tb):
-        self.log.append(kind.__name__ if kind else "out")
-        return self.swallow and kind is not None and issubclass(kind, ValueError)
-
-
-def count_up(start, stop, step=1):
-    i = start
-    while i < stop:
-        got = yield i
-        i += step if got is None else got
-
-
-def pairs(items):
-    for a in items:
-        yield a, items
-    return len(items)
-
-
-def chained(n):
-    yield from count_up(0, n)
-    yield from range(n)
-'''
+PRELUDE = (Path(__file__).parent / "prelude.py").read_text(encoding="utf-8")
 
 INT_EDGES = ["0", "1", "-1", "2", "3", "7", "10", "-5", "100", "255", "256", "257", "-6", "1000", "2**30 - 1", "2**30", "2**31",
              "2**60", "2**62", "2**63 - 1", "-2**63", "2**63", "10**20"]
@@ -130,7 +47,7 @@ class Function:
         self.defaults, self.keyword = defaults, keyword
 
 
-class Generator:
+class Generator(Features):
     def __init__(self, seed):
         self.rng = random.Random(seed)
         self.lines = []
@@ -144,6 +61,7 @@ class Generator:
         self.budget = 0
         self.protected = set()
         self.wrong = 0.01
+        self.choose_features()
 
     # -- small tools
 
@@ -173,6 +91,9 @@ class Generator:
         return getattr(self, "expr_" + kind)(scope, depth - 1)
 
     def literal(self, kind, scope):
+        return self.own(kind, self.plain_literal(kind, scope))
+
+    def plain_literal(self, kind, scope):
         r = self.rng
         if kind == "int":
             return self.pick(INT_EDGES) if self.chance(0.3) else str(r.randint(-3, 20))
@@ -420,6 +341,9 @@ class Generator:
     def statement(self, scope, depth):
         self.budget -= 1
         deep = depth >= 5
+        if not deep and self.in_function and self.chance(self.feature_share):
+            self.feature(scope, depth)
+            return
         choice = self.rng.randint(0, 49)
         simple = [self.assign, self.augment, self.container, self.assign, self.augment, self.attribute]
         if choice < 20 or deep:
@@ -911,6 +835,8 @@ class Generator:
         self.emit(0, f"class {name}({base or ''}):")
         if slots:
             self.emit(1, "__slots__ = ('n', 'f', 'items')")
+        if self.chance(0.2):
+            self.emit(1, "__match_args__ = ('n', 'f')")
         if self.chance(0.5):
             self.emit(1, f"weight = {self.rng.randint(1, 9)}")
         elif base is None:
@@ -1059,9 +985,8 @@ class Generator:
 
     def program(self):
         self.lines = [*PRELUDE.splitlines(), "", ""]
-        for text in ("def bump_total(by):", "    global total", "    total = (total + by) % 1000003 if isinstance(by, int) else total",
-                     "", "", "def set_factor(value):", "    global factor", "    factor = value", "", ""):
-            self.emit(0, text)
+        if self.deaths_show:
+            self.emit(0, "gc.disable()")  # collections come when they are called for: in every run at the same moment
         for number in range(self.rng.randint(1, 3)):
             self.make_class(number)
         # Module code has loops too.

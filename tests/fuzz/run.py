@@ -44,6 +44,7 @@ BATCH = 20
 TIME_LIMIT = 60          # seconds for a batch; a plain one takes one or two
 PROGRAM_LIMIT = 20
 REDUCTION_LIMIT = 120
+LONG_LINE = 160
 
 
 class Failure:
@@ -128,8 +129,13 @@ def compare(mode, paths, limit=TIME_LIMIT):
 
 
 def difference(expected, got):
-    lines = difflib.unified_diff(expected.splitlines(), got.splitlines(), "plain", "psyco", lineterm="", n=1)
-    return "\n".join(list(lines)[:12])
+    lines = list(difflib.unified_diff(expected.splitlines(), got.splitlines(), "plain", "psyco", lineterm="", n=1))
+    pairs = [(a, b) for a, b in zip(expected.splitlines(), got.splitlines()) if a != b]
+    if pairs and max(map(len, lines)) > LONG_LINE:
+        # Of long lines, what is around the first character that differs.
+        at = max(0, len(os.path.commonprefix(pairs[0])) - 60)
+        return "\n".join(f"{sign}{text[:30]} ... {text[at:at + LONG_LINE]}" for sign, text in zip("-+", pairs[0]))
+    return "\n".join(lines[:12])
 
 
 # --- Reduction -----------------------------------------------------------------------------------

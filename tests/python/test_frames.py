@@ -423,6 +423,51 @@ def f():
         1 / 0
     return m.line
 """, ["f()", "f()", "[f() for _ in range(30)][-1]"]),
+    "what a finaliser sees of the frame that drops the object": ("""
+import sys
+log = []
+class Dying:
+    def __init__(self, tag):
+        self.tag = tag
+    def __del__(self):
+        frame = sys._getframe(1)
+        log.append((self.tag, frame.f_code.co_name, frame.f_lineno, sorted(frame.f_locals)))
+def stores(n):
+    a = Dying('first')
+    a = Dying('second')
+    for i in range(n):
+        a = Dying(i)
+        b = i
+    del a
+    a = [Dying('in a list'), 1]
+    a[0] = b
+    a = Dying('last')
+    c = Dying('of two')
+    return (
+        n)
+def constant(n):
+    a = Dying('at the end')
+    if n:
+        return 3
+    b = Dying('of both')
+def small(tag):
+    a = Dying(tag)
+    a = Dying((tag, 'later'))
+    return 1
+def nested(n):
+    total = 0
+    for i in range(n):
+        total += small(i)
+        total += (
+            small('x'))
+    return total
+def through(n):
+    a = Dying('outer')
+    return constant(n) or nested(n)
+def seen(name, *args):
+    log.clear()
+    return globals()[name](*args), list(log)
+""", ["seen('stores', 3)", "seen('constant', 0)", "seen('constant', 1)", "seen('nested', 2)", "seen('through', 2)", "seen('through', 0)", "seen('stores', 40)[1][-9:]"]),
     "super() called with nothing": ("""
 class A:
     def m(self, /, *args):

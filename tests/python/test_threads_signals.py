@@ -392,6 +392,35 @@ def f(n):
 """, ["f(3)", "f(10)"])
 
 
+def test_code_left_in_the_middle_has_no_events_of_the_past():
+    # RESUME takes the events of a tool away that no longer wants them; a native call has none.
+    check("""
+import sys
+monitoring, tool = sys.monitoring, 1
+seen = []
+def event(code, *rest):
+    seen.append((code.co_name, rest))
+def work(items):
+    n = 0
+    for x in items:
+        n += 1 if x > 2 else 3
+    return n
+def watched(events, items):
+    seen.clear()
+    monitoring.use_tool_id(tool, 'case')
+    try:
+        monitoring.register_callback(tool, monitoring.events.BRANCH, event)
+        monitoring.set_events(tool, events)
+        n = work(items)
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+    return n, [rest for name, rest in seen if name == 'work']
+def f(odd):
+    return work([1, 2, 3]), watched(monitoring.events.BRANCH, [1, 3]), watched(0, [1, odd, 3, 4])
+""", ["f(2)", "f(2.5)", "f(2**70)", "f(True)"])
+
+
 def test_exit_hooks_and_pending_calls(tmp_path):
     import subprocess
 

@@ -131,6 +131,12 @@ struct Port {
     return tools & ~own;
   }
 
+  // The tools' events have changed since the code was last fitted with them. RESUME sees to that,
+  // and calls of compiled code pass it by.
+  static bool instrumentation_is_stale(PyThreadState* ts, PyCodeObject* code) {
+    return code->_co_instrumentation_version != (eval_breaker(ts) & ~kEventsMask);
+  }
+
   // ---- exceptions
   struct Handler {
     int unit, depth;

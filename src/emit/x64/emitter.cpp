@@ -421,6 +421,8 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   ExitRecord& record = record_;  // keeps its storage
   record.reason = reason;
   record.value_id = exit.value_id;
+  // One frame is told in machine code where it stands.
+  record.shown_bci = exit.state->caller ? exit.shown_bci : -1;
   record.virtuals.clear();
   record.drops.clear();
   virtuals_.clear();

@@ -89,13 +89,15 @@ void Emitter::emit_release(Inst& inst) {
   uint32_t record = record_of(*inst.exit, inst.exit->reason);
   Label* leave = &exit_label(inst);
   ir::FrameState* state = inst.exit->state;
-  slow_path([this, o, slow, done, record, leave, state] {
+  const int32_t bci = inst.exit->shown_bci >= 0 ? inst.exit->shown_bci : state->bci;
+  const bool returned = inst.value && inst.value->imm == ir::kAfterReturn;
+  slow_path([this, o, slow, done, record, leave, state, bci, returned] {
     L(*slow);
     mov(dword[rbx + kSite], record);
-    if (!state->caller) {
+    if (!state->caller && !returned) {
       uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
                     static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
-                    2 * static_cast<uint64_t>(static_cast<int64_t>(state->bci));
+                    2 * static_cast<uint64_t>(static_cast<int64_t>(bci));
       Label framed;
       mov(r11, qword[rbx + kFrame]);
       test(r11, r11);
@@ -107,7 +109,9 @@ void Emitter::emit_release(Inst& inst) {
       mov(dword[r11 + layout_.frame_instr_ptr + 4], static_cast<uint32_t>(at >> 32));
     }
     mov(r11, o);
-    call_far(state->caller ? stubs_.release_linked : stubs_.release);
+    call_far(returned        ? stubs_.release_after_return
+             : state->caller ? stubs_.release_linked
+                             : stubs_.release);
     cmp(byte[rbx + kLeave], 0);
     jne(*leave);
     jmp(*done);

@@ -138,6 +138,11 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.restore_all();
     w.ret();
   });
+  s.release_after_return = shown([&] {
+    w.mov(w.rdi, w.rbx);
+    w.mov(w.rsi, w.r11);
+    w.call_c(reinterpret_cast<const void*>(runtime.release_after_return));
+  });
   for (bool doubles : {false, true}) {
     s.dealloc_plain[doubles] = quiet(doubles, dealloc);
     s.box_int[doubles] = quiet(doubles, [&] {
@@ -319,26 +324,13 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   s.chunk = allocate(w.getSize());
   if (!s.chunk.rx) return nullptr;
   write(s.chunk, 0, buffer, w.getSize());
-  for (const uint8_t** p : {&s.exit,
-                            &s.exit_exception,
-                            &s.dealloc_plain[0],
-                            &s.dealloc_plain[1],
-                            &s.release,
-                            &s.release_linked,
-                            &s.box_int[0],
-                            &s.box_int[1],
-                            &s.box_float,
-                            &s.unbox_int[0],
-                            &s.unbox_int[1],
-                            &s.update_float,
-                            &s.update_int[0],
-                            &s.update_int[1],
-                            &s.link,
-                            &s.unlink,
-                            &s.note_kept_frame,
-                            &s.drop_frames,
-                            &s.show_frames,
-                            &s.call_native})
+  for (const uint8_t** p :
+       {&s.exit,         &s.exit_exception,  &s.dealloc_plain[0],     &s.dealloc_plain[1],
+        &s.release,      &s.release_linked,  &s.release_after_return, &s.box_int[0],
+        &s.box_int[1],   &s.box_float,       &s.unbox_int[0],         &s.unbox_int[1],
+        &s.update_float, &s.update_int[0],   &s.update_int[1],        &s.link,
+        &s.unlink,       &s.note_kept_frame, &s.drop_frames,          &s.show_frames,
+        &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);

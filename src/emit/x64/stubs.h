@@ -21,6 +21,7 @@ struct Stubs {
   const uint8_t* dealloc_plain[2] = {};
   const uint8_t* release = nullptr;
   const uint8_t* release_linked = nullptr;
+  const uint8_t* release_after_return = nullptr;
   const uint8_t* box_int[2] = {};         // r11: number in, object or null out
   const uint8_t* box_float = nullptr;     // xmm15: number in; r11: object or null
   const uint8_t* unbox_int[2] = {};       // r11: object in, number out; ZF set if it fits

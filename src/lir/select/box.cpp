@@ -82,7 +82,10 @@ void Selector::select_reference(Value& v) {
   if (v.op != Op::Retain && v.op != Op::RetainNullable) {
     i.op = Lop::Release;
     i.plain = v.op == Op::ReleasePlain || v.op == Op::ReleasePlainNullable;
-    if (!i.plain) set_exit(i, v, Reason::Leave);
+    if (!i.plain) {
+      set_exit(i, v, Reason::Leave);
+      if (i.exit) i.exit->shown_bci = v.bci;
+    }
   }
   fn.insts.push_back(i);
 }
