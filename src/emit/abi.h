@@ -48,7 +48,7 @@ struct Activation {
   uint8_t leave;           // non-zero: leave at the next CheckLeave. Set by the runtime only.
   uint8_t entry_kind;      // ir::EntryKind
   uint8_t linked;          // inlined frames linked, for the call-out under way or an earlier one
-  uint8_t filled;          // localsplus of the linked frames holds exact values (f_locals was read)
+  uint8_t filled;          // so many frames, from the outermost, hold their variables (f_locals)
   int64_t budget;          // Osr: iterations of the entered loop still allowed; negative: leave
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
   uint8_t direct;          // called by another body

@@ -142,7 +142,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
     if (i >= standing)
       to.function = reinterpret_cast<PyFunctionObject*>(values.object(from.function));
     to.locals = next;
-    if (!(act->filled && i < standing))  // else the frame's own are the truth
+    if (i >= act->filled)  // else the frame's own are the truth
       for (const ExitSlot& slot : from.locals) *next++ = values.object(slot);
     to.local_count = static_cast<size_t>(next - to.locals);
     to.stack = next;

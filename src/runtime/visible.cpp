@@ -3,6 +3,8 @@
 // writable slot, is ours. (PyFrame_GetVar alone reads the frame without a proxy.)
 #include "runtime/visible.h"
 
+#include <algorithm>
+
 #include "runtime/activation.h"
 #include "runtime/materialize.h"
 #include "support/check.h"
@@ -27,9 +29,16 @@ bool frame_is_kept(const _PyInterpreterFrame* frame) {
 
 extern "C" void psyco_link_frames(Activation* act) {
   auto* ts = static_cast<PyThreadState*>(act->tstate);
+  const LinkPlan& plan = link_plan(act->code, act->site);
+  if (act->filled && act->linked == plan.frames.size()) {
+    // Told to leave, but not there yet: these hold the variables.
+    Port::set_unit(static_cast<_PyInterpreterFrame*>(act->frame), plan.outer_bci);
+    for (int i = 0; i < act->linked; i++)
+      Port::set_unit(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]), plan.frames[i].bci);
+    return;
+  }
   if (act->linked) drop_linked_frames(act);
   show_frames(act);
-  const LinkPlan& plan = link_plan(act->code, act->site);
   Port::set_unit(static_cast<_PyInterpreterFrame*>(act->frame), plan.outer_bci);
   char* room = inlined_frames_at(act);
   for (const LinkPlan::Frame& inlined : plan.frames) {
@@ -92,6 +101,7 @@ extern "C" void psyco_unlink_frames(Activation* act) {
 
 void drop_linked_frames(Activation* act) {
   act->chain = 0;
+  act->filled = std::min<uint8_t>(act->filled, 1);
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   while (act->linked) {
     auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[--act->linked]);
@@ -111,13 +121,14 @@ void drop_linked_frames(Activation* act) {
 }
 
 void fill_frames(Activation* act) {
-  if (act->filled || act->site == kNoSite) return;
+  const size_t standing = 1u + act->linked;
+  if (act->filled >= standing || act->site == kNoSite) return;
   PyObject* error = PyErr_GetRaisedException();
   const DecodedRecord& decoded = decoded_record(act->code, act->site);
   const ExitRecord& map = decoded.record;
   {
     Materializer values(act, decoded);
-    for (size_t i = 0; i < map.frames.size() && i <= act->linked; i++) {
+    for (size_t i = act->filled; i < map.frames.size() && i < standing; i++) {
       auto* frame = static_cast<_PyInterpreterFrame*>(i ? act->linked_frames[i - 1] : act->frame);
       const std::vector<ExitSlot>& locals = map.frames[i].locals;
       for (size_t k = 0; k < locals.size(); k++) {
@@ -126,14 +137,14 @@ void fill_frames(Activation* act) {
       }
     }
   }
-  act->filled = 1;
+  act->filled = static_cast<uint8_t>(standing);
   act->leave = 1;
   PyErr_SetRaisedException(error);
 }
 
 void fill_visible_frames() {
   for_each_activation([](Activation* act) {
-    if (act->filled || act->site == kNoSite || !act->frame) return;
+    if (act->site == kNoSite || !act->frame) return;
     bool seen = somebody_has(static_cast<_PyInterpreterFrame*>(act->frame));
     for (int i = 0; i < act->linked; i++)
       seen |= somebody_has(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]));

@@ -246,6 +246,28 @@ def passing(n):
 def shown():
     return [(dict(frame.f_locals), frame.f_lineno) for frame in kept]
 """, ["(f(3), shown())", "(one(3), shown())", "(released(3), shown())", "(down(3)) and shown()[1:]", "passing(4)"]),
+    "variables read before an operand dies": (TOOLS + """
+class Thing:
+    def __init__(self, x): self.x = x
+def look(*things):
+    return sorted((k, v) for k, v in sys._getframe(1).f_locals.items() if isinstance(v, (int, str)))
+def look_up(*things):
+    return sorted((k, v) for k, v in sys._getframe(2).f_locals.items() if isinstance(v, (int, str)))
+def inner(x, here):
+    y = x + 1
+    r = (look if here else look_up)(Thing(y), Thing(x))
+    z = y * 2
+    return r, x, y, z
+def f(n, here):
+    out = []
+    for i in range(n):
+        j = i * 3
+        out.append(inner(j, here))
+        k = 'k' + str(j)
+    return out, i, j, k
+def nested(n):
+    return [inner(n, m % 2) + (f(2, m % 3),) for m in range(n)]
+""", ["f(5, True)", "f(5, False)", "nested(4)"]),
     "frames of tracebacks": ("""
 import sys
 def f(n):
