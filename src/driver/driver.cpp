@@ -123,7 +123,7 @@ void watch_attributes(Unit* unit) {
     auto* cache = reinterpret_cast<AttrCache*>(place.memory.get());
     cache->owner = unit;
     cache->site = static_cast<uint32_t>(i);
-    cache->watched = AttrCache::kWatched;
+    cache->watched = static_cast<uint32_t>(g_options.watched_lookups);
   }
 }
 
@@ -592,6 +592,7 @@ bool parse_debug(const char* text, std::string& error) {
       g_hot.loop_threshold = 1;
       g_hot.call_threshold = 1;
       g_hot.slow_ns = 1000;
+      g_options.watched_lookups = 2 * AttrCache::kSampled;
       g_governor = false;
     } else if (item == "off=governor") {
       g_governor = false;

@@ -23,7 +23,7 @@ struct AttrCache {
   uint16_t misses = 0;
   uint16_t pause = 0;  // lookups to let pass before learning again
   // The site's code wants to know what comes by here: every kSampled-th object of so many lookups.
-  static constexpr uint32_t kWatched = 512, kSampled = 16;
+  static constexpr uint32_t kSampled = 16;
   uint32_t watched = 0;  // lookups still to come
   uint32_t site = 0;     // for the one who asked
   void* owner = nullptr;
