@@ -96,6 +96,14 @@ bool inlined_code_is_watched(const CompiledCode* body) {
   return false;
 }
 
+extern "C" void* psyco_attend(Activation* act, void* result) {
+  if (!result || _Py_HandlePending(static_cast<PyThreadState*>(act->tstate)) == 0) return result;
+  PyObject* error = PyErr_GetRaisedException();
+  Py_DECREF(static_cast<PyObject*>(result));
+  PyErr_SetRaisedException(error);
+  return nullptr;
+}
+
 void tools_changed(PyThreadState* ts) {
   g_expected_eval_breaker = Port::eval_breaker(ts) & ~Port::kEventsMask;
   g_foreign_tools = Port::foreign_global_events(ts, g_own_tools);

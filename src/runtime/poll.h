@@ -29,6 +29,9 @@ inline bool body_allowed(const CompiledCode* body) {
   return !g_local_tools || !inlined_code_is_watched(body);
 }
 
+// After a call-out, when the eval breaker asks: the result, or null with an error set.
+extern "C" void* psyco_attend(Activation* act, void* result);
+
 inline bool native_allowed_anywhere(PyThreadState* ts) {
   if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);
   return !g_foreign_tools && !Port::traced(ts);

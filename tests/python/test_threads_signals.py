@@ -310,6 +310,56 @@ def profiled(n):
 """
 
 
+SIGNALLED = """
+import contextlib
+import ctypes
+import signal
+library = ctypes.PyDLL(None)  # keeps the GIL and looks at no signals
+send = library["raise"]
+class Owner:
+    send = staticmethod(send)
+def handler(*_):
+    raise ZeroDivisionError
+def caught(call, *args):
+    try:
+        call(*args, **{})
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def one(number):
+    try:
+        send(number)
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def method(number):
+    try:
+        Owner.send(number)
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def guarded(number):
+    with contextlib.suppress(ZeroDivisionError):
+        send(number)
+        return "after"
+    return "inside"
+def f(which):
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        if which == "caught":
+            return caught(send, signal.SIGUSR1)
+        return globals()[which](signal.SIGUSR1)
+    except ZeroDivisionError:
+        return "late"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+"""
+
+
+def test_signal_during_a_call_of_c_is_raised_at_that_call():
+    check(SIGNALLED, ["f('one')", "f('caught')", "f('method')", "f('guarded')"])
+
+
 def test_settrace_in_the_middle():
     before = sys.gettrace()
     try:
