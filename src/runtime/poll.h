@@ -14,7 +14,8 @@ extern bool g_foreign_tools;  // a tool of somebody else has global events
 
 extern bool g_local_tools;  // somebody else has set events of single code objects
 
-// The monitoring version changed: look who is there, and tell every activation to leave.
+// The monitoring version changed: look who is there, and tell every activation to leave. Our own
+// events go on when nobody is left: see pause_events.
 void tools_changed(PyThreadState* ts);
 
 // A tool switched on inside a call-out must see the rest of the function that called out, but

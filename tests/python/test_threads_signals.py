@@ -368,6 +368,55 @@ def test_settrace_in_the_middle():
         sys.settrace(before)
 
 
+STOPPED = """
+import sys
+seen = []
+def f():
+    def tracer(frame, event, arg):
+        if frame.f_code is f.__code__:
+            seen.append((event, frame.f_lineno))
+        return tracer
+    frame = sys._getframe()
+    frame.f_trace = tracer
+    frame.f_trace_opcodes = True
+    sys.settrace(tracer); here = 1
+    there = 2
+    sys.settrace(None)
+    frame.f_trace = None
+    frame.f_trace_opcodes = False
+"""
+
+
+def stops(namespace):
+    for _ in range(4):
+        namespace["f"]()
+    return namespace["seen"]
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_tracer_that_stops_at_the_next_instruction(everything):
+    """As pdb.set_trace() does: our events must not make CPython forget the tracer's."""
+    before = sys.gettrace()
+    plain, watched = {}, {"__name__": "watched"}
+    exec(STOPPED, plain)
+    exec(STOPPED, watched)
+    try:
+        expected = stops(plain)
+        if everything:
+            psyco.full()
+        else:
+            exec("import psyco; psyco.jit()", watched)
+        assert stops(watched) == expected
+        assert [kind for kind, _ in expected].count("opcode") > 20
+        # And we count again; on a busy machine it is not our turn at once.
+        exec("def hot():\n    s = 0\n    for i in range(100_000): s += i\n    return s", watched)
+        hot = watched["hot"]
+        assert any(hot() and psyco.explain(hot).compiled for _ in range(1000))
+    finally:
+        psyco.stop()
+        sys.settrace(before)
+
+
 def test_setprofile_in_the_middle():
     before = sys.getprofile()
     try:
