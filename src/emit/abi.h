@@ -174,6 +174,8 @@ struct RuntimeTable {
   void (*drop_frames)(Activation* act) = nullptr;
   // After a call-out without inlined frames, when the frame has an object: leaves if it is kept.
   void (*note_kept_frame)(Activation* act) = nullptr;
+  // After a call, when the eval breaker asks for something: does it. The result, or null.
+  void* (*attend)(Activation* act, void* result) = nullptr;
   // Makes the frames of a direct activation and of those it was called from.
   void (*show_frames)(Activation* act) = nullptr;
   // The general way of a native call; a new reference or null.

@@ -201,8 +201,7 @@ CodeEntry* code_entry(PyCodeObject* code, bool create) {
   if (entry || !create) return entry;
   entry = new CodeEntry;
   entry->code = code;
-  if (PyUnstable_Code_SetExtra(reinterpret_cast<PyObject*>(code), g_extra_index, entry) < 0) {
-    PyErr_Clear();
+  if (!Port::set_code_extra(code, g_extra_index, entry)) {
     delete entry;
     return nullptr;
   }

@@ -23,6 +23,7 @@ TargetLayout make_layout() {
   layout.float_free_list = Port::float_free_list();
   layout.float_free_count = Port::float_free_count();
   layout.ts_eval_breaker = offsetof(PyThreadState, eval_breaker);
+  static_assert(Port::kEventsMask == 0xff);  // compiled code looks at one byte
   layout.ts_current_frame = offsetof(PyThreadState, current_frame);
   layout.ts_datastack_top = offsetof(PyThreadState, datastack_top);
   layout.ts_datastack_limit = offsetof(PyThreadState, datastack_limit);

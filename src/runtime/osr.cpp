@@ -4,6 +4,8 @@
 // must not be for our code.
 #include "runtime/osr.h"
 
+#include <vector>
+
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/poll.h"
@@ -25,6 +27,9 @@ PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
 long g_event_set = 0;  // JUMP | PY_START
+bool g_everything = false;
+bool g_paused = false;
+std::vector<PyCodeObject*> g_paused_codes;  // owned
 
 constexpr uint32_t kFewEvents = 4;
 
@@ -228,6 +233,12 @@ bool set_local(PyCodeObject* code, long events) {
   return done != nullptr;
 }
 
+bool set_global(long events) {
+  PyObject* done = PyObject_CallFunction(g_set_events, "il", g_tool, events);
+  Py_XDECREF(done);
+  return done != nullptr;
+}
+
 }  // namespace
 
 bool init_monitoring() {
@@ -263,12 +274,14 @@ void stop_monitoring() {
       Py_XDECREF(done);
     }
   }
+  g_everything = false;
   Py_CLEAR(g_set_local_events);
   Py_CLEAR(g_set_events);
   Py_CLEAR(g_disable);
   g_tool = -1;
   g_own_tools = 0;
   g_own_tools_bytes = 0;
+  resume_events();  // only lets go of them
   PyErr_SetRaisedException(error);
 }
 
@@ -308,9 +321,36 @@ void refresh_instrumentation(PyCodeObject* code) {
 
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
-  PyObject* done = PyObject_CallFunction(g_set_events, "il", g_tool, on ? g_event_set : 0L);
-  Py_XDECREF(done);
-  return done != nullptr;
+  if (!g_paused && !set_global(on ? g_event_set : 0)) return false;
+  g_everything = on;
+  return true;
+}
+
+void pause_events(PyThreadState* ts) {
+  if (g_tool < 0) return;
+  if (g_everything && !g_paused && !set_global(0)) PyErr_Clear();
+  g_paused = true;
+  for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous) {
+    if (Port::is_entry_shim(frame)) continue;
+    PyCodeObject* code = Port::code_of(frame);
+    const auto others = static_cast<uint8_t>(~g_own_tools);
+    if (!Port::foreign_local_events(code, others)) continue;
+    if (!set_local(code, 0)) PyErr_Clear();
+    g_paused_codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
+  }
+}
+
+void resume_events() {
+  if (!g_paused) return;
+  g_paused = false;
+  const std::vector<PyCodeObject*> codes = std::move(g_paused_codes);
+  g_paused_codes.clear();
+  if (g_tool >= 0 && g_everything && !set_global(g_event_set)) PyErr_Clear();
+  for (PyCodeObject* code : codes) {
+    const CodeEntry* entry = code_entry(code, false);
+    if (g_tool >= 0 && entry && entry->watched && !set_local(code, g_event_set)) PyErr_Clear();
+    Py_DECREF(code);
+  }
 }
 
 void refuse_loop(CodeEntry* entry, int target_bci) {

@@ -24,6 +24,13 @@ bool unwatch_code(PyCodeObject* code);
 void refresh_instrumentation(PyCodeObject* code);
 bool watch_everything(bool on);  // global events: costs every function a little
 
+// While somebody traces, no native code starts, so nothing needs counting: our global events are
+// off, and the local ones of the functions that are running. They would do harm. When a second
+// tool's event joins ours in a code object, CPython (3.12, 3.13: update_instrumentation_data)
+// forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those.
+void pause_events(PyThreadState* ts);
+void resume_events();
+
 // The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those
 // of `frame`, as the loop head expects them. Compile, add_version() and return the code; or return
 // null: not now, or, with refuse_loop(), never. `function` is null for a frame without one (class

@@ -1,6 +1,7 @@
 #include "runtime/poll.h"
 
 #include "runtime/activation.h"
+#include "runtime/osr.h"
 
 namespace psyco {
 
@@ -18,12 +19,23 @@ constexpr int kHooks = 6;
 PyMethodDef* g_method[kHooks];
 PyCFunction g_original[kHooks];
 
+// The functions of sys are one for all interpreters; psyco lives in one.
+PyInterpreterState* g_interpreter = nullptr;
+
+// Somebody was switched on or off.
+void look_again(PyThreadState* ts) {
+  PyObject* error = PyErr_GetRaisedException();
+  tools_changed(ts);
+  PyErr_SetRaisedException(error);
+}
+
 template <int kHook>
 PyObject* hook_one(PyObject* self, PyObject* argument) {
+  PyThreadState* ts = _PyThreadState_GET();
+  if (ts->interp != g_interpreter) return g_original[kHook](self, argument);
+  if (argument != Py_None) pause_events(ts);
   PyObject* result = g_original[kHook](self, argument);
-  PyObject* error = PyErr_GetRaisedException();
-  tools_changed(_PyThreadState_GET());
-  PyErr_SetRaisedException(error);
+  look_again(ts);
   return result;
 }
 
@@ -39,11 +51,10 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
   auto original = reinterpret_cast<Fast>(reinterpret_cast<void*>(g_original[kHook]));
   PyObject* result = original(self, args, count);
-  if (own) return result;
-  PyObject* error = PyErr_GetRaisedException();
+  PyThreadState* ts = _PyThreadState_GET();
+  if (own || ts->interp != g_interpreter) return result;
   if (count == 3) g_local_tools = true;  // set_local_events
-  tools_changed(_PyThreadState_GET());
-  PyErr_SetRaisedException(error);
+  look_again(ts);
   return result;
 }
 
@@ -69,6 +80,7 @@ PyCFunction fast() {
 }  // namespace
 
 void watch_tools() {
+  g_interpreter = _PyThreadState_GET()->interp;
   PyObject* sys = PyImport_ImportModule("sys");
   PyObject* monitoring = PySys_GetObject("monitoring");
   hook(0, sys, "settrace", hook_one<0>, METH_O);
@@ -96,9 +108,18 @@ bool inlined_code_is_watched(const CompiledCode* body) {
   return false;
 }
 
+extern "C" void* psyco_attend(Activation* act, void* result) {
+  if (!result || _Py_HandlePending(static_cast<PyThreadState*>(act->tstate)) == 0) return result;
+  PyObject* error = PyErr_GetRaisedException();
+  Py_DECREF(static_cast<PyObject*>(result));
+  PyErr_SetRaisedException(error);
+  return nullptr;
+}
+
 void tools_changed(PyThreadState* ts) {
-  g_expected_eval_breaker = Port::eval_breaker(ts) & ~Port::kEventsMask;
   g_foreign_tools = Port::foreign_global_events(ts, g_own_tools);
+  if (!g_foreign_tools) resume_events();
+  g_expected_eval_breaker = Port::eval_breaker(ts) & ~Port::kEventsMask;
   // Activations that have not polled yet would compare with the new value and stay.
   tell_to_leave(nullptr);
 }

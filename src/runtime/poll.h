@@ -14,7 +14,8 @@ extern bool g_foreign_tools;  // a tool of somebody else has global events
 
 extern bool g_local_tools;  // somebody else has set events of single code objects
 
-// The monitoring version changed: look who is there, and tell every activation to leave.
+// The monitoring version changed: look who is there, and tell every activation to leave. Our own
+// events go on when nobody is left: see pause_events.
 void tools_changed(PyThreadState* ts);
 
 // A tool switched on inside a call-out must see the rest of the function that called out, but
@@ -28,6 +29,9 @@ bool inlined_code_is_watched(const CompiledCode* body);
 inline bool body_allowed(const CompiledCode* body) {
   return !g_local_tools || !inlined_code_is_watched(body);
 }
+
+// After a call-out, when the eval breaker asks: the result, or null with an error set.
+extern "C" void* psyco_attend(Activation* act, void* result);
 
 inline bool native_allowed_anywhere(PyThreadState* ts) {
   if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);

@@ -46,6 +46,7 @@ void fill_runtime_table(RuntimeTable* table) {
   table->unlink_frames = psyco_unlink_frames;
   table->drop_frames = drop_linked_frames;
   table->note_kept_frame = psyco_note_kept_frame;
+  table->attend = psyco_attend;
   table->show_frames = psyco_show_frames;
   table->release_after_return = psyco_release_after_return;
   table->call_unlinked = psyco_call_unlinked;

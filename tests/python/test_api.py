@@ -670,6 +670,36 @@ def run_python(code, **environ):
     )
 
 
+def test_other_users_of_code_extra_hear_only_of_their_code():
+    """When a code object dies, CPython frees every entry of its extra data, an empty one too."""
+    done = run_python("""
+        import ctypes, gc, os, psyco
+        freed = []
+        free = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)(freed.append)
+        index = ctypes.pythonapi.PyUnstable_Eval_RequestCodeExtraIndex(free)
+        set_extra = ctypes.pythonapi.PyUnstable_Code_SetExtra
+        set_extra.argtypes = ctypes.py_object, ctypes.c_ssize_t, ctypes.c_void_p
+
+        def compiled():
+            f = eval("lambda n: n + 1")
+            psyco.bind(f)
+            assert [f(1) for i in range(9)] == [2] * 9 and psyco.explain(f).compiled
+            return f
+
+        mine, other = compiled(), compiled()
+        set_extra(mine.__code__, index, 100)
+        set_extra(mine.__code__, index, 200)
+        assert freed == [100], freed
+        del mine, other
+        psyco.stop()
+        gc.collect()
+        assert freed == [100, 200], freed
+        print("good", flush=True)
+        os._exit(0)  # the function must outlive all code
+    """)
+    assert done.stdout == "good\n", done.stderr
+
+
 USES_EVERYTHING = """
     import psyco
     @psyco.bind

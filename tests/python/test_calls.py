@@ -1,7 +1,9 @@
 """Calls between compiled bodies: recursion, results, exceptions, limits, redefinition."""
 import os
+import sys
 
 import psyco
+import pytest
 from differential import check
 
 FIB = """
@@ -92,6 +94,33 @@ def deep(n, m):
     # Calls at the edge are direct ones as well: none goes back through the interpreter's calls.
     if "stress=exit" not in os.environ.get("PSYCO_DEBUG", ""):
         assert psyco.stats()["native_calls"] - before < 400
+
+
+def test_recursion_over_many_chunks():
+    """Each call that begins a chunk of the data stack takes it away at its end; one is kept."""
+    namespace = {}
+    exec("""
+def recurse(n):
+    if n:
+        recurse(n - 1)
+    return n
+def wide(n):
+    a = b = c = d = e = n
+    return a + b + c + d + e + wide(n - 1) if n > 0 else 0
+""", namespace)
+    recurse, wide = namespace["recurse"], namespace["wide"]
+    psyco.bind(recurse)
+    psyco.bind(wide)
+    old = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        for depth in (20, 20, 20, 60_000):
+            assert recurse(depth) == depth
+            assert wide(depth) == 5 * depth * (depth + 1) // 2
+        with pytest.raises(RecursionError):
+            recurse(110_000)
+    finally:
+        sys.setrecursionlimit(old)
 
 
 def test_kinds_of_result():

@@ -310,11 +310,110 @@ def profiled(n):
 """
 
 
+SIGNALLED = """
+import contextlib
+import ctypes
+import signal
+library = ctypes.PyDLL(None)  # keeps the GIL and looks at no signals
+send = library["raise"]
+class Owner:
+    send = staticmethod(send)
+def handler(*_):
+    raise ZeroDivisionError
+def caught(call, *args):
+    try:
+        call(*args, **{})
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def one(number):
+    try:
+        send(number)
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def method(number):
+    try:
+        Owner.send(number)
+    except ZeroDivisionError:
+        return "inside"
+    return "after"
+def guarded(number):
+    with contextlib.suppress(ZeroDivisionError):
+        send(number)
+        return "after"
+    return "inside"
+def f(which):
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        if which == "caught":
+            return caught(send, signal.SIGUSR1)
+        return globals()[which](signal.SIGUSR1)
+    except ZeroDivisionError:
+        return "late"
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+"""
+
+
+def test_signal_during_a_call_of_c_is_raised_at_that_call():
+    check(SIGNALLED, ["f('one')", "f('caught')", "f('method')", "f('guarded')"])
+
+
 def test_settrace_in_the_middle():
     before = sys.gettrace()
     try:
         check(TRACED, ["f(2)", "f(8)", "f(2)"], repeat=4)
     finally:
+        sys.settrace(before)
+
+
+STOPPED = """
+import sys
+seen = []
+def f():
+    def tracer(frame, event, arg):
+        if frame.f_code is f.__code__:
+            seen.append((event, frame.f_lineno))
+        return tracer
+    frame = sys._getframe()
+    frame.f_trace = tracer
+    frame.f_trace_opcodes = True
+    sys.settrace(tracer); here = 1
+    there = 2
+    sys.settrace(None)
+    frame.f_trace = None
+    frame.f_trace_opcodes = False
+"""
+
+
+def stops(namespace):
+    for _ in range(4):
+        namespace["f"]()
+    return namespace["seen"]
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_tracer_that_stops_at_the_next_instruction(everything):
+    """As pdb.set_trace() does: our events must not make CPython forget the tracer's."""
+    before = sys.gettrace()
+    plain, watched = {}, {"__name__": "watched"}
+    exec(STOPPED, plain)
+    exec(STOPPED, watched)
+    try:
+        expected = stops(plain)
+        if everything:
+            psyco.full()
+        else:
+            exec("import psyco; psyco.jit()", watched)
+        assert stops(watched) == expected
+        assert [kind for kind, _ in expected].count("opcode") > 20
+        # And we count again; on a busy machine it is not our turn at once.
+        exec("def hot():\n    s = 0\n    for i in range(100_000): s += i\n    return s", watched)
+        hot = watched["hot"]
+        assert any(hot() and psyco.explain(hot).compiled for _ in range(1000))
+    finally:
+        psyco.stop()
         sys.settrace(before)
 
 

@@ -1,5 +1,8 @@
-// Chunks of the data stack and unwinding: what is not inline in frame.h.
+// A code's extra data, chunks of the data stack, unwinding: what is not inline in frame.h.
 #include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
 
 #include "cpython/port.h"
 
@@ -10,6 +13,21 @@ constexpr size_t kSpareSize = 256 * 1024;
 _PyStackChunk* g_spare_chunk = nullptr;
 _PyStackChunk* g_emptied_chunk = nullptr;
 }  // namespace
+
+bool Port::set_code_extra(PyCodeObject* code, Py_ssize_t index, void* item) {
+  auto* extra = static_cast<CodeExtra*>(code->co_extra);
+  const Py_ssize_t old_size = extra ? extra->size : 0;
+  if (old_size <= index) {
+    const size_t bytes = offsetof(CodeExtra, items) + (index + 1) * sizeof(void*);
+    extra = static_cast<CodeExtra*>(PyMem_Realloc(extra, bytes));
+    if (!extra) return false;
+    std::fill(extra->items + old_size, extra->items + index, nullptr);
+    extra->size = index + 1;
+    code->co_extra = extra;
+  }
+  extra->items[index] = item;
+  return true;
+}
 
 void Port::restock_spare_chunk() {
   if (g_spare_chunk) return;

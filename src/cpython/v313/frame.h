@@ -114,14 +114,17 @@ struct Port {
 
   // ---- code objects
   // Mirrors Objects/codeobject.c: _PyCodeObjectExtra (3.13), which is private to that file.
+  struct CodeExtra {
+    Py_ssize_t size;
+    void* items[1];
+  };
   static void* code_extra(PyCodeObject* code, Py_ssize_t index) {
-    struct Extra {
-      Py_ssize_t size;
-      void* items[1];
-    };
-    auto* extra = static_cast<Extra*>(code->co_extra);
+    auto* extra = static_cast<CodeExtra*>(code->co_extra);
     return extra && index < extra->size ? extra->items[index] : nullptr;
   }
+  // For an entry that is empty. PyUnstable_Code_SetExtra would make room for every index there is,
+  // and then their owners' functions are called when the code dies, with code they never met.
+  static bool set_code_extra(PyCodeObject* code, Py_ssize_t index, void* item);
   // Whether a tool other than `own` watches this code by local events (own: bit mask of tool ids).
   static bool foreign_local_events(PyCodeObject* code, uint8_t own) {
     const _PyCoMonitoringData* data = code->_co_monitoring;

@@ -8,6 +8,15 @@ namespace psyco::x64 {
 
 using namespace lir;
 
+// After these the interpreter sees to signals, other threads and the collector. So a signal that
+// came during a long call of C is raised within the `try` or `with` around that call, not at the
+// next loop or function. Mirrors Python/ceval_macros.h: CHECK_EVAL_BREAKER. (The interpreter does
+// without after a call of a Python function, which has just done it.)
+static bool is_attended(ir::Helper helper) {
+  return helper == ir::Helper::vectorcall || helper == ir::Helper::vectorcall_seen ||
+         helper == ir::Helper::vectorcall_kw || helper == ir::Helper::call_ex;
+}
+
 void Emitter::emit_call(Inst& inst) {
   constexpr uint8_t kIntArgs[] = {lir::rdi, lir::rsi, lir::rdx, lir::rcx, lir::r8, lir::r9};
   CallInfo& call_info = *inst.call;
@@ -105,6 +114,18 @@ void Emitter::emit_call(Inst& inst) {
     }
   }
   call_absolute(stubs_.runtime.helpers[static_cast<int>(call_info.helper)]);
+  if (is_attended(call_info.helper)) {
+    auto asked = std::make_shared<Label>();
+    auto back = std::make_shared<Label>();
+    cmp(byte[r15 + layout_.ts_eval_breaker], 0);
+    jne(*asked);
+    L(*back);
+    slow_path([this, asked, back] {
+      L(*asked);
+      call_far(stubs_.attend);
+      jmp(*back);
+    });
+  }
   if (info.effects == ir::HelperEffects::Python) {
     if (depth && inst.exit->state->frame->index > kMaxChain) {
       call_far(stubs_.unlink);

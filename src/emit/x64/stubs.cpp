@@ -209,6 +209,14 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   };
   s.unlink = after_call(runtime.unlink_frames);
   s.note_kept_frame = after_call(runtime.note_kept_frame);
+  s.attend = w.stub([&] {
+    w.sub(w.rsp, 8);
+    w.mov(w.rdi, w.rbx);
+    w.mov(w.rsi, w.rax);
+    w.call_c(reinterpret_cast<const void*>(runtime.attend));
+    w.add(w.rsp, 8);
+    w.ret();
+  });
   s.drop_frames = shown([&] {
     w.mov(w.rdi, w.rbx);
     w.call_c(reinterpret_cast<const void*>(runtime.drop_frames));
@@ -324,13 +332,28 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
   s.chunk = allocate(w.getSize());
   if (!s.chunk.rx) return nullptr;
   write(s.chunk, 0, buffer, w.getSize());
-  for (const uint8_t** p :
-       {&s.exit,         &s.exit_exception,  &s.dealloc_plain[0],     &s.dealloc_plain[1],
-        &s.release,      &s.release_linked,  &s.release_after_return, &s.box_int[0],
-        &s.box_int[1],   &s.box_float,       &s.unbox_int[0],         &s.unbox_int[1],
-        &s.update_float, &s.update_int[0],   &s.update_int[1],        &s.link,
-        &s.unlink,       &s.note_kept_frame, &s.drop_frames,          &s.show_frames,
-        &s.call_native})
+  for (const uint8_t** p : {&s.exit,
+                            &s.exit_exception,
+                            &s.dealloc_plain[0],
+                            &s.dealloc_plain[1],
+                            &s.release,
+                            &s.release_linked,
+                            &s.release_after_return,
+                            &s.box_int[0],
+                            &s.box_int[1],
+                            &s.box_float,
+                            &s.unbox_int[0],
+                            &s.unbox_int[1],
+                            &s.update_float,
+                            &s.update_int[0],
+                            &s.update_int[1],
+                            &s.link,
+                            &s.unlink,
+                            &s.note_kept_frame,
+                            &s.attend,
+                            &s.drop_frames,
+                            &s.show_frames,
+                            &s.call_native})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);

@@ -31,6 +31,7 @@ struct Stubs {
   const uint8_t* link = nullptr;
   const uint8_t* unlink = nullptr;           // keeps rax, rdx, xmm0
   const uint8_t* note_kept_frame = nullptr;  // the same
+  const uint8_t* attend = nullptr;           // rax: result in and out; all else is lost
   const uint8_t* drop_frames = nullptr;      // keeps all but flags
   const uint8_t* show_frames = nullptr;      // needs act->site; flags are lost
   // r11: LinkCell, rdi: words. Result in rax, tag in edx; all else is lost.
