@@ -43,6 +43,7 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::push_words(ts, words) } -> std::same_as<void*>;
   {P::pop_to(ts, memory)};
   { P::reserve_words(ts, words) } -> std::same_as<bool>;
+  {P::keep_freed_chunks(bool{})};
   { P::unwind(ts, frame) } -> std::same_as<bool>;
   { P::unwind_running(ts, frame, i) } -> std::same_as<bool>;
 };
