@@ -33,3 +33,29 @@ def deep(n):
 print(max(deep(n) for n in range(300)))  # the edge falls everywhere
 """)
     assert int(faults) < 100
+
+
+def test_loop_that_runs_now_and_then_keeps_no_function_from_being_measured():
+    counts = run("""
+import psyco
+from collections import deque
+from psyco._engine import core
+core.watch_all(True)
+def visited(n):
+    s = 0
+    for i in range(n):
+        s += i
+    return s
+def small(x):
+    return x
+for _ in range(30):
+    visited(200)
+deque(map(small, range(3000)), 0)
+for _ in range(60):
+    visited(20)
+    deque(map(small, range(60000)), 0)
+print(psyco.stats()["unmeasured_calls"], psyco.stats()["loop_entries"])
+""")
+    unmeasured, loop_entries = map(int, counts)
+    assert loop_entries > 0
+    assert unmeasured < 600_000  # of 3,600,000
