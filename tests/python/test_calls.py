@@ -1,5 +1,6 @@
 """Calls between compiled bodies: recursion, results, exceptions, limits, redefinition."""
 import os
+import sys
 
 import psyco
 from differential import check
@@ -92,6 +93,23 @@ def deep(n, m):
     # Calls at the edge are direct ones as well: none goes back through the interpreter's calls.
     if "stress=exit" not in os.environ.get("PSYCO_DEBUG", ""):
         assert psyco.stats()["native_calls"] - before < 400
+
+
+def test_chunks_of_a_very_deep_recursion_are_given_back():
+    namespace = {}
+    exec("""
+def deep(n):
+    return n and 1 + deep(n - 1)
+""", namespace)
+    deep = namespace["deep"]
+    psyco.bind(deep)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20000)
+    try:
+        for n in (100, 500, 7000, 7000):
+            assert deep(n) == n
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_kinds_of_result():
