@@ -21,6 +21,7 @@ namespace {
 std::vector<CodeEntry*> g_entries;  // those with a history
 std::vector<Unit*> g_graveyard;     // retired, perhaps still running
 bool g_burial_due = false;
+bool g_broken = false;  // code of a unit that is not retired may have become invalid
 bool g_lent = false;
 
 int bury_soon(void*) {
@@ -31,7 +32,8 @@ int bury_soon(void*) {
 
 // Code broke, or an activation of broken code ended: between two instructions of the main thread
 // there is time for it.
-void burial_is_due() {
+void burial_is_due(bool broken) {
+  g_broken |= broken;
   if (!g_burial_due && Py_AddPendingCall(bury_soon, nullptr) == 0) g_burial_due = true;
 }
 
@@ -94,7 +96,9 @@ void free_unit(Unit* unit) {
 void retire_unit(CodeEntry* entry, Unit* unit) {
   if (unit->retired) return;
   unit->retired = true;
+  const bool broken = g_broken;
   retire_code(unit->code);
+  g_broken = broken;  // nothing new: this one is dealt with here
   remove_version(entry, unit->code);
   link_cells(entry);
   auto& units = history_of(entry)->units;
@@ -102,12 +106,18 @@ void retire_unit(CodeEntry* entry, Unit* unit) {
   g_graveyard.push_back(unit);
 }
 
-void bury_the_dead() {
+static void retire_broken() {
+  if (!g_broken) return;
+  g_broken = false;
   for (CodeEntry* entry : g_entries) {
     auto& units = history_of(entry)->units;
     for (size_t i = units.size(); i-- > 0;)
       if (state_of(units[i]->code)->invalid) retire_unit(entry, units[i]);
   }
+}
+
+void bury_the_dead() {
+  retire_broken();
   for (size_t i = 0; i < g_graveyard.size();) {
     Unit* unit = g_graveyard[i];
     if (code_in_use(unit->code)) {

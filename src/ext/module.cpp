@@ -185,6 +185,7 @@ PyObject* core_stats(PyObject*, PyObject*) {
   for_each_activation([&](Activation*) { live++; });
   if (dict && !(add_figure(dict, "native_calls", g_entry_stats.native) &&
                 add_figure(dict, "interpreted_calls", g_entry_stats.interpreted) &&
+                add_figure(dict, "unmeasured_calls", g_unmeasured_calls) &&
                 add_figure(dict, "odd_arguments", g_entry_stats.odd_arguments) &&
                 add_figure(dict, "no_room", g_entry_stats.no_room) &&
                 add_figure(dict, "events", g_osr_stats.events) &&

@@ -13,7 +13,7 @@ namespace psyco {
 
 Backend g_backend;
 void (*g_exit_hook)(CompiledCode*, uint32_t, const ExitRecord&, Activation*) = nullptr;
-void (*g_burial_due_hook)() = nullptr;
+void (*g_burial_due_hook)(bool) = nullptr;
 Activation* g_newest_activation = nullptr;
 
 namespace {
@@ -73,7 +73,7 @@ void enlist(Activation* act) {
 
 void left(const CompiledCode* code) {
   CodeState* state = state_of(code);
-  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook();
+  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook(false);
 }
 
 void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::EntryKind kind) {
@@ -254,7 +254,7 @@ void retire_code(CompiledCode* code) {
   for (LinkCell* cell : code->links)
     if (cell->code == code) cell->body = nullptr;
   tell_to_leave(code);
-  if (g_burial_due_hook) g_burial_due_hook();
+  if (g_burial_due_hook) g_burial_due_hook(true);
 }
 
 bool code_in_use(const CompiledCode* code) {

@@ -22,8 +22,8 @@ struct Backend {
 };
 extern Backend g_backend;
 
-// Retired code may be waiting to be freed. Runs nothing.
-extern void (*g_burial_due_hook)();
+// Retired code may be waiting to be freed. `broken`: it was in use until now. Runs nothing.
+extern void (*g_burial_due_hook)(bool broken);
 // Called at each exit before any frame is built. Must not run Python, change objects or fail.
 extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit,
                            Activation* act);
@@ -47,9 +47,11 @@ struct DecodedRecord {
 };
 
 struct CodeState {
-  bool invalid = false;                          // an assumption broke: not to be entered again
-  bool guards_classes = false;                   // what it guarded holds until a class is assigned
-  bool lent = false;                             // not to be entered for a while: driver/units.cpp
+  bool invalid = false;         // an assumption broke: not to be entered again
+  bool guards_classes = false;  // what it guarded holds until a class is assigned
+  bool lent = false;            // not to be entered for a while: driver/units.cpp
+  // What the code depends on; some of it may be gone by now.
+  std::vector<PyObject*> dicts, types, functions, instances;
   uint64_t entered = 0;                          // when last, on a clock of entries
   uint32_t running = 0;                          // activations that name it
   uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames

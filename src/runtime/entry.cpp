@@ -391,7 +391,8 @@ void uninstall_function(PyFunctionObject* function) {
   if (it == installed().end()) return;
   const Installed was = it->second;
   installed().erase(it);
-  if (!was.suspended && function->vectorcall == psyco_call_function)
+  const vectorcallfunc way = function->vectorcall;
+  if (!was.suspended && (way == psyco_call_function || way == psyco_measured_call))
     set_plain(function, was.version);
 }
 

@@ -78,6 +78,7 @@ struct CallTrial {
   int calls = 0, chunks = 0, rounds = 0;
   int chunk_calls[2] = {};  // interpreted, native
   int64_t ns[2] = {};
+  int64_t begun_ns = 0, measured_ns = 0;  // when by the wall clock; in all measured calls
   float ratios[5] = {};
   uint64_t exits = 0;
   bool by_cpu = false;  // calls are long enough to be measured by processor time

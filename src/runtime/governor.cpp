@@ -16,12 +16,14 @@ bool g_governor = true;
 int64_t g_compile_ns = 0;
 int64_t g_compile_cpu_ns = 0;
 uint64_t g_speculative_exits = 0;
+uint64_t g_unmeasured_calls = 0;
 void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
 constexpr int64_t kCompileGrant = 10 * 1000 * 1000;  // what the compiler may spend at once,
-constexpr int64_t kWinGrant = 5 * 1000 * 1000;       // for each time its code has won,
+constexpr int64_t kWinGrant = 5 * 1000 * 1000;       // for each time its code has won enough,
+constexpr double kWinShare = 0.05;                   // which is so much of the time,
 constexpr double kCompileShare = 0.04;               // and of all the time
 constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
@@ -36,6 +38,7 @@ constexpr int64_t kGoneNs = 100 * 1000 * 1000;     // no sign of the loop for so
 constexpr double kWins = 0.95;                     // compiled code has to be that much better
 constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
+constexpr int kMaxRestarts = 4;  // of phases that the loop was away in: then others have a turn
 constexpr int64_t kShortCallNs = 500 * 1000;  // loops in longer calls are decided by themselves
 
 int64_t clock_ns(clockid_t clock) {
@@ -47,10 +50,15 @@ int64_t wall_ns() { return now_ns() - g_compile_ns; }
 // Of the process: threads may take turns in one loop.
 int64_t cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - g_compile_cpu_ns; }
 
-// Where compiled code is clearly better, more of it is worth its price.
-int64_t g_wins = 0;
-void note_win(double ratio) {
-  if (ratio < 0.7) g_wins++;
+// Where compiled code is clearly better, more of it is worth its price: in proportion to what it
+// saves, since a program of a thousand small functions, each called now and then, gains nothing.
+double g_wins = 0;
+// `measured` of the `elapsed` time was spent in what was compared, most of the rest elsewhere.
+void note_win(double ratio, int64_t measured, int64_t elapsed) {
+  if (ratio >= 0.7) return;
+  const double share =
+      static_cast<double>(measured) / static_cast<double>(std::max(elapsed, measured));
+  g_wins += std::min(1.0, share * (1 - ratio) / kWinShare);
 }
 
 // Time that counts: without the compiler and, while interpreting, without our own callbacks.
@@ -75,8 +83,9 @@ struct LoopTrial {
   int64_t last_ns = 0;         // the last sign of life, by the wall clock
   int64_t look_ns = 0;         // when to read the processor time again
   int64_t interpreted_ns = 0;  // of the phase before
+  int64_t begun_ns = 0, measured_ns = 0;
   uint64_t exits = 0;
-  int round = 0;
+  int round = 0, restarts = 0;
   double ratios[kRounds];
 } g_trial;
 bool g_timing_a_call = false;  // an interpreted one: loops wait
@@ -91,6 +100,15 @@ void begin_phase(bool native) {
 
 void give_up() { g_trial.entry = nullptr; }
 
+// What lay in the phase was not the loop's own.
+LoopMode restart_phase() {
+  if (++g_trial.restarts > kMaxRestarts)
+    give_up();
+  else
+    begin_phase(false);
+  return LoopMode::Interpret;
+}
+
 LoopCounter* counter(CodeEntry* entry, int target) {
   for (LoopCounter& loop : entry->loops)
     if (loop.target == target) return &loop;
@@ -100,6 +118,7 @@ LoopCounter* counter(CodeEntry* entry, int target) {
 // True if the loop is decided.
 void end_round(int64_t native_ns) {
   const int64_t interpreted = std::max<int64_t>(g_trial.interpreted_ns, 1);
+  g_trial.measured_ns += interpreted + native_ns;
   g_trial.ratios[g_trial.round++] =
       static_cast<double>(native_ns) / static_cast<double>(interpreted);
   LoopCounter* loop = counter(g_trial.entry, g_trial.target);
@@ -113,7 +132,7 @@ void end_round(int64_t native_ns) {
   loop->trials++;
   if (ratios[g_trial.round / 2] <= kWins) {
     loop->decided = true;
-    note_win(ratios[g_trial.round / 2]);
+    note_win(ratios[g_trial.round / 2], g_trial.measured_ns, wall_ns() - g_trial.begun_ns);
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -133,7 +152,7 @@ static int64_t compile_estimate(int64_t units) { return units * 5000 + units * u
 bool compiler_may_spend(int64_t units) {
   const int64_t estimate = compile_estimate(units);
   // One large function, warm in a program's start, must not use up what many small ones need.
-  const int64_t grant = kCompileGrant + g_wins * kWinGrant;
+  const int64_t grant = kCompileGrant + static_cast<int64_t>(g_wins * kWinGrant);
   const bool small = estimate <= kCompileGrant / 2;
   if (!g_governor || (small && g_compile_cpu_ns <= grant)) return true;
   // The processor's clock is a system call, and who may not compile asks often.
@@ -146,23 +165,33 @@ bool compiler_may_spend(int64_t units) {
   return static_cast<double>(spent) <= kCompileShare * used;
 }
 
-bool others_must_wait() {
+// The trial under way is over, or no reason to wait: a call that takes long, a loop whose
+// iterations do (what happens in them is decided by itself, and is to happen as it will), one that
+// does not run at present. Looks at the clock, so not to be asked each time.
+static void notice_silence() {
   if (g_timing_a_call) {
-    if (g_osr_stats.events % 64 == 0 && since(g_call_start) > kShortCallNs) g_timing_a_call = false;
-    return g_timing_a_call;
+    if (since(g_call_start) > kShortCallNs) g_timing_a_call = false;
+    return;
   }
-  if (!g_trial.entry) return false;
-  if (g_osr_stats.events % 64 == 0) {
-    const int64_t quiet = wall_ns() - g_trial.last_ns;
-    if (quiet > std::max<int64_t>(kGoneNs, 8 * g_trial.interpreted_ns)) {
-      give_up();
-      return false;
-    }
-    // Its iterations are long: what happens in them is decided by itself, and is to happen as it
-    // will.
-    if (quiet > kPhaseNs) g_trial.slow = true;
-  }
-  return !g_trial.native && !g_trial.slow;
+  if (!g_trial.entry) return;
+  const int64_t quiet = wall_ns() - g_trial.last_ns;
+  if (quiet > std::max<int64_t>(kGoneNs, 8 * g_trial.interpreted_ns))
+    give_up();
+  else if (quiet > kPhaseNs)
+    g_trial.slow = true;
+}
+
+bool others_must_wait() {
+  if (g_osr_stats.events % 64 == 0) notice_silence();
+  return g_timing_a_call || (g_trial.entry && !g_trial.native && !g_trial.slow);
+}
+
+// Whether a call cannot be measured now: it would be part of what is being measured.
+static bool calls_must_wait() {
+  static unsigned asked = 0;
+  if (!g_timing_a_call && (!g_trial.entry || g_trial.slow)) return false;
+  if (++asked % 16 == 0) notice_silence();
+  return g_timing_a_call || (g_trial.entry && !g_trial.slow);
 }
 
 LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
@@ -174,9 +203,11 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     if (loop->decided) return LoopMode::Native;
     g_trial.entry = entry;
     g_trial.target = loop->target;
-    g_trial.round = 0;
+    g_trial.round = g_trial.restarts = 0;
     g_trial.slow = false;
     g_trial.interpreted_ns = 0;
+    g_trial.measured_ns = 0;
+    g_trial.begun_ns = wall_ns();
     g_trial.exits = g_speculative_exits;
     begin_phase(false);
     return LoopMode::Interpret;
@@ -188,10 +219,8 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.last_ns = now;
     if (now - g_trial.look_ns < kPhaseNs) return LoopMode::Interpret;
     // The loop was left and came back after a while: what lay between is not its own.
-    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > (now - g_trial.start.wall) / 2) {
-      begin_phase(false);
-      return LoopMode::Interpret;
-    }
+    if (g_trial.count > 4 && gap > kLongPhaseNs && gap > (now - g_trial.start.wall) / 2)
+      return restart_phase();
     g_trial.look_ns = now;
     const int64_t raw = cpu_ns() - g_trial.start.cpu;  // phases of nothing but events end, too
     if (!(raw >= kPhaseNs && g_trial.count >= kPhaseCount) && raw < kLongPhaseNs)
@@ -202,10 +231,7 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.count = 0;
   } else {
     const int64_t gap = wall_ns() - g_trial.last_ns;
-    if (gap > kLongPhaseNs && gap > 2 * g_trial.interpreted_ns) {
-      begin_phase(false);
-      return LoopMode::Interpret;
-    }
+    if (gap > kLongPhaseNs && gap > 2 * g_trial.interpreted_ns) return restart_phase();
     if (g_trial.count >= g_trial.want) {
       end_round(since(g_trial.start));
       if (loop->refused) return LoopMode::Lost;
@@ -249,6 +275,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   const int64_t clock = trial.by_cpu ? kCpuClockNs : kClockNs;
   trial.ns[native] += std::max<int64_t>(ns - clock - (native ? 0 : kCallNs), 1);
   trial.by_cpu = ns > kLongCallNs;
+  trial.measured_ns += ns;
   trial.chunk_calls[native]++;
   const bool each = trial.chunk_calls[0] && trial.chunk_calls[1];
   if (!each) return;
@@ -277,10 +304,11 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     trial = CallTrial{};
     trial.rounds = rounds;
     trial.exits = g_speculative_exits;
+    trial.begun_ns = wall_ns();
     return;
   }
   trial.decided = true;
-  if (native_wins) return note_win(ratio);
+  if (native_wins) return note_win(ratio, trial.measured_ns, wall_ns() - trial.begun_ns);
   if (g_lost) g_lost(entry, kEntryCall);
   uninstall_function(function);
 }
@@ -291,7 +319,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
                                          PyObject* kwnames) {
   auto* function = reinterpret_cast<PyFunctionObject*>(callable);
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (!entry || !is_installed(function)) {
+  if (!entry) {
     PyFunction_SetVectorcall(function, g_plain_vectorcall);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
@@ -299,10 +327,10 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   function->vectorcall = psyco_call_function;
   if (entry->trial.decided || !g_governor)
     return psyco_call_function(callable, args, nargsf, kwnames);
-  if (g_trial.entry || g_timing_a_call) {
+  if (calls_must_wait()) {
+    g_unmeasured_calls++;
     PyObject* result = psyco_call_function(callable, args, nargsf, kwnames);
-    if (is_installed(function) && function->vectorcall == psyco_call_function)
-      function->vectorcall = psyco_measured_call;
+    if (function->vectorcall == psyco_call_function) function->vectorcall = psyco_measured_call;
     return result;
   }
   const bool native = native_turn(entry->trial.calls);
@@ -320,7 +348,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const int64_t ns = since(start);
   if (!native) g_timing_a_call = false;
   const bool same = reinterpret_cast<PyObject*>(code) == function->func_code;
-  if (same && is_installed(function)) {
+  if (same && (function->vectorcall == psyco_call_function || is_installed(function))) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
     if (!entry->trial.decided && (!native || g_entry_stats.native != entries))
@@ -339,6 +367,7 @@ void measure_calls(PyFunctionObject* function) {
   if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
   if (function->vectorcall != psyco_call_function) return;
   entry->trial.exits = g_speculative_exits;
+  if (!entry->trial.begun_ns) entry->trial.begun_ns = wall_ns();
   function->vectorcall = psyco_measured_call;
 }
 

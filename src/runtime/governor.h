@@ -13,6 +13,8 @@ int64_t thread_cpu_ns();
 extern uint64_t
     g_speculative_exits;  // guards that failed so far; each may still make the code better
 
+extern uint64_t g_unmeasured_calls;  // native, undecided, while something else was measured
+
 int64_t now_ns();
 bool compiler_may_spend(
     int64_t units);  // on a function of that size  // within its share of the program's time

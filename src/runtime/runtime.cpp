@@ -29,10 +29,12 @@ bool start_runtime() {
   init_monitoring();  // without a tool id calls alone are compiled
   watch_tools();
   tools_changed(_PyThreadState_GET());
+  Port::keep_freed_chunks(true);
   return true;
 }
 
 void stop_runtime() {
+  Port::keep_freed_chunks(false);
   uninstall_all();
   stop_watching_tools();
   stop_monitoring();

@@ -40,18 +40,38 @@ Watchers& watchers() {
   return *all;
 }
 
-void add(Codes& codes, CompiledCode* code) {
-  if (std::find(codes.begin(), codes.end(), code) == codes.end()) codes.push_back(code);
+// `list` is the code's own, of what it depends on.
+template <class Object>
+void add(Codes& codes, CompiledCode* code, std::vector<PyObject*>& list, Object* object) {
+  if (std::find(codes.begin(), codes.end(), code) != codes.end()) return;
+  codes.push_back(code);
+  list.push_back(reinterpret_cast<PyObject*>(object));
 }
 void remove(Codes& codes, const CompiledCode* code) {
   codes.erase(std::remove(codes.begin(), codes.end(), code), codes.end());
 }
+// What the code depended on may be gone, and something new at its address: that does not list it.
 template <class Map>
-void remove_from(Map& map, const CompiledCode* code) {
-  for (auto it = map.begin(); it != map.end();) {
+void remove_from(Map& map, const std::vector<PyObject*>& list, const CompiledCode* code) {
+  for (PyObject* object : list) {
+    auto it = map.find(reinterpret_cast<typename Map::key_type>(object));
+    if (it == map.end()) continue;
     remove(it->second, code);
-    it = it->second.empty() ? map.erase(it) : std::next(it);
+    if (it->second.empty()) map.erase(it);
   }
+}
+void remove_from_dict(PyObject* dict, const CompiledCode* code) {
+  auto& dicts = watchers().dicts;
+  auto it = dicts.find(dict);
+  if (it == dicts.end()) return;
+  WatchedDict& keys = it->second;
+  for (WatchedKey& watched : keys) {
+    remove(watched.codes, code);
+    if (watched.codes.empty()) Py_CLEAR(watched.key);  // a str: runs nothing
+  }
+  keys.erase(std::remove_if(keys.begin(), keys.end(), [](const WatchedKey& k) { return !k.key; }),
+             keys.end());
+  if (keys.empty()) dicts.erase(it);
 }
 // Each code breaks once; a later one registers again.
 void break_all(Codes& codes) {
@@ -191,10 +211,11 @@ bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
   WatchedDict& keys = all.dicts[dict];
   for (WatchedKey& watched : keys)
     if (watched.key == key || PyUnicode_Compare(watched.key, key) == 0) {
-      add(watched.codes, code);
+      add(watched.codes, code, state_of(code)->dicts, dict);
       return true;
     }
   keys.push_back({Py_NewRef(key), {code}});
+  state_of(code)->dicts.push_back(dict);
   return true;
 }
 
@@ -208,13 +229,13 @@ bool depend_on_type(CompiledCode* code, PyTypeObject* type) {
   }
   // Out of version tags: from now on the watcher stays silent.
   if (!PyUnstable_Type_AssignVersionTag(type)) return false;
-  add(all.types[type], code);
+  add(all.types[type], code, state_of(code)->types, type);
   return true;
 }
 
 bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
   if (watchers().function < 0) return false;
-  add(watchers().functions[function], code);
+  add(watchers().functions[function], code, state_of(code)->functions, function);
   return true;
 }
 
@@ -226,7 +247,7 @@ void break_dependents(PyFunctionObject* function) {
 bool depend_on_class(CompiledCode* code, PyObject* object) {
   if (!watchers().set_class) return false;
   if (object)
-    add(watchers().instances[object], code);
+    add(watchers().instances[object], code, state_of(code)->instances, object);
   else
     state_of(code)->guards_classes = true;
   return true;
@@ -234,19 +255,11 @@ bool depend_on_class(CompiledCode* code, PyObject* object) {
 
 void disown_code(CompiledCode* code) {
   PSYCO_CHECK(!code_in_use(code));
-  for (auto it = watchers().dicts.begin(); it != watchers().dicts.end();) {
-    WatchedDict& keys = it->second;
-    for (WatchedKey& watched : keys) {
-      remove(watched.codes, code);
-      if (watched.codes.empty()) Py_CLEAR(watched.key);  // a str: runs nothing
-    }
-    keys.erase(std::remove_if(keys.begin(), keys.end(), [](const WatchedKey& k) { return !k.key; }),
-               keys.end());
-    it = keys.empty() ? watchers().dicts.erase(it) : std::next(it);
-  }
-  remove_from(watchers().types, code);
-  remove_from(watchers().functions, code);
-  remove_from(watchers().instances, code);
+  const CodeState* state = state_of(code);
+  for (PyObject* dict : state->dicts) remove_from_dict(dict, code);
+  remove_from(watchers().types, state->types, code);
+  remove_from(watchers().functions, state->functions, code);
+  remove_from(watchers().instances, state->instances, code);
   delete state_of(code);
   code->runtime = nullptr;
 }

@@ -829,6 +829,10 @@ def test_globals():
     assert load("b") == load("b") == ("value", 3)
     del space["shadowed"]
     assert load("shadowed") == load("shadowed") == ("value", 4)
+    space["".join(["shad", "owed"])] = 7  # the key is no interned string
+    assert [load("shadowed") for _ in range(3)] == [("value", 7)] * 3
+    del space["shadowed"]
+    assert load("shadowed") == load("shadowed") == ("value", 4)
     space["a"] = 5
     assert load("a") == ("value", 5)
     builtin_space["b"] = 30

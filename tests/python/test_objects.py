@@ -647,3 +647,30 @@ def test_case(name):
 def test_references_keep_step(body):
     source = f"class Holder:\n    pass\nx = []\nclass T:\n    pass\nt = T()\ndef f(x):\n    {body}\n"
     check(source, ["f(x)", "f(t)"], track=["x", "t"])
+
+
+def test_instance_attribute_under_a_name_that_is_not_interned():
+    """It hides the class's attribute, through the cache of a place with many types too."""
+    check(
+        """
+def glue(a, b):
+    return a + b
+class C:
+    top = None
+    def method(self):
+        return 'class'
+class D:
+    top = 5
+def get(o):
+    return o.top
+def call(o):
+    return o.method()
+def own(i):
+    c = C()
+    vars(c).update({glue('to', 'p'): i, glue('me', 'thod'): lambda: i})
+    return c
+def f(n):
+    return [get(o) for o in [D, C] + [own(i) for i in range(n)]], [call(own(i)) for i in range(n)]
+""",
+        ["f(9)", "f(3)", "get(D())", "get(own(4))", "call(C())", "call(own(2))"],
+    )

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 
 #include "cpython/port.h"
@@ -12,6 +13,31 @@ namespace {
 constexpr size_t kSpareSize = 256 * 1024;
 _PyStackChunk* g_spare_chunk = nullptr;
 _PyStackChunk* g_emptied_chunk = nullptr;
+
+// The interpreter's own chunks (Python/pystate.c: DATA_STACK_CHUNK_SIZE, 3.13) are mapped when a
+// call does not fit the last one and unmapped when it returns. Records of compiled code make a
+// program reach the edge of the first chunk that plain would not fill, and then every call there
+// pays two system calls and the page faults. So a few freed ones are kept. Threads that end free
+// theirs without the GIL.
+constexpr size_t kInterpreterChunk = 16 * 1024;
+std::atomic<void*> g_kept_chunks[4];
+PyObjectArenaAllocator g_arena;  // what was there before
+
+void* alloc_or_reuse(void*, size_t size) {
+  if (size == kInterpreterChunk)
+    for (auto& kept : g_kept_chunks)
+      if (void* chunk = kept.exchange(nullptr)) return chunk;
+  return g_arena.alloc(g_arena.ctx, size);
+}
+
+void free_or_keep(void*, void* memory, size_t size) {
+  if (size == kInterpreterChunk)
+    for (auto& kept : g_kept_chunks) {
+      void* none = nullptr;
+      if (kept.compare_exchange_strong(none, memory)) return;
+    }
+  g_arena.free(g_arena.ctx, memory, size);
+}
 }  // namespace
 
 bool Port::set_code_extra(PyCodeObject* code, Py_ssize_t index, void* item) {
@@ -27,6 +53,19 @@ bool Port::set_code_extra(PyCodeObject* code, Py_ssize_t index, void* item) {
   }
   extra->items[index] = item;
   return true;
+}
+
+void Port::keep_freed_chunks(bool keep) {
+  PyObjectArenaAllocator now, ours{nullptr, alloc_or_reuse, free_or_keep};
+  PyObject_GetArenaAllocator(&now);
+  const bool keeping = now.alloc == ours.alloc;
+  if (keep && !keeping && !g_arena.alloc) {
+    g_arena = now;
+    PyObject_SetArenaAllocator(&ours);
+  } else if (!keep && keeping) {  // not if somebody else relies on us by now
+    PyObject_SetArenaAllocator(&g_arena);
+    g_arena.alloc = nullptr;
+  }
 }
 
 void Port::restock_spare_chunk() {

@@ -110,6 +110,8 @@ struct Port {
   // moments.
   static void* push_chunk(PyThreadState* ts, size_t words);
   static void restock_spare_chunk();
+  // Whether chunks that the interpreter frees are kept for its next ones.
+  static void keep_freed_chunks(bool keep);
   static void pop_chunk(PyThreadState* ts, void* base);
 
   // ---- code objects

@@ -4,25 +4,33 @@
 namespace psyco::objects {
 
 namespace {
+// Names in code are interned, keys need not be: `vars(o).update({prefix + name: value})`. Only of
+// two interned strings the address says that they differ.
+bool same_name(PyObject* key, PyObject* name) {
+  if (key == name) return true;
+  if (!key || !PyUnicode_CheckExact(key)) return false;
+  if (PyUnicode_CHECK_INTERNED(key) && PyUnicode_CHECK_INTERNED(name)) return false;
+  return strings_equal(key, name);
+}
 template <class Entry>
-Py_ssize_t find_in(const Entry* entries, Py_ssize_t count, PyObject* key) {
+Py_ssize_t find_in(const Entry* entries, Py_ssize_t count, PyObject* name) {
   for (Py_ssize_t i = 0; i < count; i++)
-    if (entries[i].me_key == key) return i;
+    if (same_name(entries[i].me_key, name)) return i;
   return -1;
 }
 }  // namespace
 
-Py_ssize_t find_entry(PyDictObject* dict, PyObject* key) {
+Py_ssize_t find_entry(PyDictObject* dict, PyObject* name) {
   PyDictKeysObject* keys = dict->ma_keys;
   if (dict->ma_values) return -1;
-  return DK_IS_UNICODE(keys) ? find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, key)
-                             : find_in(DK_ENTRIES(keys), keys->dk_nentries, key);
+  return DK_IS_UNICODE(keys) ? find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, name)
+                             : find_in(DK_ENTRIES(keys), keys->dk_nentries, name);
 }
 
-Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* key) {
+Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* name) {
   PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
   if (!keys) return -1;
-  return find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, key);
+  return find_in(DK_UNICODE_ENTRIES(keys), keys->dk_nentries, name);
 }
 
 // As Objects/dictobject.c:_PyDictKeys_GetVersionForCurrentState.

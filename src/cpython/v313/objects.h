@@ -78,9 +78,10 @@ inline PyObject* join_strings(PyObject* const* items, Py_ssize_t count) {
 }
 
 // ---- dict keys
-// Position of an entry whose key is this very object, or -1. Any kind of key table.
-Py_ssize_t find_entry(PyDictObject* dict, PyObject* key);
-Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* key);  // in the type's cached keys
+// Position of the entry whose key is this name, the same object or another exact str, or -1. A
+// table that has only str keys has no other that equals it.
+Py_ssize_t find_entry(PyDictObject* dict, PyObject* name);
+Py_ssize_t find_shared_key(PyTypeObject* type, PyObject* name);  // in the type's cached keys
 // Where the value of that entry lies, if the entry still has that key; else null. The value may be
 // null.
 inline PyObject** entry_value(PyDictObject* dict, Py_ssize_t hint, PyObject* key) {
