@@ -30,8 +30,9 @@ bool frame_is_kept(const _PyInterpreterFrame* frame) {
 extern "C" void psyco_link_frames(Activation* act) {
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   const LinkPlan& plan = link_plan(act->code, act->site);
-  if (act->filled && act->linked == plan.frames.size()) {
-    // Told to leave, but not there yet: these hold the variables.
+  if (act->linked && act->linked == plan.frames.size() && act->chain == plan.chain) {
+    // Of this inlined call. Told to leave, but not there yet, it may have frames that hold the
+    // variables or that somebody keeps.
     Port::set_unit(static_cast<_PyInterpreterFrame*>(act->frame), plan.outer_bci);
     for (int i = 0; i < act->linked; i++)
       Port::set_unit(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]), plan.frames[i].bci);

@@ -246,6 +246,40 @@ def passing(n):
 def shown():
     return [(dict(frame.f_locals), frame.f_lineno) for frame in kept]
 """, ["(f(3), shown())", "(one(3), shown())", "(released(3), shown())", "(down(3)) and shown()[1:]", "passing(4)"]),
+    "frames kept before an operand dies": (TOOLS + """
+kept = []
+def shown():
+    out = []
+    for frame in kept:
+        while frame and frame.f_code.co_filename == '<case>':
+            out.append((frame.f_code.co_name, frame.f_lineno, sorted(k for k in frame.f_locals)))
+            frame = frame.f_back
+        out.append(None)
+    return out
+def ends(k):
+    yield from range(k)
+    kept.append(sys._getframe())
+class Gone:
+    def __init__(self): kept.append(sys._getframe(1))
+    def __call__(self, *args): return [kept.append(sys._getframe(1))]
+def twice(n):
+    x = [n]
+    out = [*ends(2), *ends(1)]
+    y = 'end'
+    return out
+def operand(n):
+    z = n
+    r = Gone()(Gone(), [n])
+    y = z + 1
+    return r
+def f(n):
+    del kept[:]
+    a = 0
+    for i in range(n):
+        a += len(twice(i)) + len(operand(i))
+    b = a
+    return a
+""", ["(f(3), shown())", "f(9)", "[twice(1) + operand(2) for _ in range(3)] and shown()"]),
     "variables read before an operand dies": (TOOLS + """
 class Thing:
     def __init__(self, x): self.x = x
