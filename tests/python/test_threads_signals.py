@@ -539,3 +539,58 @@ print(f'main {f(1000)}\\n', end='')
     done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split("\n"))[1:] == ["exit 45", "main 499500", "thread 4950"]
+
+
+@pytest.mark.parametrize("event", ["PY_UNWIND", "EXCEPTION_HANDLED", "RAISE"])
+def test_tool_that_begins_inside_sees_the_exception_out(event):
+    """Frames of compiled callers tell a tool of the exception that ends or passes them."""
+    source = """
+def fail(n, begin):
+    x = [n]
+    begin()
+    return {}['k']
+def pass_on(n, begin):
+    x = [n]
+    return fail(n, begin)
+def handle(n, begin):
+    try:
+        return pass_on(n, begin)
+    except KeyError:
+        return n
+def loop(n, begin):
+    for i in range(n):
+        try:
+            if i == n - 1:
+                return pass_on(i, begin)
+        except KeyError:
+            n += 1
+    return n
+"""
+    mon = sys.monitoring
+    number = getattr(mon.events, event)
+    runs = []
+    for bind in (False, True):
+        space = {}
+        exec(compile(source, "<events>", "exec"), space)
+        if bind:
+            for name in ("fail", "pass_on", "handle", "loop"):
+                psyco.bind(space[name])
+        seen = []
+
+        def begin():
+            mon.use_tool_id(2, "test")
+            mon.register_callback(2, number, lambda code, offset, error: seen.append(
+                (code.co_name, str(error))) if code.co_filename == "<events>" else None)
+            mon.set_events(2, number)
+
+        for _ in range(3):
+            for name in ("handle", "loop", "pass_on"):
+                try:
+                    seen.append(space[name](4, begin))
+                except KeyError as error:
+                    seen.append(repr(error))
+                mon.set_events(2, 0)
+                mon.register_callback(2, number, None)
+                mon.free_tool_id(2)
+        runs.append(seen)
+    assert runs[0] == runs[1]

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "cpython/bytecode.h"
 #include "cpython/port.h"
 
 namespace psyco::v313 {
@@ -196,6 +197,33 @@ PyObject* make_lasti(int unit, PyObject** error) {
   }
 }
 
+// For an error that is set: it leaves the function, or is handled at `unit`. A callback that fails
+// puts its own error in the place of this one. Mirrors Python/ceval.c: monitor_unwind and
+// monitor_handled, which are not exported.
+using FireEvent = int (*)(PyMonitoringState*, PyObject*, int32_t);
+void tell_tools(PyThreadState* ts, PyCodeObject* code, int event, FireEvent fire, int unit) {
+  const uint8_t tools = ts->interp->monitors.tools[event];
+  if (!tools) return;
+  PyMonitoringState state{tools, 0};
+  fire(&state, reinterpret_cast<PyObject*>(code), unit * static_cast<int>(sizeof(_Py_CODEUNIT)));
+}
+void tell_handled(PyThreadState* ts, _PyInterpreterFrame* frame, int unit) {
+  tell_tools(ts, Port::code_of(frame), PY_MONITORING_EVENT_EXCEPTION_HANDLED,
+             _PyMonitoring_FireExceptionHandledEvent, unit);
+}
+
+// Where the interpreter says an error left the function: the last unit of the instruction that
+// failed, or the unit before a call if the error came out of a function called.
+int unwound_unit(PyCodeObject* code, int unit, bool from_callee) {
+  return from_callee ? unit - 1 : following_unit(code, unit) - 1;
+}
+bool has_traceback() {
+  PyObject* error = PyErr_GetRaisedException();
+  const bool has = reinterpret_cast<PyBaseExceptionObject*>(error)->traceback != nullptr;
+  PyErr_SetRaisedException(error);
+  return has;
+}
+
 // Pages full of RERAISE 1. Two, because the interpreter takes its distance from the code for an
 // offset, truncated to int, and looks that up in the table: one of the two is never found there.
 _Py_CODEUNIT* g_reraise[2];
@@ -228,17 +256,23 @@ bool Port::prepare_unwind_running() {
 
 // Mirrors Python/ceval.c: the labels error and exception_unwind (3.13).
 bool Port::unwind(PyThreadState* ts, _PyInterpreterFrame* frame) {
+  const bool from_callee = has_traceback();
   add_traceback(ts, frame);
-  _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
   const int unit = unit_of(frame);
+  const int unwound = unwound_unit(code_of(frame), unit, from_callee);
+  _PyEval_MonitorRaise(ts, frame, _PyCode_CODE(code_of(frame)) + unwound);
   Handler handler;
   const bool found = find_handler(code_of(frame), unit, &handler);
   PyObject* error = PyErr_GetRaisedException();
   cut_stack(frame, found ? handler.depth : 0);
+  PyErr_SetRaisedException(error);
   if (!found) {
-    PyErr_SetRaisedException(error);
+    tell_tools(ts, code_of(frame), PY_MONITORING_EVENT_PY_UNWIND, _PyMonitoring_FirePyUnwindEvent,
+               unwound);
     return false;
   }
+  tell_handled(ts, frame, handler.unit);
+  error = PyErr_GetRaisedException();
   push_exception(frame, handler.lasti ? make_lasti(unit, &error) : nullptr, error);
   set_unit(frame, handler.unit);
   return true;
@@ -254,10 +288,16 @@ bool Port::unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int tar
   Handler handler, other;
   const bool found = find_handler(code, unit, &handler);
   if (!found && !find_handler(code, target, &other)) return false;
+  const int unwound = unwound_unit(code, unit, has_traceback());
   add_traceback(ts, frame);
-  if (found) _PyEval_MonitorRaise(ts, frame, frame->instr_ptr);
+  if (found) _PyEval_MonitorRaise(ts, frame, _PyCode_CODE(code) + unwound);
   PyObject* error = PyErr_GetRaisedException();
   cut_stack(frame, found ? handler.depth : 0);
+  if (found) {
+    PyErr_SetRaisedException(error);
+    tell_handled(ts, frame, handler.unit);
+    error = PyErr_GetRaisedException();
+  }
   push_exception(frame, !found || handler.lasti ? make_lasti(unit, &error) : nullptr, error);
   if (found)
     set_unit(frame, handler.unit);
