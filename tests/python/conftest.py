@@ -1,3 +1,4 @@
+import signal
 import gc
 import os
 import sys
@@ -16,3 +17,7 @@ if threshold := os.environ.get("PSYCO_TEST_GC_THRESHOLD"):
 def root():
     """The project's folder."""
     return ROOT
+
+# A run in the background of a script begins with the interrupt ignored, and so would what it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
