@@ -403,7 +403,8 @@ def f(x, n):
     return out
 def g(x):
     # Called directly, its own argument may or may not be counted: an operand of compiled code is lent.
-    return sys.getrefcount(x) - sys.getrefcount(x)
+    # Between the two the code may be left.
+    return abs(sys.getrefcount(x) - sys.getrefcount(x)) <= 1
 """, ["f(1, 4)", "g([])"]),
     "list mutated inside": ("""
 def f(items, how):
