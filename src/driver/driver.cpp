@@ -262,6 +262,18 @@ CompiledCode* compile(Attempt& attempt) {
   return code;
 }
 
+// Where a parameter has come with many types, a version for each pair, triple... would never end.
+void generalise(CodeHistory* history, std::vector<EntryGuard>& guards, std::vector<bool>& any) {
+  history->parameters.resize(guards.size());
+  any.resize(guards.size());
+  for (size_t i = 0; i < guards.size(); i++) {
+    ParameterTypes& seen = history->parameters[i];
+    if (guards[i].kind == EntryGuard::Type) seen.note(guards[i].ptr);
+    any[i] = seen.any() && guards[i].kind != EntryGuard::Null;
+    if (any[i]) guards[i] = EntryGuard{};
+  }
+}
+
 // Entry types are proved by the runtime before it enters a version, and once more by the code's own
 // guards.
 std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count, bool call) {
@@ -280,6 +292,16 @@ std::vector<EntryGuard> guards_for(PyObject* const* values, Py_ssize_t count, bo
   }
   return guards;
 }
+
+}  // namespace
+
+void ParameterTypes::note(const void* type) {
+  for (int i = 0; i < count; i++)
+    if (types[i] == type) return;
+  if (count < kMost) types[count++] = type;
+}
+
+namespace {
 
 bool compilable(CodeEntry* entry) {
   PyCodeObject* code = entry->code;
@@ -317,6 +339,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
   attempt.request.examples = args;
   attempt.request.example_count = static_cast<int>(count);
   attempt.guards = guards_for(args, count, true);
+  generalise(history_of(entry), attempt.guards, attempt.request.any_type);
   return compile(attempt);
 }
 

@@ -46,12 +46,22 @@ struct Unit {
   bool retired = false;
 };
 
+// The types that a parameter came with. Numbers do not count: they have versions of their own.
+struct ParameterTypes {
+  static constexpr int kMost = 3;  // from so many on, versions are made for any type
+  const void* types[kMost] = {};   // compared only: they may be gone
+  int count = 0;
+  void note(const void* type);
+  bool any() const { return count == kMost; }
+};
+
 // What hangs on a CodeEntry for the driver.
 struct CodeHistory {
   Feedback feedback;
   std::vector<Unit*> units;
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   std::vector<LentType> lent;
+  std::vector<ParameterTypes> parameters;
   int compiles = 0;
   bool slow_loop = false;  // a loop was faster in the interpreter
   std::string name;

@@ -10,6 +10,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
+#include "runtime/parked.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -285,6 +286,7 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   const char* phase;
   PyObject* info;
   if (!PyArg_ParseTuple(args, "sO!", &phase, &PyDict_Type, &info)) return nullptr;
+  unpark_some();  // where there are no events, there are collections
   PyObject* generation = PyDict_GetItemString(info, "generation");
   if (!generation || PyLong_AsLong(generation) != 2) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.

@@ -62,6 +62,7 @@ struct CompileRequest {
   int osr_index = 0;                    // Osr: index of the loop head
   PyObject* const* examples = nullptr;  // one per entry value, null = unbound
   int example_count = 0;                // Call: parameters; Osr: locals and stack
+  std::vector<bool> any_type;           // Call: parameters that come with many types; may be empty
   PyObject* locals = nullptr;           // Osr of module code: f_locals
   class FeedbackSource* feedback = nullptr;
   PyObject* exhausted = nullptr;  // what iter_next answers at the end
@@ -301,6 +302,7 @@ class Builder {
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
   void unpack_cursors(const std::vector<AVId>& stack);
   bool any_entry_value(Context& context, int local);
+  bool is_any_type(int entry_value) const;
   void type_entry_value(AVId id, PyObject* example);
   ir::Slot slot_of(AVId id);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,

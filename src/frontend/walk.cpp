@@ -241,6 +241,7 @@ void Builder::build() {
     PyObject* example = request_.examples[i];
     AVId id;
     int64_t number;
+    const bool any_type = is_any_type(i);
     if (i < nlocals && any_entry_value(*context, i)) {
       result_.any_entry[i] = 1;
       example = nullptr;
@@ -250,7 +251,7 @@ void Builder::build() {
       word++;
       own_signature_ += '-';
       id = null_av();
-    } else if (request_.kind == ir::EntryKind::Call &&
+    } else if (request_.kind == ir::EntryKind::Call && !any_type &&
                (PyFloat_CheckExact(example) ||
                 (PyLong_CheckExact(example) && shapes::int_value(example, &number)))) {
       // Two words: the number and, if there is one, its object.
@@ -274,7 +275,7 @@ void Builder::build() {
       arg->bci = entry_bci;
       if (request_.kind == ir::EntryKind::Osr) arg->flags |= ir::kOwned | ir::kNullable;
       graph_.append(entry_, arg);
-      id = object_av(arg, nullptr, nullptr, example);
+      id = object_av(arg, nullptr, nullptr, any_type ? nullptr : example);
       if (request_.kind == ir::EntryKind::Osr) av(id).not_null = false;
     }
     (i < nlocals ? frame.locals : frame.stack).push_back(id);
@@ -296,7 +297,7 @@ void Builder::build() {
   // All guards before any conversion, so that a failed one finds every entry value as it came.
   for (int i = 0; i < request_.example_count; i++) {
     AVId id = i < nlocals ? frame.locals[i] : frame.stack[i - nlocals];
-    if (!result_.any_entry[i]) type_entry_value(id, request_.examples[i]);
+    if (!result_.any_entry[i] && !is_any_type(i)) type_entry_value(id, request_.examples[i]);
   }
   graph_.arg_count = static_cast<uint32_t>(word);
   if (request_.kind == ir::EntryKind::Osr) unpack_cursors(frame.stack);
@@ -306,6 +307,11 @@ void Builder::build() {
   edges.push_back({cur_, st_});
   walk_function(*context, start, std::move(edges));
   result_.ok = !restart_;
+}
+
+bool Builder::is_any_type(int entry_value) const {
+  return static_cast<size_t>(entry_value) < request_.any_type.size() &&
+         request_.any_type[static_cast<size_t>(entry_value)];
 }
 
 // What a loop leaves in its variables from one time to the next would make many versions of it.

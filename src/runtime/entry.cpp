@@ -5,6 +5,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
+#include "runtime/parked.h"
 #include "runtime/poll.h"
 #include "runtime/wanted.h"
 #include "support/check.h"
@@ -24,6 +25,7 @@ void free_entry(void* memory) {
   auto* entry = static_cast<CodeEntry*>(memory);
   if (!entry) return;
   code_dies(entry->code);
+  forget_parked(entry);
   for (Version& version : entry->versions) retire_code(version.code);
   if (g_entry_dies) g_entry_dies(entry);
   delete entry;

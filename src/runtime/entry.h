@@ -95,6 +95,8 @@ struct CodeEntry {
   bool watched = false;  // our monitoring events are on
   bool refused = false;  // do not try to compile calls again
   bool compiling = false;
+  bool parked = false;  // raises no events until the compiler may spend: see parked.h
+  uint32_t parking_round = 0, denials = 0;
   bool excluded = false;      // never to be compiled nor walked in place
   bool filter_allows = true;  // the user's filter said so, in this generation:
   uint32_t filter_generation = 0;

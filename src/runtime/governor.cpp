@@ -24,7 +24,7 @@ namespace {
 constexpr int64_t kCompileGrant = 10 * 1000 * 1000;  // what the compiler may spend at once,
 constexpr int64_t kWinGrant = 5 * 1000 * 1000;       // for each time its code has won enough,
 constexpr double kWinShare = 0.05;                   // which is so much of the time,
-constexpr double kCompileShare = 0.04;               // and of all the time
+constexpr double kCompileShare = 0.02;               // and of all the time
 constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
 constexpr int64_t kClockNs = 40, kCpuClockNs = 600;  // reading it
@@ -53,7 +53,8 @@ int64_t cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - g_compile_cpu_ns;
 // Where compiled code is clearly better, more of it is worth its price: in proportion to what it
 // saves, since a program of a thousand small functions, each called now and then, gains nothing.
 double g_wins = 0;
-// `measured` of the `elapsed` time was spent in what was compared, most of the rest elsewhere.
+// `measured` of the `elapsed` time was spent in what was compared, most of the rest elsewhere. The
+// worst ratio of several counts: what calls do differs, and luck is no reason to compile more.
 void note_win(double ratio, int64_t measured, int64_t elapsed) {
   if (ratio >= 0.7) return;
   const double share =
@@ -132,7 +133,7 @@ void end_round(int64_t native_ns) {
   loop->trials++;
   if (ratios[g_trial.round / 2] <= kWins) {
     loop->decided = true;
-    note_win(ratios[g_trial.round / 2], g_trial.measured_ns, wall_ns() - g_trial.begun_ns);
+    note_win(ratios[g_trial.round - 1], g_trial.measured_ns, wall_ns() - g_trial.begun_ns);
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -155,14 +156,18 @@ bool compiler_may_spend(int64_t units) {
   const int64_t grant = kCompileGrant + static_cast<int64_t>(g_wins * kWinGrant);
   const bool small = estimate <= kCompileGrant / 2;
   if (!g_governor || (small && g_compile_cpu_ns <= grant)) return true;
+  const int64_t spent = small ? g_compile_cpu_ns - grant : std::max(g_compile_cpu_ns, estimate);
   // The processor's clock is a system call, and who may not compile asks often.
-  static int64_t asked = 0;
-  const int64_t now = now_ns();
+  static int64_t asked = 0, used = 0;
+  const auto affordable = [&] {
+    return static_cast<double>(spent) <= kCompileShare * static_cast<double>(used);
+  };
+  if (affordable()) return true;
+  const int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
   if (now - asked < kAskAgainNs) return false;
   asked = now;
-  const int64_t spent = small ? g_compile_cpu_ns - grant : std::max(g_compile_cpu_ns, estimate);
-  const auto used = static_cast<double>(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
-  return static_cast<double>(spent) <= kCompileShare * used;
+  used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  return affordable();
 }
 
 // The trial under way is over, or no reason to wait: a call that takes long, a loop whose
@@ -284,9 +289,11 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   const int64_t total = trial.ns[0] + trial.ns[1];
   const int in_chunk = trial.chunk_calls[0] + trial.chunk_calls[1];
   bool decided = false, native_wins = false;
+  double worst = ratio;
   if (total > 20 * 1000 * 1000) {  // long calls: few have to do
     decided = ratio < 0.8 || ratio > 1.25 || in_chunk >= 4;
     native_wins = ratio <= kWins;
+    if (in_chunk < 4) worst = 1;
   }
   if (!decided && in_chunk >= kChunkCalls && trial.calls % kChunkCalls == 0 && total >= 40 * 1000) {
     trial.ratios[trial.chunks++] = static_cast<float>(ratio);
@@ -296,6 +303,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
       std::sort(trial.ratios, trial.ratios + kChunks);
       decided = true;
       native_wins = trial.ratios[kChunks / 2] <= kWins;
+      worst = trial.ratios[kChunks - 1];
     }
   }
   if (!decided) return;
@@ -308,7 +316,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     return;
   }
   trial.decided = true;
-  if (native_wins) return note_win(ratio, trial.measured_ns, wall_ns() - trial.begun_ns);
+  if (native_wins) return note_win(worst, trial.measured_ns, wall_ns() - trial.begun_ns);
   if (g_lost) g_lost(entry, kEntryCall);
   uninstall_function(function);
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
+#include "runtime/parked.h"
 #include "runtime/poll.h"
 #include "runtime/visible.h"
 #include "runtime/wanted.h"
@@ -86,13 +87,23 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
   Py_RETURN_NONE;
 }
 
+PyObject* denied(CodeEntry* entry, Permission permission) {
+  if (permission == Permission::Later && park(entry)) return disable();
+  Py_RETURN_NONE;
+}
+
+// Every event passes here.
+void count_event() {
+  if (++g_osr_stats.events % 64 == 0) unpark_some();
+}
+
 int unit_argument(PyObject* offset) { return static_cast<int>(PyLong_AsLong(offset) / 2); }
 
 PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   const int from = unit_argument(args[1]), target = unit_argument(args[2]);
   if (target > from) return disable();  // JUMP_FORWARD raises the event too
-  g_osr_stats.events++;
+  count_event();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
   if (entry->excluded) return disable();
@@ -108,9 +119,11 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     loop_not_native(entry, target);
     if (others_must_wait()) Py_RETURN_NONE;
     if (!count_up(loop, entry, frame) || !g_compile_osr) Py_RETURN_NONE;
-    loop->count = 0;  // for the next try
+    const Permission permission = permission_to_compile(entry);
+    if (permission != Permission::Granted) return denied(entry, permission);
+    loop = loop_counter(entry, target);  // a filter may have run
+    loop->count = 0;                     // for the next try
     loop->spent_ns = 0;
-    if (!may_compile(entry)) Py_RETURN_NONE;
     PyObject* function = frame->f_funcobj;
     entry->compiling = true;
     body = g_compile_osr(code,
@@ -160,7 +173,7 @@ bool is_initialiser(PyCodeObject* code) {
 
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
-  g_osr_stats.events++;
+  count_event();
   // Generators and coroutines are entered at their loops only; module and class bodies run once.
   constexpr int kNotCalled =
       CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
@@ -177,10 +190,11 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
   if (!entry->bound && is_initialiser(code)) return disable();
   PyFunctionObject* function = Port::function_of(frame);
+  const Permission permission = compiled ? Permission::Granted : permission_to_compile(entry);
+  if (permission != Permission::Granted) return denied(entry, permission);
   if (is_installed(function)) Py_RETURN_NONE;  // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry)))
     Py_RETURN_NONE;
-  if (!compiled && !may_compile(entry)) Py_RETURN_NONE;
   install_function(function);  // compiled at its next call, when the arguments are at hand
   measure_calls(function);
   // Every function object made from a nested code has to come by here once.
@@ -306,6 +320,14 @@ bool unwatch_code(PyCodeObject* code) {
   if (!set_local(code, 0)) return false;
   entry->watched = false;
   return true;
+}
+
+bool events_are_paused() { return g_paused; }
+
+void rearm_events(PyCodeObject* code) {
+  if (g_tool < 0) return;
+  Port::forget_own_events(code, g_own_tools);
+  refresh_instrumentation(code);
 }
 
 // _Py_Instrument is not exported; a change of local events calls it.

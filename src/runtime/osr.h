@@ -22,7 +22,8 @@ bool watch_code(PyCodeObject* code);  // false: a Python error is set
 bool unwatch_code(PyCodeObject* code);
 // Fits the code with the events that the tools want now; an error that is set stays set.
 void refresh_instrumentation(PyCodeObject* code);
-bool watch_everything(bool on);  // global events: costs every function a little
+void rearm_events(PyCodeObject* code);  // the same, and our disabled locations are on again
+bool watch_everything(bool on);         // global events: costs every function a little
 
 // While somebody traces, no native code starts, so nothing needs counting: our global events are
 // off, and the local ones of the functions that are running. They would do harm. When a second
@@ -30,6 +31,7 @@ bool watch_everything(bool on);  // global events: costs every function a little
 // forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those.
 void pause_events(PyThreadState* ts);
 void resume_events();
+bool events_are_paused();
 
 // The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those
 // of `frame`, as the loop head expects them. Compile, add_version() and return the code; or return

@@ -97,22 +97,23 @@ void on_destroyed(PyFunctionObject* function) {
 
 }  // namespace
 
-bool may_compile(CodeEntry* entry) {
-  if (!g_compiling || g_in_filter) return false;
-  if (!entry->bound && !compiler_may_spend(Py_SIZE(entry->code))) return false;
-  if (!g_filter) return true;
-  if (entry->filter_generation == g_filter_generation) return entry->filter_allows;
-  g_in_filter = true;
-  PyObject* hook = Py_NewRef(g_filter);
-  PyObject* answer = PyObject_CallOneArg(hook, reinterpret_cast<PyObject*>(entry->code));
-  const int allowed = answer ? PyObject_IsTrue(answer) : -1;
-  if (allowed < 0) PyErr_WriteUnraisable(hook);
-  Py_XDECREF(answer);
-  Py_DECREF(hook);
-  g_in_filter = false;
-  entry->filter_generation = g_filter_generation;
-  entry->filter_allows = allowed > 0;
-  return entry->filter_allows;
+Permission permission_to_compile(CodeEntry* entry) {
+  if (!g_compiling || g_in_filter) return Permission::Refused;
+  if (!entry->bound && !compiler_may_spend(Py_SIZE(entry->code))) return Permission::Later;
+  if (!g_filter) return Permission::Granted;
+  if (entry->filter_generation != g_filter_generation) {
+    g_in_filter = true;
+    PyObject* hook = Py_NewRef(g_filter);
+    PyObject* answer = PyObject_CallOneArg(hook, reinterpret_cast<PyObject*>(entry->code));
+    const int allowed = answer ? PyObject_IsTrue(answer) : -1;
+    if (allowed < 0) PyErr_WriteUnraisable(hook);
+    Py_XDECREF(answer);
+    Py_DECREF(hook);
+    g_in_filter = false;
+    entry->filter_generation = g_filter_generation;
+    entry->filter_allows = allowed > 0;
+  }
+  return entry->filter_allows ? Permission::Granted : Permission::Refused;
 }
 
 bool filter_lets(const CodeEntry* entry) {

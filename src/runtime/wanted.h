@@ -7,9 +7,17 @@ namespace psyco {
 
 extern bool g_compiling;  // false: run what there is, compile nothing more
 
+enum class Permission : uint8_t {
+  Granted,
+  Later,    // the compiler has had its share of the program's time for now
+  Refused,  // by the user, at present
+};
 // Asks the user's filter, once for each code object; so this may run Python code. No error is left
 // set.
-bool may_compile(CodeEntry* entry);
+Permission permission_to_compile(CodeEntry* entry);
+inline bool may_compile(CodeEntry* entry) {
+  return permission_to_compile(entry) == Permission::Granted;
+}
 // What the user's filter is known to say. It is not asked: no Python may run.
 bool filter_lets(const CodeEntry* entry);
 void set_filter(PyObject* hook);  // callable(code) -> bool, or null

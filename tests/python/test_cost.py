@@ -59,3 +59,56 @@ print(psyco.stats()["unmeasured_calls"], psyco.stats()["loop_entries"])
     unmeasured, loop_entries = map(int, counts)
     assert loop_entries > 0
     assert unmeasured < 600_000  # of 3,600,000
+
+
+MANY = """
+import sys, time, psyco
+from psyco._engine import core
+mon, others = sys.monitoring, []
+mon.use_tool_id(1, 'other')
+def other(code, offset):
+    others.append(code)
+    return mon.DISABLE
+mon.register_callback(1, mon.events.PY_START, other)
+names = [f'f{i}' for i in range(600)]
+for name in names:
+    exec(f'''
+def {name}(x, y):
+    if x > y:
+        return [x, y, {name!r}]
+    elif x in (1, 2):
+        return {{x: y}}
+    return [z for z in (x, y) if z]
+''')
+functions = [globals()[name] for name in names]
+watched, functions = functions[:30], functions[30:]
+for f in watched:
+    mon.set_local_events(1, f.__code__, mon.events.PY_START)
+def run(rounds):
+    for _ in range(rounds):
+        for f in functions:
+            f(1, 2)
+        call_watched(watched)
+def call_watched(fs):  # in a loop of its own: native code does not pass where others watch
+    for f in fs:
+        f(1, 2)
+"""
+
+
+def test_hot_functions_the_compiler_has_no_time_for_raise_no_events():
+    events, calls, compiled, later, heard = map(int, run(MANY + """
+core.watch_all(True)
+run(220)
+before = psyco.stats()
+run(1000)
+after = psyco.stats()
+end = time.process_time() + 20
+while psyco.stats()['compiled'] < after['compiled'] + 20 and time.process_time() < end:
+    run(10)
+core.watch_all(False)
+print(after['events'] - before['events'], 1000 * len(names), after['compiled'],
+      psyco.stats()['compiled'], len(others))
+"""))
+    assert events < calls / 6
+    assert later >= compiled + 20  # they are heard of again when there is time
+    assert heard == 30  # and what somebody else disabled stays so

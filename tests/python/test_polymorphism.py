@@ -193,3 +193,59 @@ def test_methods_of_several_classes_are_inlined():
     assert total(items) == expected + sum(x.area() for x in items[-10:])
     assert psyco.stats()["exits"].get("TypeSeen", 0) <= before + 1
     psyco.unbind(total)
+
+
+def test_many_types_of_arguments_take_few_compilations():
+    classes = [type(f"K{i}", (), {"k": i, "get": lambda self, d=i: d}) for i in range(8)]
+
+    def both(a, b, n):
+        total = 0
+        for i in range(n):
+            total += i
+        return [type(a).__name__, a == b, (a, b, total)]
+
+    psyco.bind(both)
+    before = psyco.stats()["compiled"]
+    values = [c() for c in classes] + [None, True, "s", b"b", (1,), [2], {3: 4}, 1.5]
+    for a in values:
+        for b in values:
+            name, equal, (x, y, total) = both(a, b, 5)
+            assert (name, equal) == (type(a).__name__, a is b) and x is a and y is b and total == 10
+    assert psyco.stats()["compiled"] - before <= 6
+    assert both(2, 2.0, 4) == ["int", True, (2, 2.0, 6)]
+    assert both(1 << 70, 1 << 70, 2**3) == ["int", True, (1 << 70, 1 << 70, 28)]
+    psyco.unbind(both)
+
+
+@pytest.mark.parametrize("operation", [
+    "a + b", "(a, b)", "a == b", "a.x", "a.m(b)", "a[b]", "a < b", "not a or b", "-a", "f'{a}{b}'",
+    "[z for z in a]", "a(b)", "b in a", "len(a)", "a if a is b else [b]",
+])
+def test_arguments_of_any_type(operation):
+    check("""
+class C:
+    def __init__(self, x): self.x = x
+    def m(self, b): return self.x, b
+    def __add__(self, b): return self.x
+    def __repr__(self): return f'C({self.x!r})'
+    def __call__(self, b): return (b, self.x)
+class D(C):
+    def __len__(self): return 3
+    def __getitem__(self, i):
+        if i == 3: raise IndexError(i)
+        return i
+    def __lt__(self, b): return NotImplemented
+values = [C(1), D(2), 'ab', [1, 2], {0: 1}, None, 3, 2.5, 1 << 80, True, len, (0, 1)]
+def f(a, b):
+    return OPERATION
+def run():
+    got = []
+    for _ in range(3):
+        for a in values:
+            for b in values:
+                try:
+                    got.append(repr(f(a, b)))
+                except Exception as error:
+                    got.append(repr(error))
+    return got
+""".replace("OPERATION", operation), ["run()"], repeat=3)

@@ -136,6 +136,14 @@ struct Port {
     return tools & ~own;
   }
 
+  // The code counts as not fitted with the events of `own`: the next change of its local events
+  // puts them in anew, also where a callback returned DISABLE.
+  static void forget_own_events(PyCodeObject* code, uint8_t own) {
+    if (!code->_co_monitoring) return;
+    for (uint8_t& each : code->_co_monitoring->active_monitors.tools)
+      each = static_cast<uint8_t>(each & ~own);
+  }
+
   // The tools' events have changed since the code was last fitted with them. RESUME sees to that,
   // and calls of compiled code pass it by.
   static bool instrumentation_is_stale(PyThreadState* ts, PyCodeObject* code) {
