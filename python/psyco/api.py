@@ -416,8 +416,12 @@ def stop() -> None:
 def stats() -> dict[str, Any]:
     """Figures of the compiler so far.
 
-    Keys: `code_bytes`, `compile_ms`, and `functions`, a list of dictionaries with `name`, `file`,
-    `line`, `entries`, `exits` and `code_bytes`; more may be there.
+    Keys: `code_bytes` (machine code now), `compile_ms` (processor time spent compiling, ms),
+    `native_share` (of the time since the import of psyco, 0 to 1, in compiled code and what that
+    called), and `functions`, a list of dictionaries, one per function that was compiled or refused
+    and still exists: `name`, `file`, `line`, `entries` (calls and loops entered from interpreted
+    code or C), `exits` (times its code left for the interpreter), `code_bytes`, and `refused` (why
+    its calls are not compiled, or None). More keys may be there.
 
     >>> stats()['code_bytes'] >= 0
     True

@@ -396,6 +396,8 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   return made;
 }
 
+}  // namespace
+
 bool is_speculation(ir::Reason reason) {
   switch (reason) {
     case ir::Reason::TypeSeen:
@@ -412,6 +414,8 @@ bool is_speculation(ir::Reason reason) {
       return false;
   }
 }
+
+namespace {
 
 // Code that was worth its while may not stay so: every so many exits it is measured again.
 void note_exits(CompiledCode* code, ir::Reason reason) {

@@ -63,10 +63,13 @@ struct CodeHistory {
   std::vector<LentType> lent;
   std::vector<ParameterTypes> parameters;
   int compiles = 0;
-  bool slow_loop = false;  // a loop was faster in the interpreter
+  uint64_t entries = 0, exits = 0;  // of units that are no more
+  bool slow_loop = false;           // a loop was faster in the interpreter
   std::string name;
 };
 
+// A guess that did not hold; the function may be compiled again without it.
+bool is_speculation(ir::Reason reason);
 void install_driver();  // sets g_driver
 bool start_driver();    // false: a Python error is set
 
@@ -74,7 +77,7 @@ bool start_driver();    // false: a Python error is set
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
 void forget_entry(CodeEntry* entry);
 size_t code_bytes_in_use();
-PyObject* driver_stats();                     // new dict
+PyObject* driver_stats();                     // new dict, see psyco.stats
 PyObject* driver_report(PyCodeObject* code);  // new dict, or None if nothing is known
 // The graph for these arguments as text, optimised or not, and what the verifier says; for dumps
 // and tests.

@@ -1,11 +1,16 @@
 // What psyco tells about its work: totals, and per function what explain() shows.
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include "driver/driver.h"
+#include "driver/units.h"
+#include "runtime/activation.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "runtime/osr.h"
+#include "support/ticks.h"
 
 namespace psyco {
 
@@ -85,6 +90,151 @@ PyObject* version_of(const Unit* unit) {
   return nullptr;
 }
 
+// ---- levels and guards, as the exit records tell them
+
+const char* level_of(const ExitSlot& slot, const ExitRecord& record) {
+  const bool known = slot.value.kind == Location::Imm || slot.value.kind == Location::Object;
+  switch (slot.kind) {
+    case ir::SlotKind::Null:
+      return nullptr;
+    case ir::SlotKind::Object:
+      return known ? "known" : "object";
+    case ir::SlotKind::Int:
+      return known ? "known int" : "int64";
+    case ir::SlotKind::Float:
+      return known ? "known float" : "float64";
+    case ir::SlotKind::Bool:
+      return known ? "known bool" : "bool";
+    case ir::SlotKind::Virtual:
+      break;
+  }
+  switch (record.virtuals[static_cast<size_t>(slot.virt)].kind) {
+    case ir::VirtualKind::Tuple:
+      return "virtual tuple";
+    case ir::VirtualKind::RangeIter:
+    case ir::VirtualKind::CountIter:
+      return "virtual range iterator";
+    case ir::VirtualKind::Range:
+      return "virtual range";
+    case ir::VirtualKind::ListIter:
+      return "virtual list iterator";
+    case ir::VirtualKind::TupleIter:
+      return "virtual tuple iterator";
+    case ir::VirtualKind::BoundMethod:
+      return "virtual bound method";
+    case ir::VirtualKind::Slice:
+      return "virtual slice";
+    case ir::VirtualKind::BytesIter:
+      return "virtual bytes iterator";
+    case ir::VirtualKind::ByteArrayIter:
+      return "virtual bytearray iterator";
+  }
+  return nullptr;
+}
+
+struct LineNotes {
+  std::map<std::string, std::set<std::string>> levels;  // by variable
+  std::map<ir::Reason, int> guards;                     // places in the machine code
+};
+
+void note_levels(LineNotes& notes, const ExitRecord& record, PyCodeObject* code) {
+  const ExitFrame& frame = record.frames.back();
+  const auto count = static_cast<size_t>(PyTuple_GET_SIZE(code->co_localsplusnames));
+  for (size_t i = 0; i < frame.locals.size() && i < count; i++) {
+    const char* level = level_of(frame.locals[i], record);
+    const char* name =
+        PyUnicode_AsUTF8(PyTuple_GET_ITEM(code->co_localsplusnames, static_cast<Py_ssize_t>(i)));
+    if (!name) PyErr_Clear();
+    if (level && name) notes.levels[name].insert(level);
+  }
+  for (const ExitSlot& slot : frame.stack)
+    if (slot.kind == ir::SlotKind::Virtual)
+      notes.levels["(operand)"].insert(level_of(slot, record));
+}
+
+// What the machine code of `entry` says about its own lines; inlined ones are other functions'.
+std::map<int, LineNotes> line_notes(const CodeEntry* entry, const CodeHistory* history) {
+  std::map<int, LineNotes> lines;
+  for (const Unit* unit : history->units)
+    for (size_t id = 0; id < unit->code->exit_counts.size(); id++) {
+      const ExitRecord record = g_backend.decode(*unit->code, static_cast<uint32_t>(id));
+      if (record.frames.empty()) continue;
+      const ExitFrame& frame = record.frames.back();
+      if (unit->code->frames[frame.frame_index].code != entry->code) continue;
+      LineNotes& notes = lines[line_of(entry->code, frame.bci)];
+      note_levels(notes, record, entry->code);
+      if (is_speculation(record.reason)) notes.guards[record.reason]++;
+    }
+  return lines;
+}
+
+// [{line, notes}], as explain() shows them.
+PyObject* lines_of(const CodeEntry* entry, const CodeHistory* history) {
+  PyObject* list = PyList_New(0);
+  if (!history || !list) return list;
+  for (const auto& [line, notes] : line_notes(entry, history)) {
+    std::string levels;
+    for (const auto& [name, kinds] : notes.levels) {
+      levels += (levels.empty() ? "" : ", ") + name + ": ";
+      for (const std::string& kind : kinds) levels += (kind == *kinds.begin() ? "" : " or ") + kind;
+    }
+    PyObject* texts = PyList_New(0);
+    const auto say = [&](const std::string& words) {
+      PyObject* item = texts ? text(words) : nullptr;
+      if (!item || PyList_Append(texts, item) < 0) Py_CLEAR(texts);
+      Py_XDECREF(item);
+    };
+    if (!levels.empty()) say(levels);
+    for (const auto& [reason, places] : notes.guards)
+      say("guards, " + std::to_string(places) + ": " + ir::reason_message(reason));
+    PyObject* item = texts ? Py_BuildValue("{s:i,s:N}", "line", line, "notes", texts) : nullptr;
+    const bool ok = item && PyList_Append(list, item) == 0;
+    Py_XDECREF(item);
+    if (ok) continue;
+    Py_DECREF(list);
+    return nullptr;
+  }
+  return list;
+}
+
+// ---- figures of each function
+
+PyObject* functions() {
+  PyObject* list = PyList_New(0);
+  // Building objects may collect garbage, and codes may die: those met stay.
+  std::vector<PyObject*> codes;
+  for (const CodeEntry* entry : known_entries())
+    codes.push_back(Py_NewRef(reinterpret_cast<PyObject*>(entry->code)));
+  for (PyObject* code : codes) {
+    const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
+    const auto* history = entry ? static_cast<CodeHistory*>(entry->driver) : nullptr;
+    if (!list || !history || (!history->compiles && !entry->refused)) continue;
+    uint64_t entries = history->entries, exits = history->exits;
+    size_t bytes = 0;
+    for (const Unit* unit : history->units) {
+      entries += state_of(unit->code)->entries;
+      exits += exits_so_far(unit);
+      bytes += unit->code->size;
+    }
+    PyObject* item = Py_BuildValue(
+        "{s:O,s:O,s:i,s:K,s:K,s:n,s:N}", "name", entry->code->co_qualname, "file",
+        entry->code->co_filename, "line", entry->code->co_firstlineno, "entries",
+        static_cast<unsigned long long>(entries), "exits", static_cast<unsigned long long>(exits),
+        "code_bytes", static_cast<Py_ssize_t>(bytes), "refused",
+        entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
+    if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
+    Py_XDECREF(item);
+  }
+  for (PyObject* code : codes) Py_DECREF(code);
+  return list;
+}
+
+const uint64_t g_first_tick = ticks();
+
+double native_share() {
+  return static_cast<double>(native_ticks()) / static_cast<double>(ticks() - g_first_tick);
+}
+
 }  // namespace
 
 PyObject* driver_report(PyCodeObject* code) {
@@ -123,7 +273,7 @@ PyObject* driver_report(PyCodeObject* code) {
          put(dict, "name", Py_NewRef(code->co_qualname)) &&
          put(dict, "line", PyLong_FromLong(code->co_firstlineno)) &&
          put(dict, "versions", Py_NewRef(versions)) && put(dict, "exits", Py_NewRef(exits)) &&
-         put(dict, "notes", Py_NewRef(notes)) &&
+         put(dict, "notes", Py_NewRef(notes)) && put(dict, "lines", lines_of(entry, history)) &&
          put(dict, "compiles", PyLong_FromLong(history ? history->compiles : 0)) &&
          put(dict, "calls", PyLong_FromUnsignedLongLong(entry->calls)) &&
          put(dict, "refused", entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
@@ -156,6 +306,8 @@ PyObject* driver_stats() {
       !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
       !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
       !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
+      !put(dict, "native_share", PyFloat_FromDouble(native_share())) ||
+      !put(dict, "functions", functions()) ||
       !put(dict, "exits", counts(g_totals.exits_by, reason)) ||
       !put(dict, "refused_by", counts(g_totals.refused_by, reason)) ||
       !put(dict, "ops", counts(g_totals.ops, op)) ||

@@ -94,9 +94,19 @@ void free_unit(Unit* unit) {
   for (PyObject* object : objects) Py_XDECREF(object);
 }
 
+uint64_t exits_so_far(const Unit* unit) {
+  uint64_t sum = 0;
+  for (uint32_t count : unit->code->exit_counts) sum += count;
+  return sum;
+}
+
+const std::vector<CodeEntry*>& known_entries() { return g_entries; }
+
 void retire_unit(CodeEntry* entry, Unit* unit) {
   if (unit->retired) return;
   unit->retired = true;
+  history_of(entry)->entries += state_of(unit->code)->entries;
+  history_of(entry)->exits += exits_so_far(unit);
   const bool broken = g_broken;
   retire_code(unit->code);
   g_broken = broken;  // nothing new: this one is dealt with here

@@ -11,6 +11,9 @@ extern CodeMemory* g_memory;
 bool start_units();  // false: a Python error is set
 
 CodeHistory* history_of(CodeEntry* entry);
+// Those with a history, in the order in which they came.
+const std::vector<CodeEntry*>& known_entries();
+uint64_t exits_so_far(const Unit* unit);
 // Each cell of the entry gets the newest version it fits.
 void link_cells(CodeEntry* entry);
 // Takes a body out of use; frees nothing, runs nothing.

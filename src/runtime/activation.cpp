@@ -8,6 +8,7 @@
 #include "runtime/materialize.h"
 #include "runtime/visible.h"
 #include "support/check.h"
+#include "support/ticks.h"
 
 namespace psyco {
 
@@ -61,14 +62,48 @@ inline uintptr_t stack_floor(PyThreadState* ts) { return stack_bounds(ts).floor;
 
 uint64_t g_entry_clock = 0;
 
+// Ticks with any compiled code running, its callees included: of the outermost activation. Reading
+// the counter twice costs as much as a small function, so where calls have been short one in so
+// many stands for all.
+constexpr uint64_t kSample = 64, kLongTicks = 50000;
+constexpr uint8_t kFirstCalls = 16;
+uint64_t g_native_ticks = 0, g_native_since = 0;  // 0: not being timed
+uint64_t g_native_weight = 1;
+
+void begin_native_time(const CodeState* state) {
+  const bool sampled = state->untimed;
+  if (sampled && state->entries % kSample) {
+    g_native_since = 0;
+    return;
+  }
+  g_native_weight = sampled ? kSample : 1;
+  g_native_since = ticks();
+}
+
+void end_native_time(CodeState* state) {
+  if (!g_native_since) return;
+  const uint64_t time = ticks() - g_native_since;
+  if (time >= kLongTicks) {
+    state->untimed = false;
+    state->short_calls = 0;
+    g_native_weight = 1;
+  } else if (!state->untimed && ++state->short_calls >= kFirstCalls) {
+    state->untimed = true;
+  }
+  g_native_ticks += time * g_native_weight;
+  g_native_since = 0;
+}
+
 void enlist(Activation* act) {
+  CodeState* state = state_of(act->code);
+  if (!g_newest_activation) begin_native_time(state);
   act->prev = g_newest_activation;
   act->next = nullptr;
   if (g_newest_activation) g_newest_activation->next = act;
   g_newest_activation = act;
-  CodeState* state = state_of(act->code);
   state->running++;
   state->entered = ++g_entry_clock;
+  state->entries++;
 }
 
 void left(const CompiledCode* code) {
@@ -215,8 +250,11 @@ void unlist(Activation* act) {
     act->next->prev = act->prev;
   else
     g_newest_activation = act->prev;
+  if (!g_newest_activation) end_native_time(state_of(act->code));
   act->tstate = nullptr;
 }
+
+uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
 
 void tell_to_leave(const CompiledCode* code) {
   for_each_activation([&](Activation* act) {

@@ -50,6 +50,8 @@ inline int64_t& osr_target(Activation* act) { return act->spill[act->code->spill
 
 // Takes the record out of the list: no longer visible to watchers. Idempotent.
 void unlist(Activation* act);
+// How long any compiled code has been active so far, in ticks().
+uint64_t native_ticks();
 inline bool is_listed(const Activation* act) { return act->tstate != nullptr; }
 
 // Where the frames lie that a call-out or an exit pushes for inlined code.

@@ -52,11 +52,14 @@ struct CodeState {
   bool lent = false;            // not to be entered for a while: driver/units.cpp
   // What the code depends on; some of it may be gone by now.
   std::vector<PyObject*> dicts, types, functions, instances;
-  uint64_t entered = 0;                          // when last, on a clock of entries
-  uint32_t running = 0;                          // activations that name it
-  uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
-  uint32_t frames_offset = 0;                    // of these in the activation, in bytes
-  std::vector<std::unique_ptr<LinkPlan>> plans;  // by record
+  uint64_t entered = 0;        // when last, on a clock of entries
+  uint64_t entries = 0;        // from outside compiled code
+  bool untimed = false;        // its calls are short: most are not timed, see activation.cpp
+  uint8_t short_calls = 0;     // in a row
+  uint32_t running = 0;        // activations that name it
+  uint32_t reserve_words = 0;  // data stack an exit may need for inlined frames
+  uint32_t frames_offset = 0;  // of these in the activation, in bytes
+  std::vector<std::unique_ptr<LinkPlan>> plans;         // by record
   std::vector<std::unique_ptr<DecodedRecord>> records;  // by record
 };
 

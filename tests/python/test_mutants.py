@@ -158,6 +158,41 @@ def caller(p, q, r):
 """, ["f(3, 'q', None)", "g(3, 'q', None)", "caller(4, 'w', 2.5)"])
 
 
+def test_an_unbound_variable_leaves_the_iterators_in_their_places():
+    check("""
+def f(p, q):
+    got = []
+    for a in p:
+        for b in q:
+            try:
+                if b == 'y':
+                    del v
+                v
+                got.append((a, b, v))
+            except UnboundLocalError as error:
+                v = a * 10
+                got.append((a, b, str(error)))
+    return got
+def g(p, q):
+    return [(a, b) for a in p for b in q], f(iter(p), q)
+""", ["f([1, 2, 3], 'xyz')", "f(iter((1, 2)), ['y', 'x', 'y'])", "g([1, 2], ['y', 'y'])"])
+
+
+def test_a_bound_method_is_owned_once():
+    check("""
+class C:
+    def m(self): return 1
+c = C()
+def f(o):
+    return o.m
+def g(o, n):
+    kept = []
+    for i in range(n):
+        kept = [o.m, i]
+    return kept[0]()
+""", ["f(c) == c.m", "g(c, 50)"], track=["c"])
+
+
 # --- Assumptions break ---------------------------------------------------------------------------
 
 CHANGES = {

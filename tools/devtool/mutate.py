@@ -32,6 +32,9 @@ EQUIVALENT: dict[str, str] = {
     "swap-stack:Intrinsic2": "its helpers fail only for want of memory",
     "bci:Intrinsic2": "its helpers fail only for want of memory",
     "swap-stack:LoadLocal": "an unchecked read is of a bound variable: the exit is never taken",
+    "swap-locals:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
+    "swap-stack:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
+    "bci:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
     "swap-locals:MakeFunction": "its helper fails only for want of memory; nobody looks then",
 }
 

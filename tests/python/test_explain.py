@@ -1,0 +1,94 @@
+"""What the engine itself tells: stats() of each function and explain() of each line."""
+
+import gc
+import time
+
+import psyco
+import pytest
+
+pytestmark = pytest.mark.plain_only  # stress makes exits of its own
+
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+
+def make():
+    """A function of its own each time, so that tests do not see each other's code."""
+    space = {}
+    exec(compile("""
+def total(n, point):
+    sum = 0
+    half = 0.5
+    for i in range(n):
+        sum += i
+        half = half * 0.5 + point.x
+    return sum, half
+""", "<total>", "exec"), space)
+    return psyco.bind(space["total"])
+
+
+def figures(name):
+    return [f for f in psyco.stats()["functions"] if f["name"] == name and f["file"] == "<total>"]
+
+
+def test_stats_tell_entries_and_exits_of_each_function():
+    total = make()
+    point = Point(1.0)
+    for _ in range(10):
+        total(50, point)
+    [one] = figures("total")
+    assert one["line"] == 2 and one["entries"] == 10 and one["exits"] == 0
+    assert one["code_bytes"] > 0 and one["refused"] is None
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            total(50, Point(None))
+    [one] = figures("total")
+    assert one["entries"] >= 11 and one["exits"] >= 1
+    before = one
+    psyco.unbind(total)
+    del total
+    gc.collect()
+    assert before not in figures("total")  # they go with the code
+
+
+def test_stats_tell_who_was_refused_and_why():
+    @psyco.bind
+    def gen(n):
+        yield n
+
+    assert list(gen(1)) == [1]
+    [one] = [f for f in psyco.stats()["functions"] if f["name"].endswith("who_was_refused_and_why.<locals>.gen")]
+    assert one["entries"] == 0 and "generators" in one["refused"] and __file__ in one["refused"]
+
+
+def test_share_of_time_native():
+    total, point = make(), Point(0.25)
+    total(10, point)
+
+    def share(action, seconds):
+        before, began = psyco.stats()["native_share"], time.perf_counter()
+        while time.perf_counter() < began + seconds:
+            action()
+        return before, psyco.stats()["native_share"]
+
+    before, after = share(lambda: total(20000, point), 0.3)
+    assert 0 <= before < after <= 1
+    before, after = share(lambda: sum(range(1000)), 0.3)
+    assert 0 <= after < before
+
+
+def test_explain_tells_levels_and_guards_of_each_line():
+    total = make()
+    for _ in range(3):
+        total(50, Point(1.0))
+    report = psyco.explain(total).report
+    notes = {line["line"]: line["notes"] for line in report["lines"]}
+    loop = " / ".join(notes[6])
+    assert "sum: int64" in loop and "half: float64" in loop and "point: object" in loop
+    assert "virtual range iterator" in loop and "guards, " in loop and "an integer left 64 bits" in loop
+    assert "of another type" in str(notes)
+    text = str(psyco.explain(total))
+    assert "sum: int64" in text and "guards, 1: an integer left 64 bits" in text
+    psyco.unbind(total)
