@@ -108,7 +108,7 @@ Loops::Loops(const Graph& graph, const Dominators& doms) : innermost_(graph.bloc
         if (doms.order(pred) >= doms.order(head)) irreducible_ = true;
         continue;
       }
-      if (!loop) loop = new Loop{head, nullptr, 0, {}, {}, nullptr};
+      if (!loop) loop = new Loop{head, nullptr, 0, {}, {}, nullptr, nullptr};
       loop->latches.push_back(pred);
     }
     if (!loop) continue;
@@ -137,14 +137,14 @@ Loops::Loops(const Graph& graph, const Dominators& doms) : innermost_(graph.bloc
   for (size_t i = inner_first_.size(); i-- > 0;) {
     Loop* loop = inner_first_[i];
     loop->depth = loop->parent ? loop->parent->depth + 1 : 1;
-    Block* outside = nullptr;
     int count = 0;
     for (Block* pred : loop->head->preds)
       if (doms.reached(pred) && !doms.dominates(loop->head, pred)) {
-        outside = pred;
+        loop->entry = pred;
         count++;
       }
-    if (count == 1 && outside->succs.size() == 1) loop->preheader = outside;
+    if (count != 1) loop->entry = nullptr;
+    if (loop->entry && loop->entry->succs.size() == 1) loop->preheader = loop->entry;
   }
   for (Block* block : rpo)
     for (Loop* l = innermost_[block->id]; l; l = l->parent) l->blocks.push_back(block);

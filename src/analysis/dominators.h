@@ -56,7 +56,8 @@ struct Loop {
   uint32_t depth;                   // 1 for an outermost loop
   std::vector<ir::Block*> blocks;   // in reverse post order, inner loops included
   std::vector<ir::Block*> latches;  // predecessors of head inside the loop
-  ir::Block* preheader;  // the only predecessor outside, if it has one successor; else null
+  ir::Block* entry;                 // the only predecessor of head outside the loop; else null
+  ir::Block* preheader;             // the entry, if it has one successor; else null
 };
 
 class Loops {

@@ -31,6 +31,8 @@ bool fixed_offset(const Value& address, int64_t imm, int64_t* offset) {
   *offset = imm + address.imm + (address.input(1)->imm << address.shift);
   return true;
 }
+}  // namespace
+
 bool has_index(Op op) {
   switch (op) {
     case Op::LoadObjectAt:
@@ -51,8 +53,6 @@ bool has_index(Op op) {
       return false;
   }
 }
-}  // namespace
-
 bool is_load(const Value& value) { return value.op >= Op::LoadObject && value.op <= Op::LoadF64At; }
 bool is_object_load(const Value& value) {
   return value.op == Op::LoadObject || value.op == Op::LoadObjectAt;

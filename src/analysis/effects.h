@@ -48,6 +48,8 @@ bool is_update(const ir::Value& value);
 bool is_release(const ir::Value& value);
 bool is_retain(const ir::Value& value);
 bool is_constant(const ir::Value& value);
+// A load or store whose input 1 is an index.
+bool has_index(ir::Op op);
 // Only looks at its object inputs and keeps nothing: guards, loads, unboxing, comparisons.
 bool only_inspects(const ir::Value& value);
 // A guard or check without a result.

@@ -1,6 +1,9 @@
 // Register allocation: linear scan on SSA intervals with holes and splitting, after Wimmer and
 // Mössenböck (2005, 2010).
 //
+// The intervals are found in intervals.cpp; here they get registers and slots, and the moves
+// between them are made.
+//
 // Where it differs from the textbook, and why:
 // - Uses by exits count nothing and accept any location: they lengthen lives, never force a
 // register.
@@ -18,6 +21,8 @@
 #include <climits>
 #include <queue>
 
+#include "lir/intervals.h"
+
 namespace psyco::lir {
 
 namespace {
@@ -25,70 +30,15 @@ namespace {
 constexpr uint8_t kGprOrder[] = {rcx, rsi, rdi, r8, r9, r10, rax, rdx, rbp, r12, r13, r14};
 constexpr uint8_t kXmmOrder[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
 
-struct Range {
-  int from, to;
-};
-enum UseKind : uint8_t { kWeak, kShould, kMust };
-struct UsePos {
-  int pos;
-  UseKind kind;
-  float frequency;
-};
-
-struct Interval {
-  Vreg vreg;
-  Bank bank;
-  int8_t reg = -1;
-  bool spilled = false;
-  int start = 0, stop = 0;  // ranges and uses are clipped to this
-  Range* ranges = nullptr;
-  int range_count = 0, cursor = 0;
-  UsePos* uses = nullptr;
-  int use_count = 0;
-  Interval* next = nullptr;  // the same register later
-  int until = 0;             // active: its range goes on to here
-  uint32_t order = 0;
-
-  bool covers(int pos) const {
-    if (pos < start || pos >= stop) return false;
-    for (int i = cursor; i < range_count; i++) {
-      if (ranges[i].from > pos) return false;
-      if (pos < ranges[i].to) return true;
-    }
-    return false;
-  }
-  void advance(int pos) {
-    while (cursor + 1 < range_count && ranges[cursor].to <= pos) cursor++;
-  }
-  // First position in both, at or after pos; INT_MAX if none.
-  int intersection(const Interval& o, int pos) const {
-    int i = cursor, j = o.cursor;
-    while (i < range_count && j < o.range_count) {
-      int from = std::max({ranges[i].from, o.ranges[j].from, start, o.start, pos});
-      int end = std::min(stop, o.stop);
-      if (from >= end) return INT_MAX;
-      if (from < ranges[i].to && from < o.ranges[j].to) return from;
-      if (ranges[i].to < o.ranges[j].to)
-        i++;
-      else
-        j++;
-    }
-    return INT_MAX;
-  }
-};
-
-struct Bits {
-  uint64_t* words;
-  void set(uint32_t i) { words[i >> 6] |= uint64_t{1} << (i & 63); }
-  bool test(uint32_t i) const { return words[i >> 6] >> (i & 63) & 1; }
-};
-
 class LinearScan {
  public:
-  LinearScan(Function& fn, const AllocationOptions& options) : fn_(fn), options_(options) {}
+  LinearScan(Function& fn, const AllocationOptions& options)
+      : fn_(fn), options_(options), intervals_(fn) {}
   void run() {
-    find_liveness();
-    build_intervals();
+    intervals_.build();
+    last_reg_.assign(fn_.vregs.size(), -1);
+    for (Interval* it : intervals_.head)
+      if (it) enqueue(it);
     walk();
     if (!broken_) {
       assign_slots();
@@ -102,21 +52,8 @@ class LinearScan {
  private:
   Function& fn_;
   const AllocationOptions& options_;
-  Arena arena_;
-  size_t words_ = 0;
-  std::vector<Bits> live_in_;     // by block
-  std::vector<uint32_t> bit_of_;  // by vreg; UINT32_MAX: lives in one block only
-  std::vector<Vreg> vreg_of_bit_;
-  std::vector<Interval*> head_;     // by vreg
-  std::vector<int8_t> last_reg_;    // by vreg: for hints
-  std::vector<float> weight_;       // by vreg: sum of the uses' frequencies
-  std::vector<uint32_t> block_of_;  // by instruction
-  std::vector<int> definition_;     // by vreg: its position
-  struct Clobber {
-    int pos;
-    uint32_t mask[2];
-  };
-  std::vector<Clobber> clobbers_;
+  Intervals intervals_;
+  std::vector<int8_t> last_reg_;  // by vreg: for hints
   struct Later {
     bool operator()(const Interval* a, const Interval* b) const {
       return a->start != b->start ? a->start > b->start : a->order > b->order;
@@ -133,189 +70,6 @@ class LinearScan {
   bool broken_ = false;  // our own mistake: the function is refused
   std::vector<int32_t> slot_;
 
-  int start_of(const Block* b) const { return 4 * static_cast<int>(b->first); }
-  int end_of(const Block* b) const { return 4 * static_cast<int>(b->last); }
-  const Block* block_at(int pos) const {
-    size_t inst = std::min(static_cast<size_t>(pos / 4), block_of_.size() - 1);
-    return fn_.blocks[block_of_[inst]];
-  }
-
-  Bits bits() { return {arena_.array<uint64_t>(words_)}; }
-
-  // Only registers that live across blocks have a bit; most do not.
-  void find_liveness() {
-    size_t n = fn_.blocks.size();
-    std::vector<uint32_t> home(fn_.vregs.size(), UINT32_MAX);  // the block of the definition
-    definition_.assign(fn_.vregs.size(), 0);
-    bit_of_.assign(fn_.vregs.size(), UINT32_MAX);
-    block_of_.resize(fn_.insts.size());
-    for (Block* b : fn_.blocks) {
-      for (Vreg p : b->params) home[p] = b->id, definition_[p] = start_of(b);
-      for (uint32_t i = b->first; i < b->last; i++) {
-        block_of_[i] = b->id;
-        const Inst& inst = fn_.insts[i];
-        for (const Operand& t : inst.temp)
-          if (t.is_vreg()) home[t.vreg] = b->id, definition_[t.vreg] = 4 * static_cast<int>(i);
-        if (inst.def.is_vreg())
-          home[inst.def.vreg] = b->id, definition_[inst.def.vreg] = 4 * static_cast<int>(i) + 2;
-      }
-    }
-    std::vector<std::pair<uint32_t, uint32_t>> from_outside;  // (block, bit)
-    std::vector<uint32_t> seen_in(fn_.vregs.size(), UINT32_MAX);
-    for (Block* b : fn_.blocks) {
-      auto use = [&](const Operand& o) {
-        if (home[o.vreg] == b->id || seen_in[o.vreg] == b->id) return;
-        seen_in[o.vreg] = b->id;
-        uint32_t& bit = bit_of_[o.vreg];
-        if (bit == UINT32_MAX) {
-          bit = static_cast<uint32_t>(vreg_of_bit_.size());
-          vreg_of_bit_.push_back(o.vreg);
-        }
-        from_outside.push_back({b->id, bit});
-      };
-      for (uint32_t i = b->first; i < b->last; i++) {
-        Inst& inst = fn_.insts[i];
-        for_each_use(inst, use);
-        if (inst.exit)
-          for (const Operand& o : inst.exit->uses) use(o);
-      }
-      for (Operand& o : b->args)
-        if (o.is_vreg()) use(o);
-    }
-    words_ = (vreg_of_bit_.size() + 63) / 64;
-    uint64_t* rows = arena_.array<uint64_t>(2 * n * words_);
-    std::vector<Bits> kill(n);
-    live_in_.resize(n);
-    for (size_t i = 0; i < n; i++) {
-      live_in_[i] = {rows + 2 * i * words_};
-      kill[i] = {rows + (2 * i + 1) * words_};
-    }
-    for (auto [block, bit] : from_outside) live_in_[block].set(bit);
-    for (size_t bit = 0; bit < vreg_of_bit_.size(); bit++)
-      if (uint32_t block = home[vreg_of_bit_[bit]]; block != UINT32_MAX)
-        kill[block].set(static_cast<uint32_t>(bit));
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (size_t i = n; i-- > 0;) {
-        uint64_t* in = live_in_[i].words;
-        for (Block* s : fn_.blocks[i]->succs)
-          for (size_t w = 0; w < words_; w++) {
-            uint64_t now = in[w] | (live_in_[s->id].words[w] & ~kill[i].words[w]);
-            if (now != in[w]) in[w] = now, changed = true;
-          }
-      }
-    }
-  }
-
-  void build_intervals() {
-    size_t n = fn_.vregs.size();
-    std::vector<ArenaVec<Range>> ranges(n);
-    std::vector<ArenaVec<UsePos>> uses(n);
-    weight_.assign(n, 0);
-    last_reg_.assign(n, -1);
-    head_.assign(n, nullptr);
-    // Blocks come last to first; the range that still grows is kept apart.
-    std::vector<Range> open(n, Range{INT_MAX, INT_MAX});
-    auto close = [&](Vreg v) {
-      if (open[v].from != INT_MAX) ranges[v].push_back(arena_, open[v]);
-    };
-    auto add_range = [&](Vreg v, int from, int to) {
-      Range& r = open[v];
-      if (r.from <= to) {
-        r.from = std::min(r.from, from);
-        r.to = std::max(r.to, to);
-      } else {
-        close(v);
-        r = {from, to};
-      }
-    };
-    auto add_use = [&](Vreg v, int pos, UseKind kind, float frequency) {
-      uses[v].push_back(arena_, {pos, kind, frequency});
-      weight_[v] += frequency;
-    };
-    for (size_t bi = fn_.blocks.size(); bi-- > 0;) {
-      Block* b = fn_.blocks[bi];
-      int start = start_of(b), end = end_of(b);
-      float f = b->frequency;
-      for (size_t w = 0; w < words_; w++) {
-        uint64_t out = 0;
-        for (Block* s : b->succs) out |= live_in_[s->id].words[w];
-        for (; out; out &= out - 1)
-          add_range(vreg_of_bit_[w * 64 + static_cast<size_t>(__builtin_ctzll(out))], start, end);
-      }
-      for (uint32_t k = b->last; k-- > b->first;) {
-        Inst& inst = fn_.insts[k];
-        int p = 4 * static_cast<int>(k);
-        if (inst.clobber_gpr | inst.clobber_xmm)
-          clobbers_.push_back({p + 1, {inst.clobber_gpr, inst.clobber_xmm}});
-        if (inst.def.is_vreg()) {
-          Vreg v = inst.def.vreg;
-          if (open[v].from > p + 3)
-            add_range(v, p + 2, p + 4);
-          else
-            open[v].from = p + 2;
-          add_use(v, p + 2, kMust, f);
-        }
-        if (inst.exit)
-          for (const Operand& o : inst.exit->uses) add_range(o.vreg, start, o.late ? p + 3 : p + 1);
-        if (k + 1 == b->last)
-          for (const Operand& o : b->args)
-            if (o.is_vreg()) {
-              add_range(o.vreg, start, p + 1);
-              add_use(o.vreg, p, kWeak, f);
-            }
-        if (inst.call)
-          for (const Operand& o : inst.call->args)
-            if (o.is_vreg()) {
-              add_range(o.vreg, start, p + 1);
-              add_use(o.vreg, p, kWeak, f);
-            }
-        for (Operand& o : inst.use) {
-          if (!o.is_vreg()) continue;
-          add_range(o.vreg, start, o.late ? p + 3 : p + 1);
-          bool weak = inst.op == Lop::Return;
-          add_use(o.vreg, o.late ? p + 2 : p,
-                  o.kind == Operand::Reg ? kMust
-                  : weak                 ? kWeak
-                                         : kShould,
-                  f);
-        }
-        for (Operand& t : inst.temp)
-          if (t.is_vreg()) {
-            // A use at either end: a definition at p + 2 may not take the register away.
-            add_range(t.vreg, p, p + 3);
-            add_use(t.vreg, p + 2, kMust, f);
-            add_use(t.vreg, p, kMust, f);
-          }
-      }
-      for (Vreg v : b->params) {
-        if (open[v].from > start) add_range(v, start, start + 1);
-        add_use(v, start, kWeak, f);
-      }
-    }
-    std::reverse(clobbers_.begin(), clobbers_.end());
-    for (Vreg v = 0; v < n; v++) {
-      close(v);
-      if (ranges[v].empty()) continue;
-      std::reverse(ranges[v].begin(), ranges[v].end());
-      std::reverse(uses[v].begin(), uses[v].end());
-      // Operands of one instruction may come in any order.
-      std::stable_sort(uses[v].begin(), uses[v].end(),
-                       [](const UsePos& a, const UsePos& b) { return a.pos < b.pos; });
-      Interval* it = arena_.make<Interval>();
-      it->vreg = v;
-      it->bank = fn_.vregs[v].bank;
-      it->ranges = ranges[v].begin();
-      it->range_count = static_cast<int>(ranges[v].size());
-      it->start = ranges[v][0].from;
-      it->stop = ranges[v].back().to;
-      it->uses = uses[v].begin();
-      it->use_count = static_cast<int>(uses[v].size());
-      head_[v] = it;
-      enqueue(it);
-    }
-  }
-
   void enqueue(Interval* it) {
     it->order = order_++;
     unhandled_.push(it);
@@ -323,7 +77,7 @@ class LinearScan {
 
   // Cuts `it` at pos, start < pos < stop. The rest is returned, in no list.
   Interval* split(Interval* it, int pos) {
-    Interval* rest = arena_.make<Interval>();
+    Interval* rest = intervals_.arena.make<Interval>();
     if (pos <= it->start || pos >= it->stop) {
       broken_ = true;
       *rest = *it;
@@ -367,7 +121,7 @@ class LinearScan {
   // often.
   int best_split(int low, int high) const {
     if (low >= high) return high;
-    uint32_t from = block_at(low)->id, to = block_at(high)->id;
+    uint32_t from = intervals_.block_at(low)->id, to = intervals_.block_at(high)->id;
     int best = high;
     float best_f = fn_.blocks[to]->frequency;
     if (high == start_of(fn_.blocks[to]) && to > 0)
@@ -466,10 +220,10 @@ class LinearScan {
   // By register: where it is lost to an instruction while `cur` lives.
   void lost_at(const Interval* cur, int* until) const {
     int bank = static_cast<int>(cur->bank);
-    auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), cur->start,
+    auto it = std::lower_bound(intervals_.clobbers.begin(), intervals_.clobbers.end(), cur->start,
                                [](const Clobber& c, int p) { return c.pos < p; });
     uint32_t missing = bank ? kAllXmm : kAllGpr;
-    for (; it != clobbers_.end() && it->pos < cur->stop && missing; ++it) {
+    for (; it != intervals_.clobbers.end() && it->pos < cur->stop && missing; ++it) {
       uint32_t mask = it->mask[bank] & missing;
       if (!mask || !cur->covers(it->pos)) continue;
       missing &= ~mask;
@@ -542,10 +296,10 @@ class LinearScan {
   // instruction's early uses.
   int cut_before(int limit, int bank) const {
     if ((limit & 3) != 1) return limit & ~3;
-    auto it = std::lower_bound(clobbers_.begin(), clobbers_.end(), limit,
+    auto it = std::lower_bound(intervals_.clobbers.begin(), intervals_.clobbers.end(), limit,
                                [](const Clobber& c, int p) { return c.pos < p; });
-    bool all =
-        it != clobbers_.end() && it->pos == limit && it->mask[bank] == (bank ? kAllXmm : kAllGpr);
+    bool all = it != intervals_.clobbers.end() && it->pos == limit &&
+               it->mask[bank] == (bank ? kAllXmm : kAllGpr);
     return all ? limit : limit & ~3;
   }
 
@@ -553,8 +307,8 @@ class LinearScan {
   float score(const Interval* it, int pos) const {
     const UsePos* use = next_use(it, pos, kWeak);
     float f = use ? use->frequency : 0;
-    const Block* b = block_at(pos);
-    if (it->stop > end_of(b) && weight_[it->vreg] >= b->frequency && b->depth > 0)
+    const Block* b = intervals_.block_at(pos);
+    if (it->stop > end_of(b) && intervals_.weight[it->vreg] >= b->frequency && b->depth > 0)
       f = std::max(f, b->frequency * 0.5f);
     return f;
   }
@@ -679,14 +433,14 @@ class LinearScan {
       Vreg vreg;
     };
     std::vector<Life> lives;
-    for (Vreg v = 0; v < head_.size(); v++) {
+    for (Vreg v = 0; v < intervals_.head.size(); v++) {
       bool spilled = false;
       int stop = 0;
-      for (Interval* it = head_[v]; it; it = it->next) {
+      for (Interval* it = intervals_.head[v]; it; it = it->next) {
         spilled |= it->spilled;
         stop = it->stop;
       }
-      if (spilled) lives.push_back({head_[v]->start, stop, v});
+      if (spilled) lives.push_back({intervals_.head[v]->start, stop, v});
     }
     std::sort(lives.begin(), lives.end(), [](const Life& a, const Life& b) {
       return a.start != b.start ? a.start < b.start : a.vreg < b.vreg;
@@ -732,16 +486,17 @@ class LinearScan {
   Bits moving_{};                      // by bit: registers with several pieces
 
   void collect_pieces() {
-    moving_ = bits();
-    first_piece_.resize(head_.size() + 1);
-    pieces_.reserve(order_ + head_.size());
-    for (Vreg v = 0; v < head_.size(); v++) {
+    moving_ = intervals_.bits();
+    first_piece_.resize(intervals_.head.size() + 1);
+    pieces_.reserve(order_ + intervals_.head.size());
+    for (Vreg v = 0; v < intervals_.head.size(); v++) {
       first_piece_[v] = static_cast<uint32_t>(pieces_.size());
-      for (const Interval* it = head_[v]; it; it = it->next)
+      for (const Interval* it = intervals_.head[v]; it; it = it->next)
         pieces_.push_back({it->start, it->stop, loc_of(it)});
-      if (pieces_.size() > first_piece_[v] + 1 && bit_of_[v] != UINT32_MAX) moving_.set(bit_of_[v]);
+      if (pieces_.size() > first_piece_[v] + 1 && intervals_.bit_of[v] != UINT32_MAX)
+        moving_.set(intervals_.bit_of[v]);
     }
-    first_piece_[head_.size()] = static_cast<uint32_t>(pieces_.size());
+    first_piece_[intervals_.head.size()] = static_cast<uint32_t>(pieces_.size());
   }
   // In a hole: the piece behind it. Behind the end: the last.
   Loc loc_at(Vreg v, int pos) const {
@@ -784,11 +539,11 @@ class LinearScan {
       if (store) store_cost[v] += f;
       pending.push_back({pos, rank, m, f, store, edge, false});
     };
-    for (Vreg v = 0; v < head_.size(); v++)
+    for (Vreg v = 0; v < intervals_.head.size(); v++)
       for (uint32_t i = first_piece_[v] + 1; i < first_piece_[v + 1]; i++) {
         int at = pieces_[i].start;
         if (pieces_[i - 1].stop != at) continue;
-        const Block* b = block_at(at);
+        const Block* b = intervals_.block_at(at);
         if (at == start_of(b)) continue;
         add(at & ~3, 1 + (at & 3), v, pieces_[i - 1].loc, pieces_[i].loc, b->frequency, false);
       }
@@ -802,9 +557,9 @@ class LinearScan {
         int rank = at_end ? 9 : 0;
         float f = at_end ? b->frequency : s->frequency;
         int end = end_of(b) - 1, start = start_of(s);
-        for (size_t w = 0; w < words_; w++)
-          for (uint64_t x = live_in_[s->id].words[w] & moving_.words[w]; x; x &= x - 1) {
-            Vreg v = vreg_of_bit_[w * 64 + static_cast<size_t>(__builtin_ctzll(x))];
+        for (size_t w = 0; w < intervals_.words; w++)
+          for (uint64_t x = intervals_.live_in[s->id].words[w] & moving_.words[w]; x; x &= x - 1) {
+            Vreg v = intervals_.vreg_of_bit[w * 64 + static_cast<size_t>(__builtin_ctzll(x))];
             uint32_t i = at[v];
             while (pieces_[i].stop <= end && i + 1 < first_piece_[v + 1]) i++;
             at[v] = i;
@@ -836,12 +591,12 @@ class LinearScan {
       }
     // Store at the definition, or at every split?
     std::vector<uint8_t> at_definition(fn_.vregs.size());
-    for (Vreg v = 0; v < head_.size(); v++) {
+    for (Vreg v = 0; v < intervals_.head.size(); v++) {
       if (slot_[v] < 0) continue;
       // Not always the first piece: a cold block may define what a hot one laid out before it uses.
-      int at = definition_[v];
+      int at = intervals_.definition[v];
       Loc loc = loc_at(v, at);
-      const Block* b = block_at(at);
+      const Block* b = intervals_.block_at(at);
       if (loc.kind == Loc::Slot || options_.spill_everything || store_cost[v] >= b->frequency) {
         at_definition[v] = 1;
         if (loc.kind == Loc::Slot) continue;

@@ -71,7 +71,8 @@ bool fold_int(Op op, int64_t a, int64_t b, int64_t* result) {
   }
 }
 
-bool fold_compare(Cond cond, int64_t a, int64_t b) {
+template <class Number>
+static bool compare(Cond cond, Number a, Number b) {
   switch (cond) {
     case Cond::Lt:
       return a < b;
@@ -88,6 +89,8 @@ bool fold_compare(Cond cond, int64_t a, int64_t b) {
   }
   return false;
 }
+
+bool fold_compare(Cond cond, int64_t a, int64_t b) { return compare(cond, a, b); }
 
 namespace {
 
@@ -100,23 +103,6 @@ int64_t as_bits(double value) {
   int64_t bits;
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
-}
-bool fold_compare(Cond cond, double a, double b) {
-  switch (cond) {
-    case Cond::Lt:
-      return a < b;
-    case Cond::Le:
-      return a <= b;
-    case Cond::Eq:
-      return a == b;
-    case Cond::Ne:
-      return a != b;
-    case Cond::Gt:
-      return a > b;
-    case Cond::Ge:
-      return a >= b;
-  }
-  return false;
 }
 bool fits_double(int64_t a) { return a >= -(int64_t{1} << 53) && a <= int64_t{1} << 53; }
 // Exactly ±2**k with a reciprocal that is a normal number too.
@@ -308,7 +294,7 @@ class Folder {
       case Op::CmpFloat:
         if (is_float(v->input(0)) && is_float(v->input(1)))
           return bool_const(
-              v, fold_compare(v->cond, as_double(v->input(0)->imm), as_double(v->input(1)->imm)));
+              v, compare(v->cond, as_double(v->input(0)->imm), as_double(v->input(1)->imm)));
         return v->input(0) == v->input(1) && (v->cond == Cond::Lt || v->cond == Cond::Gt) &&
                bool_const(v, false);
       case Op::NotBool: {

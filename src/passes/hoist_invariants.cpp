@@ -408,18 +408,10 @@ bool make_preheaders(Graph& graph) {
   Loops loops(graph, doms);
   bool changed = false;
   for (const Loop* loop : loops.inner_first()) {
-    if (loop->preheader) continue;
-    Block* outside = nullptr;
-    int count = 0;
-    for (Block* pred : loop->head->preds)
-      if (doms.reached(pred) && !doms.dominates(loop->head, pred)) {
-        outside = pred;
-        count++;
-      }
-    if (count != 1) continue;
+    if (loop->preheader || !loop->entry) continue;
     size_t edge = 0;
-    while (outside->succs[edge] != loop->head) edge++;
-    split_edge(graph, outside, edge);
+    while (loop->entry->succs[edge] != loop->head) edge++;
+    split_edge(graph, loop->entry, edge);
     changed = true;
   }
   return changed;

@@ -10,6 +10,7 @@
 
 namespace psyco::test {
 
+using ir::Cond;
 using ir::Op;
 using ir::Rep;
 using ir::Value;
@@ -66,7 +67,7 @@ struct Builder {
     if (index >= g.arg_count) g.arg_count = static_cast<uint32_t>(index) + 1;
     return v;
   }
-  Value* cmp(Op o, ir::Cond cond, Value* a, Value* b) {
+  Value* cmp(Op o, Cond cond, Value* a, Value* b) {
     Value* v = op(o, Rep::Bool, {a, b});
     v->cond = cond;
     return v;

@@ -9,7 +9,6 @@
 
 using namespace psyco;
 using namespace psyco::test;
-using ir::Cond;
 
 namespace {
 CompiledCode* compile(FakeRuntime& rt, ir::Graph& g, BackendOptions options = {}) {

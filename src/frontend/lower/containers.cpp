@@ -220,33 +220,28 @@ static void drop_all(Builder& f, const std::vector<AVId>& items) {
   for (AVId id : items) f.drop(id);
 }
 
+static void build(Builder& f, const std::vector<AVId>& items, Helper helper, PyTypeObject* type) {
+  std::vector<Value*> values = force_all(f, items);
+  drop_all(f, items);
+  f.push(f.object_av(f.call_helper(helper, values), type));
+}
+
 void lower_BuildTuple(Builder& f, const Bytecode& bc) {
   std::vector<AVId> items = pop_many(f, bc.arg);
   if (bc.arg <= 8) return f.push(f.virtual_av(VirtualKind::Tuple, items));
-  std::vector<Value*> values = force_all(f, items);
-  drop_all(f, items);
-  f.push(f.object_av(f.call_helper(Helper::build_tuple, values), &PyTuple_Type));
+  build(f, items, Helper::build_tuple, &PyTuple_Type);
 }
 
 void lower_BuildList(Builder& f, const Bytecode& bc) {
-  std::vector<AVId> items = pop_many(f, bc.arg);
-  std::vector<Value*> values = force_all(f, items);
-  drop_all(f, items);
-  f.push(f.object_av(f.call_helper(Helper::build_list, values), &PyList_Type));
+  build(f, pop_many(f, bc.arg), Helper::build_list, &PyList_Type);
 }
 
 void lower_BuildSet(Builder& f, const Bytecode& bc) {
-  std::vector<AVId> items = pop_many(f, bc.arg);
-  std::vector<Value*> values = force_all(f, items);
-  drop_all(f, items);
-  f.push(f.object_av(f.call_helper(Helper::build_set, values), &PySet_Type));
+  build(f, pop_many(f, bc.arg), Helper::build_set, &PySet_Type);
 }
 
 void lower_BuildMap(Builder& f, const Bytecode& bc) {
-  std::vector<AVId> items = pop_many(f, 2 * bc.arg);
-  std::vector<Value*> values = force_all(f, items);
-  drop_all(f, items);
-  f.push(f.object_av(f.call_helper(Helper::build_map, values), &PyDict_Type));
+  build(f, pop_many(f, 2 * bc.arg), Helper::build_map, &PyDict_Type);
 }
 
 void lower_BuildConstKeyMap(Builder& f, const Bytecode& bc) {
@@ -258,10 +253,7 @@ void lower_BuildConstKeyMap(Builder& f, const Bytecode& bc) {
 }
 
 void lower_BuildString(Builder& f, const Bytecode& bc) {
-  std::vector<AVId> items = pop_many(f, bc.arg);
-  std::vector<Value*> values = force_all(f, items);
-  drop_all(f, items);
-  f.push(f.object_av(f.call_helper(Helper::build_string, values), &PyUnicode_Type));
+  build(f, pop_many(f, bc.arg), Helper::build_string, &PyUnicode_Type);
 }
 
 void lower_BuildSlice(Builder& f, const Bytecode& bc) {

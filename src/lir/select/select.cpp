@@ -11,20 +11,6 @@ namespace psyco::lir {
 using ir::Op;
 using ir::Value;
 
-bool is_constant(const Value* v) {
-  switch (v->op) {
-    case Op::ConstObject:
-    case Op::ConstNull:
-    case Op::ConstI64:
-    case Op::ConstF64:
-    case Op::ConstBool:
-    case Op::ConstPtr:
-      return true;
-    default:
-      return false;
-  }
-}
-
 int64_t constant_bits(const Value* v) {
   switch (v->op) {
     case Op::ConstObject:
@@ -60,6 +46,7 @@ bool is_condition(const Value* v) {
 // A memory access whose address is input 0 (+ index in input 1 if indexed). 0: none, 1: base, 2:
 // indexed
 int address_form(const Value* v) {
+  if (analysis::has_index(v->op)) return 2;
   switch (v->op) {
     case Op::LoadObject:
     case Op::LoadI64:
@@ -75,20 +62,6 @@ int address_form(const Value* v) {
     case Op::UpdateFloatSlot:
     case Op::UpdateIntSlot:
       return 1;
-    case Op::LoadObjectAt:
-    case Op::LoadI64At:
-    case Op::LoadI32At:
-    case Op::LoadU32At:
-    case Op::LoadU16At:
-    case Op::LoadU8At:
-    case Op::LoadF64At:
-    case Op::StoreObjectAt:
-    case Op::StoreI64At:
-    case Op::StoreU8At:
-    case Op::StoreU16At:
-    case Op::StoreI32At:
-    case Op::StoreF64At:
-      return 2;
     default:
       return 0;
   }

@@ -6,6 +6,7 @@
 // into addresses). Constants never get a register of their own: they are immediates, literals, or
 // are loaded just before the use.
 #pragma once
+#include "analysis/effects.h"
 #include "lir/lir.h"
 
 namespace psyco::lir {
@@ -66,7 +67,7 @@ struct Selector {
   }
 };
 
-bool is_constant(const ir::Value* v);
+inline bool is_constant(const ir::Value* v) { return analysis::is_constant(*v); }
 int64_t constant_bits(const ir::Value* v);
 inline bool fits32(int64_t x) { return x == static_cast<int32_t>(x); }
 inline Bank bank_of(ir::Rep rep) { return rep == ir::Rep::F64 ? Bank::Xmm : Bank::Gpr; }
