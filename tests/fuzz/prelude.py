@@ -32,7 +32,7 @@ MISSING = object()
 
 
 def tell(*parts):
-    print(re.sub(r"at 0x[0-9a-f]*", "", " ".join(map(str, parts))))
+    print(re.sub(r"(?i)at 0x[0-9a-f]*", "", " ".join(map(str, parts))))
 
 
 def show(tag, value):
