@@ -368,6 +368,51 @@ def test_settrace_in_the_middle():
         sys.settrace(before)
 
 
+MARKED = """
+import functools
+import sys
+events = []
+def tracer(frame, event, arg):
+    if frame.f_code.co_name in ("inner", "outer"):
+        events.append((frame.f_code.co_name, event, frame.f_lineno))
+    return tracer
+def mark(i, last, lines):
+    if i == last:
+        sys.settrace(tracer)
+        frame = sys._getframe(1)
+        while frame.f_code.co_name != "start":
+            frame.f_trace = tracer
+            frame.f_trace_lines = lines
+            frame = frame.f_back
+marker = functools.partial(mark)  # not inlined
+def inner(i, last, lines):
+    doubled = i * 2
+    marker(i, last, lines)
+    return doubled + 1
+def outer(n, last, lines):
+    total = 0
+    for i in range(n):
+        total += inner(i, last, lines)
+        if i == last + 1:
+            break
+    return total
+def start(n, last, lines=True):
+    del events[:]
+    total = outer(n, last, lines)
+    sys.settrace(None)
+    return total, list(events)
+"""
+
+
+def test_frames_that_only_a_tracer_has_marked():
+    """Nobody holds their objects when the call ends that set f_trace."""
+    before = sys.gettrace()
+    try:
+        check(MARKED, ["start(40, -9)", "start(40, 30)", "start(40, 30, False)", "start(3000, 2990)"], repeat=4)
+    finally:
+        sys.settrace(before)
+
+
 STOPPED = """
 import sys
 seen = []
