@@ -506,6 +506,51 @@ def run(n, what):
 """
 
 
+INLINED_LOCALLY_WATCHED = """
+import sys
+mon = sys.monitoring
+lines = []
+def leaf(x):
+    return x * 2
+def middle(x, n):  # not inlined itself: it has loops
+    total = leaf(x) + n
+    for i in range(n):
+        total += leaf(i) - x
+    for i in range(n):
+        total -= leaf(i) + leaf(x)
+    return total
+def outer(n, on, off):
+    total = 0
+    for i in range(n):
+        if i == on or i == off:
+            mon.set_local_events(3, leaf.__code__, mon.events.LINE if i == on else 0)
+        total += middle(i, 3)
+    return total
+def run(n, on, off):
+    del lines[:]
+    mon.use_tool_id(3, "test")
+    mon.register_callback(3, mon.events.LINE, lambda code, line: lines.append((code.co_name, line)))
+    try:
+        mapped = sum(map(middle, range(n), [2] * n))
+        return outer(n, on, off), mapped, lines[:40], len(lines)
+    finally:
+        if off is not None:
+            mon.set_local_events(3, leaf.__code__, 0)
+        mon.free_tool_id(3)
+"""
+
+
+def test_code_inlined_in_others_is_watched():
+    """However the body that has it inlined is called."""
+    if sys.monitoring.get_tool(3) is not None:
+        pytest.skip("another tool has id 3")
+    check(
+        INLINED_LOCALLY_WATCHED,
+        ["run(300, -1, -1)", "run(300, 100, 200)", "run(300, 5, None)", "run(300, -1, -1)", "run(300, 0, 1)"],
+        repeat=3,
+    )
+
+
 @pytest.mark.parametrize("what", ["global", "local"])
 def test_foreign_line_tool_in_the_middle(what):
     if sys.monitoring.get_tool(3) is not None:
