@@ -11,6 +11,7 @@
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/parked.h"
+#include "runtime/poll.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -24,6 +25,20 @@ std::vector<Unit*> g_graveyard;     // retired, perhaps still running
 bool g_burial_due = false;
 bool g_broken = false;  // code of a unit that is not retired may have become invalid
 bool g_lent = false;
+
+bool inlines(const CompiledCode* body, const PyCodeObject* code) {
+  return std::any_of(body->frames.begin() + 1, body->frames.end(),
+                     [code](const FrameMeta& frame) { return frame.code == code; });
+}
+
+void local_events_changed(const PyCodeObject* code) {
+  for (CodeEntry* entry : g_entries) {
+    const bool concerned =
+        std::any_of(entry->versions.begin(), entry->versions.end(),
+                    [code](const Version& version) { return inlines(version.code, code); });
+    if (concerned) link_cells(entry);
+  }
+}
 
 int bury_soon(void*) {
   g_burial_due = false;
@@ -68,7 +83,7 @@ void link_cells(CodeEntry* entry) {
     cell->body = nullptr;
     cell->code = nullptr;
     for (const Version& version : entry->versions) {
-      if (!version.simple || !may_enter(version.code) ||
+      if (!version.simple || !may_enter(version.code) || !body_allowed(version.code) ||
           native_signature(version) != cell->signature)
         continue;
       auto* unit = static_cast<Unit*>(version.code->owner);
@@ -325,6 +340,7 @@ bool objects_are_lent() { return g_lent; }
 bool start_units() {
   g_entry_dies = entry_dies;
   g_burial_due_hook = burial_is_due;
+  g_local_events_hook = local_events_changed;
   return watch_collections();
 }
 

@@ -316,7 +316,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   if (entry && !kwnames && !entry->versions.empty()) {
     const Version& first = entry->versions.front();
     const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (first.simple && may_enter(first.code) &&
+    if (first.simple && may_enter(first.code) && body_allowed(first.code) &&
         static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
         room_for_activation(ts) && accepts_all(first, args)) {
       uint64_t words[2 * kMaxEntryValues];

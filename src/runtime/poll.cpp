@@ -10,6 +10,7 @@ uint8_t g_own_tools = 0;
 uint64_t g_own_tools_bytes = 0;
 bool g_foreign_tools = false;
 bool g_local_tools = false;
+void (*g_local_events_hook)(const PyCodeObject* code) = nullptr;
 
 namespace {
 
@@ -53,7 +54,10 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   PyObject* result = original(self, args, count);
   PyThreadState* ts = _PyThreadState_GET();
   if (own || ts->interp != g_interpreter) return result;
-  if (count == 3) g_local_tools = true;  // set_local_events
+  if (count == 3 && PyCode_Check(args[1])) {  // set_local_events
+    g_local_tools = true;
+    if (g_local_events_hook) g_local_events_hook(reinterpret_cast<PyCodeObject*>(args[1]));
+  }
   look_again(ts);
   return result;
 }

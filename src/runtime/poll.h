@@ -30,6 +30,10 @@ inline bool body_allowed(const CompiledCode* body) {
   return !g_local_tools || !inlined_code_is_watched(body);
 }
 
+// The events of this code object have changed: compiled calls of bodies that inline it must be
+// linked anew.
+extern void (*g_local_events_hook)(const PyCodeObject* code);
+
 // After a call-out, when the eval breaker asks: the result, or null with an error set.
 extern "C" void* psyco_attend(Activation* act, void* result);
 

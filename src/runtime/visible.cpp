@@ -19,6 +19,13 @@ PyObject* proxy_alloc(PyTypeObject* type, Py_ssize_t items) {
   return g_original_alloc(type, items);
 }
 
+// A tool has left its marks in the frame object: f_trace, f_trace_lines, f_trace_opcodes. They are
+// for the rest of the call, also when nobody holds the object any more.
+bool is_marked_for_tools(const _PyInterpreterFrame* frame) {
+  const PyFrameObject* object = frame->frame_obj;
+  return object && (object->f_trace || !object->f_trace_lines || object->f_trace_opcodes);
+}
+
 bool somebody_has(const _PyInterpreterFrame* frame) { return frame->frame_obj != nullptr; }
 
 }  // namespace
@@ -92,7 +99,8 @@ extern "C" void psyco_release_after_return(Activation* act, void* object) {
 extern "C" void psyco_unlink_frames(Activation* act) {
   psyco_note_kept_frame(act);
   for (int i = 0; i < act->linked; i++) {
-    if (!frame_is_kept(static_cast<_PyInterpreterFrame*>(act->linked_frames[i]))) continue;
+    const auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[i]);
+    if (!frame_is_kept(frame) && !is_marked_for_tools(frame)) continue;
     act->leave = 1;
     return;
   }

@@ -368,6 +368,51 @@ def test_settrace_in_the_middle():
         sys.settrace(before)
 
 
+MARKED = """
+import functools
+import sys
+events = []
+def tracer(frame, event, arg):
+    if frame.f_code.co_name in ("inner", "outer"):
+        events.append((frame.f_code.co_name, event, frame.f_lineno))
+    return tracer
+def mark(i, last, lines):
+    if i == last:
+        sys.settrace(tracer)
+        frame = sys._getframe(1)
+        while frame.f_code.co_name != "start":
+            frame.f_trace = tracer
+            frame.f_trace_lines = lines
+            frame = frame.f_back
+marker = functools.partial(mark)  # not inlined
+def inner(i, last, lines):
+    doubled = i * 2
+    marker(i, last, lines)
+    return doubled + 1
+def outer(n, last, lines):
+    total = 0
+    for i in range(n):
+        total += inner(i, last, lines)
+        if i == last + 1:
+            break
+    return total
+def start(n, last, lines=True):
+    del events[:]
+    total = outer(n, last, lines)
+    sys.settrace(None)
+    return total, list(events)
+"""
+
+
+def test_frames_that_only_a_tracer_has_marked():
+    """Nobody holds their objects when the call ends that set f_trace."""
+    before = sys.gettrace()
+    try:
+        check(MARKED, ["start(40, -9)", "start(40, 30)", "start(40, 30, False)", "start(3000, 2990)"], repeat=4)
+    finally:
+        sys.settrace(before)
+
+
 STOPPED = """
 import sys
 seen = []
@@ -460,6 +505,51 @@ def run(n, what):
         mon.register_callback(3, mon.events.LINE, None)
         mon.free_tool_id(3)
 """
+
+
+INLINED_LOCALLY_WATCHED = """
+import sys
+mon = sys.monitoring
+lines = []
+def leaf(x):
+    return x * 2
+def middle(x, n):  # not inlined itself: it has loops
+    total = leaf(x) + n
+    for i in range(n):
+        total += leaf(i) - x
+    for i in range(n):
+        total -= leaf(i) + leaf(x)
+    return total
+def outer(n, on, off):
+    total = 0
+    for i in range(n):
+        if i == on or i == off:
+            mon.set_local_events(3, leaf.__code__, mon.events.LINE if i == on else 0)
+        total += middle(i, 3)
+    return total
+def run(n, on, off):
+    del lines[:]
+    mon.use_tool_id(3, "test")
+    mon.register_callback(3, mon.events.LINE, lambda code, line: lines.append((code.co_name, line)))
+    try:
+        mapped = sum(map(middle, range(n), [2] * n))
+        return outer(n, on, off), mapped, lines[:40], len(lines)
+    finally:
+        if off is not None:
+            mon.set_local_events(3, leaf.__code__, 0)
+        mon.free_tool_id(3)
+"""
+
+
+def test_code_inlined_in_others_is_watched():
+    """However the body that has it inlined is called."""
+    if sys.monitoring.get_tool(3) is not None:
+        pytest.skip("another tool has id 3")
+    check(
+        INLINED_LOCALLY_WATCHED,
+        ["run(300, -1, -1)", "run(300, 100, 200)", "run(300, 5, None)", "run(300, -1, -1)", "run(300, 0, 1)"],
+        repeat=3,
+    )
 
 
 @pytest.mark.parametrize("what", ["global", "local"])
