@@ -195,6 +195,7 @@ def test_methods_of_several_classes_are_inlined():
     psyco.unbind(total)
 
 
+@pytest.mark.plain_only  # under stress exits make the code again
 def test_many_types_of_arguments_take_few_compilations():
     classes = [type(f"K{i}", (), {"k": i, "get": lambda self, d=i: d}) for i in range(8)]
 
