@@ -212,7 +212,7 @@ def test_many_types_of_arguments_take_few_compilations():
         for b in values:
             name, equal, (x, y, total) = both(a, b, 5)
             assert (name, equal) == (type(a).__name__, a is b) and x is a and y is b and total == 10
-    assert psyco.stats()["compiled"] - before <= 6
+    assert psyco.stats()["compiled"] - before <= 10  # not one for each pair
     assert both(2, 2.0, 4) == ["int", True, (2, 2.0, 6)]
     assert both(1 << 70, 1 << 70, 2**3) == ["int", True, (1 << 70, 1 << 70, 28)]
     psyco.unbind(both)
