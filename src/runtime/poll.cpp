@@ -49,10 +49,13 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     const long tool = PyLong_AsLongAndOverflow(args[0], &overflow);
     own = tool >= 0 && tool < 8 && (g_own_tools >> tool & 1);
   }
+  PyThreadState* ts = _PyThreadState_GET();
+  // Next to our PY_START a tool would get LINE events that it does not get alone: of functions
+  // whose body stands on the line of its `def`.
+  if (count == 2 && !own && ts->interp == g_interpreter) pause_events(ts);  // set_events
   using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
   auto original = reinterpret_cast<Fast>(reinterpret_cast<void*>(g_original[kHook]));
   PyObject* result = original(self, args, count);
-  PyThreadState* ts = _PyThreadState_GET();
   if (own || ts->interp != g_interpreter) return result;
   if (count == 3 && PyCode_Check(args[1])) {  // set_local_events
     g_local_tools = true;

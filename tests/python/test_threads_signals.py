@@ -463,6 +463,40 @@ def test_tracer_that_stops_at_the_next_instruction(everything):
         sys.settrace(before)
 
 
+ON_ONE_LINE = """
+import sys
+mon = sys.monitoring
+def leaf(x): return x + 1
+def f():
+    lines = []
+    mon.use_tool_id(3, "test")
+    mon.register_callback(3, mon.events.LINE, lambda code, line: lines.append((code.co_name, line)))
+    mon.set_events(3, mon.events.LINE)
+    leaf(1)
+    mon.restart_events()
+    leaf(2)
+    mon.set_events(3, 0)
+    mon.free_tool_id(3)
+    return lines
+"""
+
+
+def test_line_events_are_those_of_a_tool_alone():
+    if sys.monitoring.get_tool(3) is not None:
+        pytest.skip("another tool has id 3")
+    plain, watched = {}, {}
+    exec(ON_ONE_LINE, plain)
+    exec(ON_ONE_LINE, watched)
+    expected = plain["f"]()
+    try:
+        psyco.full()
+        for _ in range(300):
+            watched["leaf"](0)
+        assert [watched["f"]() for _ in range(3)] == [expected] * 3
+    finally:
+        psyco.stop()
+
+
 def test_setprofile_in_the_middle():
     before = sys.getprofile()
     try:
