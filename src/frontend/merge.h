@@ -1,9 +1,9 @@
 // What joins (merge.cpp) and loops (loop_heads.cpp) share: questions about the values of an edge,
 // and who owns which reference where edges meet (see merge.cpp). Private to the front end.
 #pragma once
-#include <cmath>
 #include <set>
 
+#include "cpython/shapes.h"
 #include "frontend/builder.h"
 
 namespace psyco {
@@ -23,15 +23,15 @@ inline std::vector<AVId*> all_slots(State& st) {
   return slots;
 }
 
-// NaN is equal to nothing but the same object.
-inline bool constant_box(const AV& a) {
-  return a.box && a.box->op == Op::ConstObject &&
-         !(a.kind == SlotKind::Float && a.constant && PyFloat_CheckExact(a.constant) &&
-           std::isnan(PyFloat_AS_DOUBLE(a.constant)));
+// Everybody finds the same object for that number.
+inline bool is_cached(const AV& a) {
+  int64_t number;
+  return a.kind == SlotKind::Int && a.constant && shapes::int_value(a.constant, &number) &&
+         number >= -5 && number <= 256;
 }
 
-// The box a phi has to carry along: not a constant's.
-inline Value* carried_box(const AV& a) { return constant_box(a) ? nullptr : a.box; }
+// The box a phi has to carry along.
+inline Value* carried_box(const AV& a) { return is_cached(a) ? nullptr : a.box; }
 
 // Its object is still to be made.
 inline bool objectless(const AV& a) {

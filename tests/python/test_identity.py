@@ -10,6 +10,39 @@ import pytest
 from differential import check
 
 CASES = {
+    "constant or computed": ("""
+def f(x, other):
+    y = 9.101
+    for i in range(3):
+        pass
+    if other:
+        y = x % -1.5
+    return y
+def g(x, other):
+    n = 123456
+    if other:
+        n = x * 1000
+    elif x is None:
+        n = 123456789
+    return n
+def first(f, *args):
+    one = f(*args)
+    return one is f(*args), one is f.__code__.co_consts[1], one
+def kept(x, other):
+    z = 0.25 if other else x
+    w = z
+    return z is w, [z, w][0] is [w][0], z is x, z
+def nested(x, others):
+    y = 2.5
+    for other in others:
+        if other:
+            y = x
+        else:
+            y = 3.5
+    return y
+""", ["first(f, 2.5, False)", "first(f, 2.5, True)", "first(g, 7, False)", "first(g, 7, True)", "first(g, None, False)",
+      "kept(1.5, True)", "kept(1.5, False)", "first(nested, 1.5, [1, 0])", "nested(1.5, [0, 1])", "nested(1.5, [])",
+      "first(nested, 0.5, [])"]),
     "tuple or the same tuple": ("""
 def f(a, b, same):
     x = (a, b)
