@@ -114,11 +114,18 @@ void refuse(CodeEntry* entry, ir::Reason reason, int line) {
   entry->reason_text = text;
 }
 
-// What the helpers of these attributes meet is of interest, once for each site.
-void watch_attributes(Unit* unit) {
+// What these sites meet is of interest, once for each.
+void watch_sites(Unit* unit) {
   for (size_t i = 0; i < unit->caches.size(); i++) {
     const SiteCache& place = unit->caches[i];
-    CodeEntry* entry = place.attribute ? code_entry(place.code, false) : nullptr;
+    if (place.kind >= SiteKind::Arithmetic) {
+      auto* cache = reinterpret_cast<OperandCache*>(place.memory.get());
+      cache->owner = unit;
+      cache->site = static_cast<uint32_t>(i);
+      cache->asking = true;
+      continue;
+    }
+    CodeEntry* entry = place.kind == SiteKind::Attribute ? code_entry(place.code, false) : nullptr;
     if (!entry || history_of(entry)->feedback.sites[place.bci].met) continue;
     auto* cache = reinterpret_cast<AttrCache*>(place.memory.get());
     cache->owner = unit;
@@ -168,6 +175,7 @@ CompiledCode* compile(Attempt& attempt) {
   request.exhausted = psyco_exhausted_object();
   request.attr_cache_size = sizeof(AttrCache);
   request.global_cache_size = sizeof(GlobalCache);
+  request.operand_cache_size = sizeof(OperandCache);
   std::unique_ptr<ir::Graph> graph;
   PyObject* pending = PyErr_GetRaisedException();
   BuildResult built = build_graph(request, graph);
@@ -218,7 +226,7 @@ CompiledCode* compile(Attempt& attempt) {
   unit->python_code = entry->code;
   unit->target = attempt.target;
   unit->caches = std::move(built.caches);
-  watch_attributes(unit.get());
+  watch_sites(unit.get());
   unit->inlined = std::move(built.inlined);
   unit->lir_text = std::move(made.lir_listing);
   unit->assembly_text = std::move(made.assembly_listing);
@@ -499,6 +507,44 @@ void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool s
   retire_unit(own, unit);
 }
 
+// Operands whose types the front end did not know had the same ones often enough. Where there is a
+// faster case for them the code is made again, with what its other sites have met so far.
+void on_operands_met(OperandCache* enough) {
+  enough->asking = false;
+  auto* unit = static_cast<Unit*>(enough->owner);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (unit->retired || !own) return;
+  const SiteCache& asked = unit->caches[enough->site];
+  if (!has_fast_case(asked.kind, enough->types[0], enough->types[1])) {
+    if (CodeEntry* entry = code_entry(asked.code, false))
+      history_of(entry)->feedback.sites[asked.bci].noted = true;
+    return;
+  }
+  if (!own->bound && !compiler_may_spend(Py_SIZE(own->code))) {
+    enough->asking = true;  // later
+    enough->hits = 0;
+    return;
+  }
+  for (const SiteCache& place : unit->caches) {
+    if (place.kind < SiteKind::Arithmetic) continue;
+    auto* cache = reinterpret_cast<OperandCache*>(place.memory.get());
+    CodeEntry* entry = code_entry(place.code, false);
+    if (!entry || !has_fast_case(place.kind, cache->types[0], cache->types[1])) continue;
+    if (cache != enough && (cache->hits < OperandCache::kEnough / 4 || cache->changes > 1))
+      continue;
+    cache->asking = false;
+    Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
+    site.noted = true;
+    for (int operand = 0; operand < 2; operand++) {
+      // Builtin types, as all that have fast cases.
+      auto* type = static_cast<PyTypeObject*>(const_cast<void*>(cache->types[operand]));
+      site.types[operand] =
+          reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
+    }
+  }
+  retire_unit(own, unit);
+}
+
 // Measured, and the interpreter was faster.
 void on_lost(CodeEntry* entry, int target) {
   CodeHistory* history = history_of(entry);
@@ -534,6 +580,7 @@ bool start_driver() {
   g_result_misfits = result_misfits;
   g_lost = on_lost;
   g_attribute_met = on_attribute_met;
+  g_operands_met = on_operands_met;
   std::string error;
   const char* debug = getenv("PSYCO_DEBUG");
   if (debug && !parse_debug(debug, error)) {
@@ -585,6 +632,7 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
   request.exhausted = psyco_exhausted_object();
   request.attr_cache_size = sizeof(AttrCache);
   request.global_cache_size = sizeof(GlobalCache);
+  request.operand_cache_size = sizeof(OperandCache);
   std::unique_ptr<ir::Graph> graph;
   BuildResult built = build_graph(request, graph);
   if (!built.ok) return std::string("not built: ") + ir::reason_message(built.reason);

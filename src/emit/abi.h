@@ -32,6 +32,7 @@
 namespace psyco {
 
 struct CompiledCode;
+struct OperandCache;
 
 enum ResultTag : uint32_t { kTagObject = 0, kTagInt = 1, kTagFloat = 2 };
 enum Framed : uint8_t { kUnframed = 0, kFramed = 1, kFrameGone = 2 };
@@ -197,6 +198,8 @@ struct RuntimeTable {
   void (*update_float_slot)(void** slot,
                             double value) = nullptr;  // replaces; never fails visibly: reserve
   void (*update_int_slot)(void** slot, int64_t value) = nullptr;
+  // Called only while the cache asks. Runs no Python code.
+  void (*note_types)(OperandCache* cache, void* left, void* right) = nullptr;
 };
 
 // Poll compares the eval breaker with this: the version bits expected now. See runtime/poll.

@@ -294,9 +294,44 @@ Value* Builder::take_out(Value* call, int word, bool nullable) {
   return v;
 }
 
-const void* Builder::site_cache(size_t size, bool attribute) {
-  result_.caches.push_back({std::make_unique<char[]>(size), attribute, context().code, bc_->bci});
+const void* Builder::site_cache(size_t size, SiteKind kind) {
+  result_.caches.push_back({std::make_unique<char[]>(size), kind, context().code, bc_->bci});
   return result_.caches.back().memory.get();
+}
+
+void Builder::note_types(SiteKind kind, AVId left, AVId right) {
+  if (site().generic || site().noted || (likely_type(left) && likely_type(right))) return;
+  Value* a = force(left);
+  Value* b = force(right);
+  emit(Op::NoteTypes, {a, b})->ptr = site_cache(request_.operand_cache_size, kind);
+}
+
+bool has_fast_case(SiteKind kind, const void* left, const void* right) {
+  auto number = [](const void* type) {
+    return type == &PyLong_Type || type == &PyBool_Type || type == &PyFloat_Type;
+  };
+  auto sequence = [](const void* type) { return type == &PyList_Type || type == &PyTuple_Type; };
+  auto bytes = [](const void* type) { return type == &PyBytes_Type || type == &PyByteArray_Type; };
+  switch (kind) {
+    case SiteKind::Arithmetic:
+      if (left == &PyUnicode_Type && right == left) return true;
+      [[fallthrough]];
+    case SiteKind::Comparison:
+      return number(left) && number(right);
+    case SiteKind::Subscript:
+      return (sequence(left) || bytes(left)) && (right == &PyLong_Type || right == &PyBool_Type);
+    case SiteKind::Truth:
+      return number(left) || sequence(left) || left == &PyUnicode_Type || left == &PyDict_Type ||
+             left == Py_TYPE(Py_None);
+    case SiteKind::Iterable:
+      return sequence(left) || bytes(left);
+    case SiteKind::Unpacked:
+      return sequence(left);
+    case SiteKind::Global:
+    case SiteKind::Attribute:
+      break;
+  }
+  return false;
 }
 
 Value* Builder::frame_locals() {

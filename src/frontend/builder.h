@@ -46,6 +46,7 @@ struct Feedback {
     // An attribute's helper has told of the classes it met: the objects are told apart by them, if
     // they are not too many. `other`: some may be of other classes still.
     bool met = false, other = false;
+    bool noted = false;  // Op::NoteTypes has told of the operands; not asked again
     static constexpr int kOperands = 4, kMet = 4;
     // Of the operands, when they were last known; then the classes met. Owned.
     PyTypeObject* types[kOperands + kMet] = {};
@@ -66,7 +67,7 @@ struct CompileRequest {
   PyObject* locals = nullptr;           // Osr of module code: f_locals
   class FeedbackSource* feedback = nullptr;
   PyObject* exhausted = nullptr;  // what iter_next answers at the end
-  size_t attr_cache_size = 0, global_cache_size = 0;
+  size_t attr_cache_size = 0, global_cache_size = 0, operand_cache_size = 0;
 };
 
 struct LinkCell;
@@ -87,10 +88,21 @@ struct InlineNote {
   const char* why;  // null: inlined
 };
 
-// Memory of a site of the code: caches.h. `attribute`: an AttrCache.
+// Memory of a site of the code: caches.h. From Arithmetic on it is an OperandCache, and what the
+// operands are for.
+enum class SiteKind : uint8_t {
+  Global,
+  Attribute,
+  Arithmetic,
+  Comparison,
+  Subscript,
+  Truth,
+  Iterable,
+  Unpacked
+};
 struct SiteCache {
   std::unique_ptr<char[]> memory;
-  bool attribute;
+  SiteKind kind;
   PyCodeObject* code;  // borrowed: one the build walked
   int bci;
 };
@@ -118,6 +130,10 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
 // where a NaN is found by identity; or it goes where `is` may see it.
 enum class Use : uint8_t { Value, Key, Object };
 std::vector<Use> local_uses(const DecodedCode& decoded, int locals);
+
+// Whether there is anything better than the general case for operands of these types. They are
+// compared only.
+bool has_fast_case(SiteKind kind, const void* left, const void* right);
 
 // One function body being walked.
 struct Context {
@@ -205,7 +221,9 @@ class Builder {
                          int64_t number = 0, bool has_number = false, const void* cache = nullptr,
                          int out_words = 0, AVId given = kNoAV);  // given: to a parameter 's'
   ir::Value* take_out(ir::Value* call, int word, bool nullable = false);  // result in the out area
-  const void* site_cache(size_t size, bool attribute = false);  // zeroed, lives as long as the code
+  const void* site_cache(size_t size, SiteKind kind);  // zeroed, lives as long as the code
+  // Where a type is not known: has the types observed while the code runs. Before the general case.
+  void note_types(SiteKind kind, AVId left, AVId right);
   ir::Value* frame_locals();  // f_locals of module code, or the null object
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);

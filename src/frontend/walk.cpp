@@ -527,9 +527,10 @@ void Builder::walk_range(Context& context, int start, int end) {
 
 // A block is cold if the function is warm, some instruction of the block keeps a counter, and no
 // counter ever moved. Reached all the same, it is noted in the feedback and compiled the next time.
+// (The first block may have run natively only; that it is walked says that it runs.)
 bool Builder::never_ran(Context& context, int index) {
   const std::vector<Bytecode>& list = context.decoded->list;
-  if (!context.warm || !list[index].first_of_raw ||
+  if (index == 0 || !context.warm || !list[index].first_of_raw ||
       context.feedback->sites[list[index].bci].reached)
     return false;
   bool cold = false;

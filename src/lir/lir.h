@@ -123,6 +123,7 @@ enum class Lop : uint8_t {
   UnboxInt,
   UpdateFloatSlot,
   UpdateIntSlot,
+  NoteTypes,  // imm: the OperandCache
   CallHelper,
   CallC,
   CallNative,  // CallNative: imm is the cell, imm2 the kind expected

@@ -61,6 +61,7 @@ const char* lop_name(Lop op) {
     CASE(BoxOr)
     CASE(UnboxInt)
     CASE(UpdateFloatSlot)
+    CASE(NoteTypes)
     CASE(UpdateIntSlot)
     CASE(CallHelper)
     CASE(CallC) CASE(CallNative) CASE(ReturnNumber) CASE(Jump) CASE(Return) CASE(Exit)

@@ -4,10 +4,13 @@
 #include <cerrno>
 #include <cmath>
 
+#include "runtime/caches.h"
 #include "runtime/helpers.h"
 #include "support/check.h"
 
 using namespace psyco::objects;
+
+void (*psyco::g_operands_met)(OperandCache*) = nullptr;
 
 namespace {
 
@@ -364,6 +367,18 @@ void psyco_update_int_slot(void** slot, int64_t value) {
   PyObject* box = PyLong_FromLongLong(value);
   PSYCO_CHECK(box);
   replace_slot(slot, box);
+}
+
+void psyco_note_types(psyco::OperandCache* cache, void* left, void* right) {
+  const void* types[] = {Py_TYPE(static_cast<PyObject*>(left)),
+                         Py_TYPE(static_cast<PyObject*>(right))};
+  if (types[0] != cache->types[0] || types[1] != cache->types[1]) {
+    cache->types[0] = types[0];
+    cache->types[1] = types[1];
+    cache->hits = 0;
+    if (++cache->changes > psyco::OperandCache::kMostChanges) cache->asking = false;
+  }
+  if (++cache->hits == psyco::OperandCache::kEnough) psyco::g_operands_met(cache);
 }
 
 }  // extern "C"

@@ -37,4 +37,17 @@ struct GlobalCache {
   uint32_t misses = 0;  // too many: the site stops learning
 };
 
+// The types that an operator's operands have, where the front end could not tell: Op::NoteTypes.
+struct OperandCache {
+  bool asking = false;                     // first: machine code reads it
+  static constexpr uint16_t kEnough = 30;  // meetings with the same types
+  static constexpr uint16_t kMostChanges = 8;
+  uint16_t hits = 0, changes = 0;
+  const void* types[2] = {};  // compared only: they may be gone
+  uint32_t site = 0;          // for the one who asked
+  void* owner = nullptr;
+};
+// Told when there are enough, before the operation. May not run Python code.
+extern void (*g_operands_met)(OperandCache* cache);
+
 }  // namespace psyco

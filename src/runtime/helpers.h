@@ -14,6 +14,7 @@
 namespace psyco {
 struct AttrCache;
 struct GlobalCache;
+struct OperandCache;
 
 // Marks an exhausted iterator. Immortal, of no visible type, never reachable from Python.
 PyObject* exhausted_object();
@@ -142,4 +143,5 @@ void psyco_dealloc(void* object);
 int psyco_unbox_big_int(void* object, int64_t* out);
 void psyco_update_float_slot(void** slot, double value);
 void psyco_update_int_slot(void** slot, int64_t value);
+void psyco_note_types(psyco::OperandCache* cache, void* left, void* right);
 }

@@ -18,6 +18,7 @@ void fill_helper_table(RuntimeTable& table) {
   table.unbox_big_int = psyco_unbox_big_int;
   table.update_float_slot = psyco_update_float_slot;
   table.update_int_slot = psyco_update_int_slot;
+  table.note_types = psyco_note_types;
 }
 
 }  // namespace psyco

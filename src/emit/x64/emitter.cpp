@@ -203,6 +203,7 @@ void Emitter::emit_inst(Inst& inst, const lir::Block& block, const lir::Block* n
     case Lop::Select:
     case Lop::Retain:
     case Lop::UpdateFloatSlot:
+    case Lop::NoteTypes:
       return emit_object(inst);
     case Lop::Release:
       return emit_release(inst);

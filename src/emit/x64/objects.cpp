@@ -42,6 +42,23 @@ void Emitter::emit_object(Inst& inst) {
       if (inst.nullable) L(null);
       return;
     }
+    case Lop::NoteTypes: {
+      auto asked = std::make_shared<Label>();
+      auto back = std::make_shared<Label>();
+      load_imm(r11, inst.imm);
+      cmp(byte[r11], 0);  // OperandCache::asking
+      jne(*asked);
+      L(*back);
+      Inst* i = &inst;
+      slow_path([this, i, asked, back] {
+        L(*asked);
+        mov(qword[rbx + kSaveGpr + 8 * 4], gpr(i->use[0]));
+        mov(qword[rbx + kSaveGpr + 8 * 11], gpr(i->use[1]));
+        call_far(stubs_.note_types[doubles_]);
+        jmp(*back);
+      });
+      return;
+    }
     default: {  // UpdateFloatSlot
       auto slow = std::make_shared<Label>();
       auto back = std::make_shared<Label>();

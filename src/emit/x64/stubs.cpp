@@ -155,6 +155,12 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
       w.mov(w.rsi, w.ptr[w.rbx + kSaveGpr + 8 * 4]);
       w.call_c(reinterpret_cast<const void*>(runtime.update_int_slot));
     });
+    s.note_types[doubles] = quiet(doubles, [&] {
+      w.mov(w.rdi, w.r11);
+      w.mov(w.rsi, w.ptr[w.rbx + kSaveGpr + 8 * 4]);
+      w.mov(w.rdx, w.ptr[w.rbx + kSaveGpr + 8 * 11]);
+      w.call_c(reinterpret_cast<const void*>(runtime.note_types));
+    });
     s.unbox_int[doubles] = w.stub([&] {
       w.push(w.r11);
       w.push(w.r11);  // becomes the number
@@ -347,6 +353,8 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
                             &s.update_float,
                             &s.update_int[0],
                             &s.update_int[1],
+                            &s.note_types[0],
+                            &s.note_types[1],
                             &s.link,
                             &s.unlink,
                             &s.note_kept_frame,

@@ -27,6 +27,8 @@ struct Stubs {
   const uint8_t* unbox_int[2] = {};       // r11: object in, number out; ZF set if it fits
   const uint8_t* update_float = nullptr;  // r11: slot, xmm15: number
   const uint8_t* update_int[2] = {};      // r11: slot, act->save_gpr[4]: number
+  // r11: OperandCache, act->save_gpr[4] and [11]: the operands.
+  const uint8_t* note_types[2] = {};
   // Around a call from an inlined frame: keep argument registers, or the result.
   const uint8_t* link = nullptr;
   const uint8_t* unlink = nullptr;           // keeps rax, rdx, xmm0

@@ -245,6 +245,7 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
     if (f.dead()) return;
   }
   if (result == kNoAV) {
+    f.note_types(SiteKind::Arithmetic, left, right);
     Value* a = f.force(left);
     Value* b = f.force(right);
     result = f.object_av(f.call_helper(Helper::binary_op, {a, b}, bc.arg, true),
@@ -310,7 +311,10 @@ void lower_ToBool(Builder& f, const Bytecode& bc) {
         none, [&] { return f.const_av(Py_False); }, [&] { return f.bool_av(asked_truth(f, id)); });
   }
   Value* truth = f.site().generic && !f.type_of(id) ? nullptr : f.truth(id);
-  if (!truth) truth = asked_truth(f, id);
+  if (!truth) {
+    f.note_types(SiteKind::Truth, id, id);
+    truth = asked_truth(f, id);
+  }
   if (truth->op == Op::ConstBool) return f.push(f.const_av(truth->imm ? Py_True : Py_False));
   f.push(f.bool_av(truth));
 }
@@ -362,6 +366,7 @@ void lower_Compare(Builder& f, const Bytecode& bc) {
     }
   }
 general:
+  f.note_types(SiteKind::Comparison, left, right);
   Value* a = f.force(left);
   Value* b = f.force(right);
   if (bc.arg2 || comparison_is_bool(f.type_of(left), f.type_of(right))) {

@@ -87,7 +87,9 @@ PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
   return nullptr;
 }
 
-const void* new_cache(Builder& f) { return f.site_cache(f.request().attr_cache_size, true); }
+const void* new_cache(Builder& f) {
+  return f.site_cache(f.request().attr_cache_size, SiteKind::Attribute);
+}
 
 // ---- objects of several classes
 
@@ -149,10 +151,10 @@ void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
   Value* globals = f.const_object(c.globals);
   Value* builtins = f.const_object(c.builtins);
   PyObject* example = shapes::peek_dict(c.globals, bc.object);
-  f.push(
-      f.object_av(f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)},
-                                0, false, f.site_cache(f.request().global_cache_size)),
-                  nullptr, nullptr, example));
+  f.push(f.object_av(
+      f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)}, 0, false,
+                    f.site_cache(f.request().global_cache_size, SiteKind::Global)),
+      nullptr, nullptr, example));
 }
 
 // By layout, for an object that is, or is guarded to be, of this class. False: not to be had so.

@@ -100,6 +100,7 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
     }
     if (f.dead()) return;
   }
+  f.note_types(SiteKind::Subscript, container, key);
   Value* c = f.force(container);
   Value* k = f.force(key);
   PyTypeObject* result = f.type_of(container) == &PyUnicode_Type ? &PyUnicode_Type : nullptr;
@@ -163,6 +164,7 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
     return;
   }
   if (f.dead()) return;
+  f.note_types(SiteKind::Subscript, container, key);
   Value* c = f.force(container);
   Value* k = f.force(key);
   Value* v = f.force(value);
@@ -334,6 +336,7 @@ void lower_Unpack(Builder& f, const Bytecode& bc) {
     }
     return;
   }
+  f.note_types(SiteKind::Unpacked, id, id);
   Value* object = f.force(id);
   Value* call = f.call_helper(Helper::unpack_sequence, {object}, n, true, nullptr, n);
   for (int i = 0; i < n; i++) f.push(f.object_av(f.take_out(call, i)));

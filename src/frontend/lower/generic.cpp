@@ -112,7 +112,7 @@ void lower_LoadName(Builder& f, const Bytecode& bc) {
   if (f.context().globals_are_locals)
     call = f.call_helper(Helper::load_global,
                          {globals_object(f), builtins_object(f), f.const_object(bc.object)}, 0,
-                         false, f.site_cache(f.request().global_cache_size));
+                         false, f.site_cache(f.request().global_cache_size, SiteKind::Global));
   else
     call = f.call_helper(Helper::load_name, {locals_mapping(f), globals_object(f),
                                              builtins_object(f), f.const_object(bc.object)});

@@ -72,6 +72,7 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
     return;
   }
   f.drop(id);
+  f.note_types(SiteKind::Iterable, id, id);
   f.push(f.object_av(f.call_helper(Helper::get_iter, {f.force(id)})));
 }
 

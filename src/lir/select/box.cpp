@@ -77,6 +77,13 @@ void Selector::select_reference(Value& v) {
   Inst i{Lop::Retain};
   i.value = &v;
   i.use[0] = reg(v.inputs[0]);
+  if (v.op == Op::NoteTypes) {
+    i.op = Lop::NoteTypes;
+    i.use[1] = reg(v.inputs[1]);
+    i.imm = static_cast<int64_t>(reinterpret_cast<uintptr_t>(v.ptr));
+    fn.insts.push_back(i);
+    return;
+  }
   i.nullable =
       v.op == Op::RetainNullable || v.op == Op::ReleaseNullable || v.op == Op::ReleasePlainNullable;
   if (v.op != Op::Retain && v.op != Op::RetainNullable) {

@@ -554,6 +554,7 @@ void Selector::select_value(Value& v) {
     case Op::ReleaseNullable:
     case Op::ReleasePlain:
     case Op::ReleasePlainNullable:
+    case Op::NoteTypes:
       return select_reference(v);
     case Op::LoadObject:
     case Op::LoadI64:
