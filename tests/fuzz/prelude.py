@@ -512,6 +512,9 @@ class Odd:
     def __init__(self, n):
         self.n = n
 
+    def __repr__(self):  # without an address: it may be printed backwards
+        return f"Odd({self.n})"
+
     def __index__(self):
         return self.n
 
