@@ -77,6 +77,7 @@ bool plain_instance(PyObject* object);               // inline values valid and 
 bool class_may_change(PyTypeObject* type);           // obj.__class__ = ... may work on instances
 // C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
 PyFunctionObject* plain_init(PyTypeObject* type);
-bool watchable_type(PyTypeObject* type);  // has a version tag or can get one
+// Has a version tag or can get one, and has not had many already.
+bool watchable_type(PyTypeObject* type);
 
 }  // namespace psyco::shapes

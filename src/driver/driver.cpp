@@ -80,6 +80,8 @@ class DriverFeedback : public FeedbackSource {
     return entry && !entry->excluded && filter_lets(entry);
   }
 
+  bool is_variable(PyObject* dict, PyObject* key) override { return keeps_changing(dict, key); }
+
   LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) override {
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
     if (!entry || entry->refused) return nullptr;

@@ -259,10 +259,9 @@ PyObject* driver_report(PyCodeObject* code) {
       if (!ok) break;
     }
     for (auto& [bci, site] : history->feedback.sites) {
-      if (!site.big_int && !site.generic && !site.unstable) continue;
-      const char* what = site.big_int   ? "integers beyond 64 bits: general arithmetic"
-                         : site.generic ? "operands vary: general operation"
-                                        : "changes often: read each time";
+      if (!site.big_int && !site.generic) continue;
+      const char* what = site.big_int ? "integers beyond 64 bits: general arithmetic"
+                                      : "operands vary: general operation";
       PyObject* item = Py_BuildValue("{s:i,s:s}", "line", line_of(code, bci), "note", what);
       if (item) PyList_Append(notes, item);
       Py_XDECREF(item);

@@ -39,10 +39,9 @@ struct Assumption {
 // What earlier versions of the same code taught, per raw instruction. Kept by the driver.
 struct Feedback {
   struct Site {
-    bool big_int = false;   // an integer left 64 bits here
-    bool generic = false;   // speculation failed too often: use the general helper
-    bool reached = false;   // code that had never run was needed
-    bool unstable = false;  // a promoted global or attribute changed: read it at run time
+    bool big_int = false;  // an integer left 64 bits here
+    bool generic = false;  // speculation failed too often: use the general helper
+    bool reached = false;  // code that had never run was needed
     // An attribute's helper has told of the classes it met: the objects are told apart by them, if
     // they are not too many. `other`: some may be of other classes still.
     bool met = false, other = false;
@@ -77,6 +76,8 @@ class FeedbackSource {
   virtual ~FeedbackSource() = default;
   virtual Feedback* for_code(PyCodeObject* code) = 0;
   virtual bool may_inline(PyFunctionObject* function) = 0;
+  // A global that keeps changing: to be read at run time.
+  virtual bool is_variable(PyObject* dict, PyObject* key) = 0;
   // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as
   // its code. Null: not to be called directly.
   virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;

@@ -23,10 +23,16 @@ struct WatchedKey {
   Codes codes;
 };
 using WatchedDict = std::vector<WatchedKey>;
+struct ChangedKey {
+  PyObject* key;  // owned, exact str
+  int times;
+};
+constexpr int kVariable = 2;  // changes of a global that make it no constant any more
 
 struct Watchers {
   int dict = -1, type = -1, function = -1;
   std::unordered_map<PyObject*, WatchedDict> dicts;
+  std::unordered_map<PyObject*, std::vector<ChangedKey>> changed;  // by dictionary
   std::unordered_map<PyTypeObject*, Codes> types;
   std::unordered_map<PyFunctionObject*, Codes> functions;
   std::unordered_map<PyObject*, Codes> instances;  // whose class is relied on
@@ -73,11 +79,16 @@ void remove_from_dict(PyObject* dict, const CompiledCode* code) {
              keys.end());
   if (keys.empty()) dicts.erase(it);
 }
-// Each code breaks once; a later one registers again.
-void break_all(Codes& codes) {
-  for (CompiledCode* code : codes)
-    if (!state_of(code)->invalid) retire_code(code);
+// Each code breaks once; a later one registers again. True if there was one.
+bool break_all(Codes& codes) {
+  bool any = false;
+  for (CompiledCode* code : codes) {
+    if (state_of(code)->invalid) continue;
+    retire_code(code);
+    any = true;
+  }
   codes.clear();
+  return any;
 }
 
 bool same_key(PyObject* known, PyObject* key) {
@@ -87,14 +98,35 @@ bool same_key(PyObject* known, PyObject* key) {
   return PyUnicode_Compare(known, key) == 0;
 }
 
+void note_change(PyObject* dict, PyObject* key) {
+  std::vector<ChangedKey>& keys = watchers().changed[dict];
+  for (ChangedKey& changed : keys)
+    if (changed.key == key) {
+      changed.times++;
+      return;
+    }
+  keys.push_back({Py_NewRef(key), 1});
+}
+
+void forget_changes(PyObject* dict) {
+  auto it = watchers().changed.find(dict);
+  if (it == watchers().changed.end()) return;
+  for (ChangedKey& changed : it->second) Py_DECREF(changed.key);  // a str: runs nothing
+  watchers().changed.erase(it);
+}
+
 int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
-  if (event == PyDict_EVENT_DEALLOCATED) watchers().mortal.erase(dict);
+  if (event == PyDict_EVENT_DEALLOCATED) {
+    watchers().mortal.erase(dict);
+    forget_changes(dict);
+  }
   auto it = watchers().dicts.find(dict);
   if (it == watchers().dicts.end()) return 0;
   const bool one_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
                        event == PyDict_EVENT_DELETED;
   for (WatchedKey& watched : it->second)
-    if (!one_key || same_key(watched.key, key)) break_all(watched.codes);
+    if ((!one_key || same_key(watched.key, key)) && break_all(watched.codes) && one_key)
+      note_change(dict, watched.key);
   if (event == PyDict_EVENT_DEALLOCATED) {
     WatchedDict gone = std::move(it->second);
     watchers().dicts.erase(it);
@@ -217,6 +249,14 @@ bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
   keys.push_back({Py_NewRef(key), {code}});
   state_of(code)->dicts.push_back(dict);
   return true;
+}
+
+bool keeps_changing(PyObject* dict, PyObject* key) {
+  auto it = watchers().changed.find(dict);
+  if (it == watchers().changed.end()) return false;
+  return std::any_of(it->second.begin(), it->second.end(), [key](const ChangedKey& changed) {
+    return changed.key == key && changed.times >= kVariable;
+  });
 }
 
 bool depend_on_type(CompiledCode* code, PyTypeObject* type) {

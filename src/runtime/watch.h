@@ -18,6 +18,8 @@ void stop_watchers();
 // All return false, with no error set, if the assumption cannot be watched: do not make it then.
 // The value of `key` (exact str) in `dict`, its absence included.
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key);
+// Code that depended on the key broke more than once.
+bool keeps_changing(PyObject* dict, PyObject* key);
 // Attributes and bases of the type. Gives it a version tag, without which its watcher would not
 // fire.
 bool depend_on_type(CompiledCode* code, PyTypeObject* type);

@@ -136,3 +136,66 @@ def make():
     for _ in range(100):
         assert f(make(), 100) == 4
     assert psyco.stats()["recompiled"] <= before + 1
+
+
+CHANGING = {
+    "its own global": ("""
+count = 0
+def f(n):
+    global count
+    for i in range(n):
+        count += i
+    return count
+""", "f(20)"),
+    "another's global": ("""
+state = 0
+def step():
+    global state
+    state = state + 1
+def f(n):
+    step()
+    return state * n
+""", "f(3)"),
+    "a module's attribute": ("""
+import types
+module = types.ModuleType('module')
+module.value = 1
+def f(n):
+    module.value += n
+    return module.value
+""", "f(2)"),
+    "a class attribute": ("""
+class C:
+    made = 0
+    def __init__(self):
+        C.made += 1
+        self.v = 1
+    def get(self):
+        return self.v + isinstance(self, C)
+def f(n):
+    return sum([C().get() for i in range(n)]) + C.made
+""", "f(5)"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_keeps_changing_is_read_each_time(name):
+    source, call = CHANGING[name]
+    check(source, [call] * 60)
+
+
+@pytest.mark.plain_only
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_keeps_changing_does_not_keep_the_compiler_busy(name):
+    source, call = CHANGING[name]
+    space = {}
+    exec(source, space)
+    for value in list(space.values()):
+        if callable(value) and getattr(value, "__module__", None) == space.get("__name__"):
+            psyco.bind(value)
+    psyco.bind(space["f"])
+    before = psyco.stats()["compiled"]
+    for _ in range(200):
+        eval(call, space)
+    assert psyco.stats()["compiled"] - before < 30
+    assert psyco.explain(space["f"]).compiled

@@ -311,6 +311,11 @@ PyFunctionObject* plain_init(PyTypeObject* type) {
   return reinterpret_cast<PyFunctionObject*>(objects::plain_init(type));
 }
 
-bool watchable_type(PyTypeObject* type) { return PyUnstable_Type_AssignVersionTag(type) != 0; }
+// A class that changes again and again, such as one that counts its instances, is not worth
+// watching.
+bool watchable_type(PyTypeObject* type) {
+  constexpr int kMostChanges = 8;
+  return PyUnstable_Type_AssignVersionTag(type) != 0 && type->tp_versions_used <= kMostChanges;
+}
 
 }  // namespace psyco::shapes

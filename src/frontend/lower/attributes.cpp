@@ -63,11 +63,12 @@ void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
 
 // A module's or class's attribute that can be known now.
 PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
-  if (f.site().unstable) return nullptr;
   if (PyModule_CheckExact(owner)) {
     PyObject* dict = PyModule_GetDict(owner);
     PyObject* value = shapes::peek_dict(dict, name);
-    if (!value || _PyType_Lookup(&PyModule_Type, name)) return nullptr;
+    if (!value || f.request().feedback->is_variable(dict, name) ||
+        _PyType_Lookup(&PyModule_Type, name))
+      return nullptr;
     f.assume(Assumption::DictValue, dict, name);
     return value;
   }
@@ -134,8 +135,8 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
 
 void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
   Context& c = f.context();
-  if (!f.site().unstable && PyDict_CheckExact(c.globals) && c.builtins &&
-      PyDict_CheckExact(c.builtins)) {
+  if (PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins) &&
+      !f.request().feedback->is_variable(c.globals, bc.object)) {
     PyObject* value = shapes::peek_dict(c.globals, bc.object);
     if (value) {
       f.assume(Assumption::DictValue, c.globals, bc.object);

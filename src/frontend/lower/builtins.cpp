@@ -147,7 +147,9 @@ bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
   PyObject* cls = f.av(args[1]).constant;
   if (!cls || !PyType_CheckExact(cls)) return false;
   PyTypeObject* type = f.likely_type(args[0]);
-  if (!type || !f.guard_type(args[0], type)) return false;
+  if (!type || (PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE) && !shapes::watchable_type(type)))
+    return false;
+  if (!f.guard_type(args[0], type)) return false;
   // Exact instances of immutable classes cannot pretend another __class__.
   if (type != reinterpret_cast<PyTypeObject*>(cls) &&
       !(type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) &&

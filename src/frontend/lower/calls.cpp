@@ -94,7 +94,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
     if (example && f.av(callable).kind == SlotKind::Object &&
-        (PyFunction_Check(example) || PyType_CheckExact(example)) && !f.site().unstable) {
+        (PyFunction_Check(example) || PyType_CheckExact(example))) {
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
       f.av(callable).constant = example;
