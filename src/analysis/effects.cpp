@@ -19,10 +19,22 @@ namespace {
 constexpr int kFirstField = ir::kHeapCount;
 constexpr int kMaxFields = 62 - kFirstField;
 
-// The constant offset from an Object that an address stands for.
+// The constant offset from an Object that an address stands for; for the table of a known
+// dictionary one that belongs to it alone.
 bool fixed_offset(const Value& address, int64_t imm, int64_t* offset) {
   if (address.rep == Rep::Object) {
     *offset = imm;
+    return true;
+  }
+  if (ir::is_global_table(address)) {  // no object is so large
+    *offset = static_cast<int64_t>(reinterpret_cast<uintptr_t>(address.input(0)->ptr)) + imm;
+    return true;
+  }
+  if (address.op == Op::PtrAdd && ir::is_global_table(*address.input(0)) &&
+      address.input(1)->op == Op::ConstI64) {
+    int64_t base;
+    fixed_offset(*address.input(0), imm, &base);
+    *offset = base + address.imm + (address.input(1)->imm << address.shift);
     return true;
   }
   if (address.op != Op::PtrAdd || address.input(0)->rep != Rep::Object ||

@@ -72,9 +72,19 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline or Member on
 PyObject* peek_attr(PyObject* object, PyObject* name);
 PyObject* peek_item(PyObject* container, int64_t index);
 PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
-bool has_class_cell(PyCodeObject* code);             // __class__ is a free variable of it
-bool plain_instance(PyObject* object);               // inline values valid and no dictionary made
-bool class_may_change(PyTypeObject* type);           // obj.__class__ = ... may work on instances
+// Where the value of a global lies, as long as the dictionary's table of keys has this version:
+// then at `offset` in the table. It may be null, for a name that was deleted.
+struct GlobalPlan {
+  bool found = false;
+  uint32_t version = 0;
+  int32_t offset = 0;
+};
+extern const int32_t kDictKeys, kKeysVersion;  // in a dictionary; in its table, unsigned, 4 bytes
+extern const int32_t kDictWatchers;            // in a dictionary: a byte, one bit for each watcher
+GlobalPlan plan_global(PyObject* dict, PyObject* name);
+bool has_class_cell(PyCodeObject* code);    // __class__ is a free variable of it
+bool plain_instance(PyObject* object);      // inline values valid and no dictionary made
+bool class_may_change(PyTypeObject* type);  // obj.__class__ = ... may work on instances
 // C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
 PyFunctionObject* plain_init(PyTypeObject* type);
 // Has a version tag or can get one, and has not had many already.

@@ -81,6 +81,7 @@ class DriverFeedback : public FeedbackSource {
   }
 
   bool is_variable(PyObject* dict, PyObject* key) override { return keeps_changing(dict, key); }
+  void make_variable(PyObject* dict, PyObject* key) override { expect_changes(dict, key); }
 
   LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) override {
     CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
@@ -178,6 +179,7 @@ CompiledCode* compile(Attempt& attempt) {
   request.attr_cache_size = sizeof(AttrCache);
   request.global_cache_size = sizeof(GlobalCache);
   request.operand_cache_size = sizeof(OperandCache);
+  request.own_dict_watcher = own_dict_watcher();
   std::unique_ptr<ir::Graph> graph;
   PyObject* pending = PyErr_GetRaisedException();
   BuildResult built = build_graph(request, graph);
@@ -635,6 +637,7 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
   request.attr_cache_size = sizeof(AttrCache);
   request.global_cache_size = sizeof(GlobalCache);
   request.operand_cache_size = sizeof(OperandCache);
+  request.own_dict_watcher = own_dict_watcher();
   std::unique_ptr<ir::Graph> graph;
   BuildResult built = build_graph(request, graph);
   if (!built.ok) return std::string("not built: ") + ir::reason_message(built.reason);

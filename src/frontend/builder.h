@@ -67,6 +67,7 @@ struct CompileRequest {
   class FeedbackSource* feedback = nullptr;
   PyObject* exhausted = nullptr;  // what iter_next answers at the end
   size_t attr_cache_size = 0, global_cache_size = 0, operand_cache_size = 0;
+  uint8_t own_dict_watcher = 0;  // bit of shapes::kDictWatchers
 };
 
 struct LinkCell;
@@ -78,6 +79,8 @@ class FeedbackSource {
   virtual bool may_inline(PyFunctionObject* function) = 0;
   // A global that keeps changing: to be read at run time.
   virtual bool is_variable(PyObject* dict, PyObject* key) = 0;
+  // It is one from now on: code that stores it tells nobody.
+  virtual void make_variable(PyObject* dict, PyObject* key) = 0;
   // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as
   // its code. Null: not to be called directly.
   virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;
@@ -226,6 +229,7 @@ class Builder {
   // Where a type is not known: has the types observed while the code runs. Before the general case.
   void note_types(SiteKind kind, AVId left, AVId right);
   ir::Value* frame_locals();  // f_locals of module code, or the null object
+  bool may_store_in_place(AVId value, PyTypeObject* old_type);
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,
                              int64_t offset, ir::Value* index);
   void ran_python() { python_ran_ = true; }
@@ -373,5 +377,7 @@ class Builder {
 #define NEUTRAL(name, pops, pushes, flags, text) void lower_##name(Builder& f, const Bytecode& bc);
 #include "cpython/neutral.def"
 #undef NEUTRAL
+// Tells the driver which names the code of a context changes, before it is walked.
+void expect_stores(const CompileRequest& request, const Context& context);
 
 }  // namespace psyco

@@ -24,6 +24,12 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
   std::vector<std::unique_ptr<DecodedCode>> codes;
   char own_result = 'o';
   bool tried_result = false;
+  // A name taken for a constant before code was walked in place that stores it.
+  auto contradicted = [&request](const BuildResult& result) {
+    return std::any_of(result.assumptions.begin(), result.assumptions.end(), [&](const auto& a) {
+      return a.kind == Assumption::DictValue && request.feedback->is_variable(a.object, a.key);
+    });
+  };
   for (int attempt = 0; attempt < kMaxRebuilds; attempt++) {
     BuildResult result;
     result.codes = std::move(codes);
@@ -31,7 +37,7 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
     Builder builder(request, *graph, heads, result, own_result);
     builder.build();
     result.rebuilds = attempt;
-    if (!builder.restart()) {
+    if (!builder.restart() && !contradicted(result)) {
       // Recursive: once more, counting on what it was seen to return.
       if (!result.ok || !result.calls_itself || tried_result || result.result_kind() == own_result)
         return result;
@@ -85,6 +91,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->info = info;
   keep(reinterpret_cast<PyObject*>(code));
   analyze_code(*context);
+  expect_stores(request_, *context);
   context->uses = local_uses(*decoded, info->nlocals);
   contexts_.push_back(std::move(context));
   return contexts_.back().get();

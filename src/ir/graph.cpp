@@ -192,6 +192,11 @@ void Graph::connect(Block* from, Block* to) {
 
 bool is_terminator(const Value& value) { return op_info(value.op).effects == Effects::Control; }
 
+bool is_global_table(const Value& value) {
+  return value.op == Op::LoadPtr && value.heap == Heap::Dict &&
+         value.input(0)->op == Op::ConstObject;
+}
+
 bool runs_python(const Value& value) {
   switch (op_info(value.op).effects) {
     case Effects::Python:

@@ -92,7 +92,7 @@ enum class Heap : uint8_t {
   ListShape,   // ob_item pointer and size of lists
   ListItems,   // their elements
   TupleItems,  // immutable after construction
-  Attributes,  // inline values and slots of instances
+  Attributes,  // inline values and slots of instances, values of global names
   AttrShape,   // valid byte, dictionary pointer of instances
   Dict,        // dictionaries
   Numbers,     // value of int and float objects: written only by in-place updates
@@ -288,6 +288,7 @@ void for_each_state_value(FrameState* state, Visit visit) {
 
 bool may_exit(const Value& value);  // has an edge to the interpreter (guards, exceptions, leaving)
 bool runs_python(const Value& value);
+bool is_global_table(const Value& value);  // where a known dictionary has its values
 bool has_side_effect(const Value& value);  // must stay although unused
 bool is_terminator(const Value& value);
 Cond negate(Cond cond);  // integers only: floats have NaN

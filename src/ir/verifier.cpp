@@ -605,7 +605,8 @@ class Verifier {
     return loaded.op == Op::LoadObject && loaded.heap == Heap::Attributes &&
            update.heap == Heap::Attributes && slot->op == Op::PtrAdd &&
            slot->input(1)->op == Op::ConstI64 && slot->input(1)->imm == 0 &&
-           slot->imm != loaded.imm;
+           (slot->imm != loaded.imm ||
+            is_global_table(*slot->input(0)) != is_global_table(*loaded.input(0)));
   }
   void check_in_place() {
     bool any = false;

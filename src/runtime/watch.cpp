@@ -259,6 +259,20 @@ bool keeps_changing(PyObject* dict, PyObject* key) {
   });
 }
 
+void expect_changes(PyObject* dict, PyObject* key) {
+  if (keeps_changing(dict, key)) return;
+  if (watchers().dict >= 0 && PyDict_Watch(watchers().dict, dict) < 0) PyErr_Clear();  // its death
+  auto it = watchers().dicts.find(dict);
+  if (it != watchers().dicts.end())
+    for (WatchedKey& watched : it->second)
+      if (same_key(watched.key, key)) break_all(watched.codes);
+  for (int i = 0; i < kVariable; i++) note_change(dict, key);
+}
+
+uint8_t own_dict_watcher() {
+  return watchers().dict < 0 ? uint8_t{0} : static_cast<uint8_t>(1 << watchers().dict);
+}
+
 bool depend_on_type(CompiledCode* code, PyTypeObject* type) {
   Watchers& all = watchers();
   if (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) return true;

@@ -20,6 +20,9 @@ void stop_watchers();
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key);
 // Code that depended on the key broke more than once.
 bool keeps_changing(PyObject* dict, PyObject* key);
+// It keeps changing from now on, whoever depends on it: compiled code will store it unseen.
+void expect_changes(PyObject* dict, PyObject* key);
+uint8_t own_dict_watcher();  // a bit; 0: none
 // Attributes and bases of the type. Gives it a version tag, without which its watcher would not
 // fire.
 bool depend_on_type(CompiledCode* code, PyTypeObject* type);

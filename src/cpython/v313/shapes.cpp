@@ -43,6 +43,10 @@ const int32_t kManagedDict = OFFSET(MANAGED_DICT_OFFSET);
 const int32_t kKeysEntries = OFFSET(offsetof(PyDictKeysObject, dk_nentries));
 const int32_t kMethodFunction = OFFSET(offsetof(PyMethodObject, im_func));
 const int32_t kMethodSelf = OFFSET(offsetof(PyMethodObject, im_self));
+const int32_t kDictKeys = OFFSET(offsetof(PyDictObject, ma_keys));
+const int32_t kKeysVersion = OFFSET(offsetof(PyDictKeysObject, dk_version));
+static_assert(DICT_WATCHER_MASK == 0xff);
+const int32_t kDictWatchers = OFFSET(offsetof(PyDictObject, ma_version_tag));  // little-endian
 #undef OFFSET
 static_assert(offsetof(_PyListIterObject, it_index) == offsetof(_PyTupleIterObject, it_index));
 static_assert(offsetof(_PyListIterObject, it_seq) == offsetof(_PyTupleIterObject, it_seq));
@@ -287,6 +291,21 @@ PyObject* peek_dict(PyObject* dict, PyObject* key) {
   PyObject* value = PyDict_GetItemWithError(dict, key);
   if (!value) PyErr_Clear();
   return value;
+}
+
+GlobalPlan plan_global(PyObject* dict, PyObject* name) {
+  GlobalPlan plan;
+  if (!dict || !PyDict_CheckExact(dict)) return plan;
+  auto* d = reinterpret_cast<PyDictObject*>(dict);
+  if (d->ma_values || !objects::has_only_str_keys(d)) return plan;
+  const Py_ssize_t index = objects::find_entry(d, name);
+  PyObject** place = index < 0 ? nullptr : objects::entry_value(d, index, name);
+  if (!place || !*place) return plan;
+  const auto offset = reinterpret_cast<intptr_t>(place) - reinterpret_cast<intptr_t>(d->ma_keys);
+  plan.version = objects::assign_keys_version(d->ma_keys);
+  plan.offset = static_cast<int32_t>(offset);
+  plan.found = plan.version != 0 && plan.offset == offset;
+  return plan;
 }
 
 bool has_class_cell(PyCodeObject* code) {

@@ -133,31 +133,6 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
 
 }  // namespace
 
-void lower_LoadGlobal(Builder& f, const Bytecode& bc) {
-  Context& c = f.context();
-  if (PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins) &&
-      !f.request().feedback->is_variable(c.globals, bc.object)) {
-    PyObject* value = shapes::peek_dict(c.globals, bc.object);
-    if (value) {
-      f.assume(Assumption::DictValue, c.globals, bc.object);
-      return f.push(f.const_av(value));
-    }
-    value = shapes::peek_dict(c.builtins, bc.object);
-    if (value) {
-      f.assume(Assumption::DictValue, c.globals, bc.object);
-      f.assume(Assumption::DictValue, c.builtins, bc.object);
-      return f.push(f.const_av(value));
-    }
-  }
-  Value* globals = f.const_object(c.globals);
-  Value* builtins = f.const_object(c.builtins);
-  PyObject* example = shapes::peek_dict(c.globals, bc.object);
-  f.push(f.object_av(
-      f.call_helper(Helper::load_global, {globals, builtins, f.const_object(bc.object)}, 0, false,
-                    f.site_cache(f.request().global_cache_size, SiteKind::Global)),
-      nullptr, nullptr, example));
-}
-
 // By layout, for an object that is, or is guarded to be, of this class. False: not to be had so.
 static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
   AttrPlan plan = shapes::plan_load(type, name);

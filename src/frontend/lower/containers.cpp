@@ -172,19 +172,23 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
   f.drop(value), f.drop(container), f.drop(key);
 }
 
+bool Builder::may_store_in_place(AVId value, PyTypeObject* old_type) {
+  const AV& a = av(value);
+  if (a.kind != SlotKind::Float && a.kind != SlotKind::Int) return false;
+  if (a.box || held_live(value)) return false;
+  for (AVId pending : drops_)
+    if (pending == value) return false;
+  return old_type == (a.kind == SlotKind::Float ? &PyFloat_Type : &PyLong_Type);
+}
+
 // A computed number that nobody else will read as an object may overwrite the number object in its
 // slot, if that object is the slot's alone (checked at run time). base + offset (+ 8 * index) is
 // the slot.
 bool Builder::store_number_in_place(AVId value, PyTypeObject* old_type, Heap heap, Value* base,
                                     int64_t offset, Value* index) {
-  const AV& a = av(value);
-  bool is_float = a.kind == SlotKind::Float;
-  if (!is_float && a.kind != SlotKind::Int) return false;
-  if (a.box || held_live(value)) return false;
-  for (AVId pending : drops_)
-    if (pending == value) return false;
+  if (!may_store_in_place(value, old_type)) return false;
+  const bool is_float = av(value).kind == SlotKind::Float;
   PyTypeObject* type = is_float ? &PyFloat_Type : &PyLong_Type;
-  if (old_type != type) return false;
   Value* old = load(index ? Op::LoadObjectAt : Op::LoadObject, base, offset, heap, index);
   old->flags |= ir::kNullable;
   if (!index) guard(Op::GuardNotNull, old, Reason::Unbound);

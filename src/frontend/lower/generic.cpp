@@ -95,44 +95,7 @@ void lower_LoadFromOrCell(Builder& f, const Bytecode& bc) {
       f.call_helper(Helper::load_from_dict_or_deref, {m, cell, code_object(f)}, bc.arg, true)));
 }
 
-// ---- names
-void lower_StoreGlobal(Builder& f, const Bytecode& bc) {
-  AVId value = f.pop();
-  f.drop(value);
-  Value* v = f.force(value);
-  f.call_helper(Helper::store_global, {globals_object(f), f.const_object(bc.object), v});
-}
-
-void lower_DeleteGlobal(Builder& f, const Bytecode& bc) {
-  f.call_helper(Helper::delete_global, {globals_object(f), f.const_object(bc.object)});
-}
-
-void lower_LoadName(Builder& f, const Bytecode& bc) {
-  Value* call;
-  if (f.context().globals_are_locals)
-    call = f.call_helper(Helper::load_global,
-                         {globals_object(f), builtins_object(f), f.const_object(bc.object)}, 0,
-                         false, f.site_cache(f.request().global_cache_size, SiteKind::Global));
-  else
-    call = f.call_helper(Helper::load_name, {locals_mapping(f), globals_object(f),
-                                             builtins_object(f), f.const_object(bc.object)});
-  PyObject* example = shapes::peek_dict(f.context().globals, bc.object);
-  if (!example && f.context().builtins)
-    example = shapes::peek_dict(f.context().builtins, bc.object);
-  f.push(f.object_av(call, nullptr, nullptr, example));
-}
-
-void lower_StoreName(Builder& f, const Bytecode& bc) {
-  AVId value = f.pop();
-  f.drop(value);
-  Value* v = f.force(value);
-  f.call_helper(Helper::store_name, {locals_mapping(f), f.const_object(bc.object), v});
-}
-
-void lower_DeleteName(Builder& f, const Bytecode& bc) {
-  f.call_helper(Helper::delete_name, {locals_mapping(f), f.const_object(bc.object)});
-}
-
+// ---- names: see globals.cpp
 void lower_LoadLocals(Builder& f, const Bytecode&) {
   f.push(f.object_av(f.call_helper(Helper::load_locals, {locals_mapping(f)})));
 }
