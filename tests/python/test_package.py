@@ -22,6 +22,9 @@ def test_all_names_are_there_and_documented():
 def test_doctests():
     result = doctest.testmod(psyco.api)
     assert result.failed == 0
+    assert doctest.testmod(psyco.errors).failed == 0
+    for name in psyco.__all__:
+        assert ">>>" in getattr(psyco, name).__doc__, name
     assert result.attempted > 15
     psyco.stop()
     psyco.setfilter(None)
@@ -29,7 +32,7 @@ def test_doctests():
 
 def test_errors_are_related():
     assert issubclass(psyco.CannotCompile, psyco.error)
-    assert issubclass(psyco.warning, Warning)
+    assert issubclass(psyco.warning, RuntimeWarning)
 
 
 def test_the_stub_engine_offers_what_the_stub_file_promises(root):
@@ -120,8 +123,8 @@ def test_when_it_cannot_work_it_warns_once_and_programs_run(arrange, told):
     code = f"import sys, types\n{arrange}\n{inspect.cleandoc(USES_EVERYTHING)}"
     done = run_python(code, PSYCO_DISABLE="", PYTHONWARNINGS="always")
     assert (done.stdout, done.returncode) == (EXPECTED, 0)
-    assert done.stderr.count("RuntimeWarning") == 1
-    assert f"RuntimeWarning: psyco is off: {told}" in done.stderr
+    assert done.stderr.count("warning") == 1
+    assert f"warning: psyco is off: {told}" in done.stderr
 
 
 @pytest.mark.plain_only
