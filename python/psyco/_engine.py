@@ -62,7 +62,10 @@ class Off:
 
     def stats(self) -> dict[str, Any]:
         """Zeroes."""
-        return {"code_bytes": 0, "compile_ms": 0.0, "functions": []}
+        return {
+            "code_bytes": 0, "compile_ms": 0.0, "native_share": 0.0, "entries": 0,
+            "osr_entries": 0, "functions": [],
+        }
 
     def report(self, func: FunctionType) -> dict[str, Any] | None:
         """Nothing is known of any function."""

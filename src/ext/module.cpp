@@ -336,6 +336,13 @@ int module_exec(PyObject* module) {
                  Port::kVersionHex >> 24, Port::kVersionHex >> 16 & 255);
     return -1;
   }
+  // What is compiled, watched and counted belongs to one interpreter. (Those that share its lock
+  // get here in spite of the slot below.)
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "module psyco._core does not support loading in subinterpreters");
+    return -1;
+  }
   if (!g_started) {
     g_started = true;
     install_driver();

@@ -63,6 +63,38 @@ def test_stats_tell_who_was_refused_and_why():
     assert one["entries"] == 0 and "generators" in one["refused"] and __file__ in one["refused"]
 
 
+def test_explain_tells_who_was_excluded():
+    excluded, filtered = make(), make()
+    psyco.unbind(filtered)
+    psyco.cannotcompile(excluded)
+    psyco.setfilter(lambda code: code.co_name != "total")
+    psyco.full()
+    try:
+        for function in (excluded, filtered):
+            for _ in range(3):
+                function(100000, Point(1.0))
+            explanation = psyco.explain(function)
+            assert not explanation.compiled
+            assert "not compiled: excluded by cannotcompile or a filter" in str(explanation)
+    finally:
+        psyco.stop()
+        psyco.setfilter(None)
+
+
+def test_a_loop_that_comes_to_its_return_says_so():
+    total = make()
+    psyco.unbind(total)
+    psyco.full()
+    try:
+        total(1000000, Point(1.0))
+    finally:
+        psyco.stop()
+    explanation = psyco.explain(total)
+    assert [v["entry"] for v in explanation.report["versions"]] == ["loop at line 5"]
+    assert "came to a return" in str(explanation)
+    assert {e["kind"] for e in explanation.exits} <= {"LoopDone", "Poll"}
+
+
 def test_share_of_time_native():
     total, point = make(), Point(0.25)
     total(10, point)
