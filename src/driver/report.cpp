@@ -70,8 +70,9 @@ PyObject* version_of(const Unit* unit) {
   if (!dict) return nullptr;
   PyObject* inlined = PyList_New(0);
   for (const InlineNote& note : unit->inlined) {
-    PyObject* item = Py_BuildValue("{s:i,s:s,s:z}", "line", line_of(unit->python_code, note.bci),
-                                   "name", note.name.c_str(), "why_not", note.why);
+    PyObject* item =
+        Py_BuildValue("{s:i,s:s,s:s,s:z}", "line", note.line, "function", note.caller.c_str(),
+                      "name", note.name.c_str(), "why_not", note.why);
     if (item) PyList_Append(inlined, item);
     Py_XDECREF(item);
   }

@@ -95,6 +95,36 @@ def test_a_loop_that_comes_to_its_return_says_so():
     assert {e["kind"] for e in explanation.exits} <= {"LoopDone", "Poll"}
 
 
+def test_explain_tells_what_was_not_inlined_and_why():
+    space = {}
+    exec(compile("""
+def down(n):
+    return 0 if n < 1 else down(n - 1) + 1
+def rest(*args, **named):
+    return 1
+def calls(n):
+    total = 0
+    for i in range(n):
+        total += down(3)
+        total += rest(1, k=2)
+        total += down(*(2,))
+    return total
+""", "<calls>", "exec"), space)
+    calls = psyco.bind(space["calls"])
+    assert [calls(20) for _ in range(3)] == [120] * 3
+    notes = {(n["line"], n["function"], n["name"], n["why_not"]) for n in psyco.explain(calls).report["versions"][0]["inlined"]}
+    assert notes >= {
+        (9, "calls", "down", None),
+        (3, "down", "down", "it is recursive"),
+        (10, "calls", "rest", "its parameters do not follow from the keywords"),
+        (11, "calls", "down", "it is called with * or **"),
+    }
+    assert {function for _, function, _, _ in notes} == {"calls", "down"}
+    text = str(psyco.explain(calls))
+    assert "| line 3: down not inlined: it is recursive (in down)" in text
+    assert "| rest not inlined: its parameters do not follow from the keywords" in text
+
+
 def test_share_of_time_native():
     total, point = make(), Point(0.25)
     total(10, point)
