@@ -58,5 +58,5 @@ if _engine.announce:
     import warnings
 
     warnings.warn(
-        f"psyco is off: {_engine.off_reason}; programs run plainly", RuntimeWarning, stacklevel=2
+        f"psyco is off: {_engine.off_reason}; programs run plainly", warning, stacklevel=2
     )

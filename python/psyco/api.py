@@ -14,10 +14,12 @@ from types import CodeType, FunctionType, MethodType
 from psyco._engine import core
 from psyco.errors import CannotCompile
 from psyco.errors import error as _error
+from psyco.errors import warning as _warning
 from psyco.targets import (
     BOTH,
     METHODS,
     callees,
+    copy_code,
     describe,
     in_scope,
     namespace_functions,
@@ -36,6 +38,16 @@ if TYPE_CHECKING:
     from psyco.report import Explanation
 
 DEFAULT_RECURSION = 10
+
+
+class _Nothing:
+    """Stands for an argument that was not given: None is one, and a mistake."""
+
+    def __repr__(self) -> str:
+        return "<nothing>"
+
+
+_NOTHING = _Nothing()
 
 type Filter = Callable[[CodeType], object]
 
@@ -101,10 +113,19 @@ def _location(func: FunctionType) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}: {func.__qualname__}"
 
 
+def _warn(text: str) -> None:
+    import os
+    import warnings
+
+    # Whoever called us, through however many of our own functions.
+    warnings.warn(text, _warning, skip_file_prefixes=(os.path.dirname(__file__),))
+
+
 # --- One function, class or module ---------------------------------------------------------------
 
 
-def _bind_one(func: FunctionType, rec: int) -> None:
+def _bind_one(func: FunctionType, rec: int, plain: FunctionType | None = None) -> None:
+    """Bind *func* and watch what it calls, except *plain*."""
     core.bind_function(func)
     identity = id(func)
     if identity not in _state.bound:
@@ -115,19 +136,19 @@ def _bind_one(func: FunctionType, rec: int) -> None:
     for code in nested_code(func.__code__):
         _state.watch(code, owner)
     for callee in callees(func, rec):
-        if id(callee.__code__) not in _state.refused:
+        if callee is not plain and id(callee.__code__) not in _state.refused:
             _state.watch(callee.__code__, owner)
 
 
 if TYPE_CHECKING:
 
     @overload
-    def bind[T](target: None = None, rec: int = ...) -> Callable[[T], T]: ...
+    def bind[T](*, rec: int = ...) -> Callable[[T], T]: ...
     @overload
     def bind[T](target: T, rec: int = ...) -> T: ...
 
 
-def bind(target: Any = None, rec: int = DEFAULT_RECURSION) -> Any:
+def bind(target: Any = _NOTHING, rec: int = DEFAULT_RECURSION) -> Any:
     """Compile *target* at its next call, in place, and return it.
 
     Functions it calls by name are compiled too when they prove hot, down to *rec* levels. A class
@@ -135,7 +156,8 @@ def bind(target: Any = None, rec: int = DEFAULT_RECURSION) -> Any:
     not for those it inherits; a module for the functions and methods defined in it. Results and
     exceptions stay those of plain Python.
 
-    Works as a decorator, with and without arguments.
+    Works as a decorator, with and without arguments. A class or module without any function of its
+    own gives a psyco.warning.
 
     Raises:
         TypeError: there is no Python code in *target*.
@@ -149,9 +171,11 @@ def bind(target: Any = None, rec: int = DEFAULT_RECURSION) -> Any:
 
     """
     rec = _check_rec(rec)
-    if target is None:
+    if target is _NOTHING:
         return lambda inner: bind(inner, rec)
     functions = target_functions(target, "bind")
+    if not functions:
+        _warn(f"bind() has no effect: {describe(target)} defines no Python functions of its own")
     if isinstance(target, FunctionType) and id(target.__code__) in _state.refused:
         raise CannotCompile(f"{_location(target)}: cannotcompile() was called for it")
     for func in functions:
@@ -198,7 +222,7 @@ def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
     # A code object of its own: counters and specialisation belong to the code, and the original
     # must notice nothing.
     copy = FunctionType(
-        func.__code__.replace(), func.__globals__, func.__name__, func.__defaults__,
+        copy_code(func.__code__), func.__globals__, func.__name__, func.__defaults__,
         func.__closure__,
     )
     copy.__kwdefaults__ = dict(func.__kwdefaults__) if func.__kwdefaults__ else None
@@ -210,7 +234,7 @@ def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
     copy.__dict__.update(func.__dict__)
     identity = id(copy)
     _state.proxies[identity] = (ref(copy, lambda _: _state.proxies.pop(identity, None)), func)
-    _bind_one(copy, rec)
+    _bind_one(copy, rec, plain=func)
     if isinstance(target, MethodType):
         return MethodType(copy, target.__self__)
     if isinstance(target, (staticmethod, classmethod)):
@@ -233,7 +257,7 @@ def unproxy(target: Any) -> Any:
     func = single_function(target, "unproxy")
     entry = _state.proxies.get(id(func))
     if entry is None or entry[0]() is not func:
-        raise _error(f"{describe(target)} is not a proxy")
+        raise _error(f"{describe(target)} is not a proxy; unproxy() takes what proxy() returned")
     if isinstance(target, MethodType):
         return MethodType(entry[1], target.__self__)
     if isinstance(target, (staticmethod, classmethod)):
@@ -342,12 +366,19 @@ def profile() -> None:
 
     Both names exist because old programs use both. Here full() too is guided by counts, since
     compiling what runs once never pays.
+
+    >>> profile()
+    >>> stop()
     """
     full()
 
 
 def background() -> None:
-    """Compile what a profile shows to be hot, unobtrusively: the same as full()."""
+    """Compile what a profile shows to be hot, unobtrusively: the same as full().
+
+    >>> background()
+    >>> stop()
+    """
     full()
 
 
@@ -450,11 +481,16 @@ def log(logfile: str = "", mode: str = "w", top: int = 10) -> None:
 
     Without a name the file is the main program's with `.log-psyco` appended. *mode* "a" appends.
     *top* is how many functions the closing table lists.
+
+    >>> import os, tempfile
+    >>> log(os.path.join(tempfile.mkdtemp(), "program.log"), top=5)
     """
     if mode not in ("w", "a"):
         raise ValueError(f'mode must be "w" or "a", not {mode!r}')
     if isinstance(top, bool) or not isinstance(top, int):
         raise TypeError(f"top must be an int, not {type(top).__name__}")
+    if top < 0:
+        raise ValueError(f"top must not be negative, but is {top}")
     if not isinstance(logfile, str):
         raise TypeError(f"logfile must be a str, not {type(logfile).__name__}")
     import atexit
@@ -465,10 +501,10 @@ def log(logfile: str = "", mode: str = "w", top: int = 10) -> None:
     if not logfile:
         main = getattr(sys.modules.get("__main__"), "__file__", None) or "psyco"
         logfile = main.removesuffix(".py") + ".log-psyco"
+    # Open until the process ends, on purpose; the log before goes on when this one cannot be.
+    opened = open(logfile, mode, encoding="utf-8")  # noqa: SIM115
     if _state.log is not None:
         _state.log.close()
-    # Open until the process ends, on purpose.
-    opened = open(logfile, mode, encoding="utf-8")  # noqa: SIM115
     _state.log = opened
     reason = core.status()
     _state.note(f"psyco log of {time.strftime('%Y-%m-%d %H:%M:%S')}: {' '.join(sys.argv)}")

@@ -9,11 +9,13 @@ modules behind in sys.modules that the program did not import.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from types import ModuleType
 
 import psyco
+from psyco import _engine
 from psyco._engine import core
 
 # The type checker's word for "only for me"; importing it from typing would cost 6 ms.
@@ -111,6 +113,13 @@ def _fresh_main() -> ModuleType:
     return main
 
 
+def _absolute(path: str) -> str:
+    """The path from the root, not normalised: the interpreter leaves `.` and `..` in."""
+    if os.path.isabs(path):
+        return path
+    return os.getcwd() if path == "." else f"{os.getcwd()}/{path}"
+
+
 def _script_folder(path: str) -> str:
     """What a script's sys.path[0] is: its folder, one symbolic link followed."""
     if os.path.islink(path):
@@ -122,6 +131,8 @@ def _importable(path: str) -> bool:
     """Whether the path is a folder or archive, whose `__main__` module is the program."""
     if os.path.isdir(path):
         return True
+    if not os.path.isfile(path):  # what is read from a pipe is gone
+        return False
     try:
         with open(path, "rb") as file:
             start = file.read(2)
@@ -136,22 +147,26 @@ def _importable(path: str) -> bool:
 
 def _script_action(path: str) -> Callable[[], object]:
     """How to run a script, source or compiled, a folder or an archive."""
-    if not os.path.exists(path):
-        shown = os.path.abspath(path)
+    try:
+        os.stat(path)
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
         sys.stderr.write(
-            f"{sys.executable}: can't open file {shown!r}: [Errno 2] No such file or directory\n"
+            f"{sys.executable}: can't open file {_absolute(path)!r}: "
+            f"[Errno {error.errno}] {error.strerror}\n"
         )
         sys.exit(2)
     if _importable(path):
         # The program cannot be found without this entry, so even -P leaves it in.
         if not sys.flags.safe_path:
             del sys.path[0]
-        sys.path.insert(0, os.path.abspath(path))
+        sys.path.insert(0, _absolute(path))
         return _module_action("__main__", alter_argv=False)
 
     from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 
-    path_seen = os.path.abspath(path)
+    path_seen = _absolute(path)
     if not sys.flags.safe_path:
         sys.path[0] = _script_folder(path)  # in place of the current folder, which -m put there
     main = _fresh_main()
@@ -162,17 +177,9 @@ def _script_action(path: str) -> Callable[[], object]:
     main.__file__ = path_seen
     vars(main)["__cached__"] = None
 
-    def action() -> None:
-        code: CodeType | None
-        if compiled:
-            code = loader.get_code("__main__")
-        else:
-            with open(path, "rb") as file:
-                code = compile(file.read(), path_seen, "exec", dont_inherit=True)
-        assert code is not None
-        exec(code, vars(main))
-
-    return action
+    if not compiled:
+        return lambda: core.run_file(path_seen, vars(main))
+    return lambda: core.run_alone(exec, loader.get_code("__main__"), vars(main))
 
 
 def _module_action(name: str, *, alter_argv: bool = True) -> Callable[[], object]:
@@ -180,12 +187,14 @@ def _module_action(name: str, *, alter_argv: bool = True) -> Callable[[], object
     import runpy
 
     _fresh_main()
-    return lambda: runpy._run_module_as_main(name, alter_argv)  # type: ignore[attr-defined]
+    run = runpy._run_module_as_main  # type: ignore[attr-defined]
+    return lambda: core.run_alone(run, name, alter_argv)
 
 
 def _outside(traceback: TracebackType | None) -> TracebackType | None:
-    """The traceback without the frames of this file at its start."""
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
+    """The traceback without our own frames at its start."""
+    ours = (__file__, _engine.__file__)
+    while traceback is not None and traceback.tb_frame.f_code.co_filename in ours:
         traceback = traceback.tb_next
     return traceback
 
@@ -209,32 +218,36 @@ def _report(exception: BaseException) -> None:
         sys.__excepthook__(kind, exception, traceback)
 
 
-def _depth() -> int:
-    """How many frames lie under the caller, itself included."""
-    frame, count = sys._getframe(1), 0
-    while frame is not None:
-        frame, count = frame.f_back, count + 1  # type: ignore[assignment]
-    return count
+def _goes_on() -> bool:
+    """Whether the interpreter's prompt follows the program, as after `python -i`."""
+    return bool(sys.flags.inspect or os.environ.get("PYTHONINSPECT"))
 
 
 def _run(action: Callable[[], object]) -> None:
-    # The program's recursion limit is not for our frames: runpy's, this file's, and action's.
-    core.uncount_frames(_depth() + 1)
+    main = vars(sys.modules["__main__"])
+    is_script = "__file__" in main
+    failure = None
     try:
         action()
-    except SystemExit:
-        raise
-    except KeyboardInterrupt as interrupt:
-        interrupt.__traceback__ = _outside(interrupt.__traceback__)
-        _report(interrupt)
-        # Raised again so that the process ends by the signal, as its parent expects; it has
-        # been reported already.
-        sys.excepthook = lambda *_: None
-        raise
     except BaseException as exception:
+        # Before a prompt SystemExit is an exception like any other.
+        if isinstance(exception, SystemExit) and not _goes_on():
+            raise
         exception.__traceback__ = _outside(exception.__traceback__)
         _report(exception)
-        sys.exit(1)
+        failure = exception
+    # No function of ours may be called here: a tracer that the program has left on would see it.
+    if is_script:  # the interpreter takes back what it told a script of its file
+        main.pop("__file__", None)
+        main.pop("__cached__", None)
+    if failure is None or _goes_on():
+        return
+    if isinstance(failure, KeyboardInterrupt):
+        # Raised again so that the process ends by the signal, as its parent expects; it has been
+        # reported already.
+        sys.excepthook = lambda *_: None
+        raise failure
+    sys.exit(1)
 
 
 def main(arguments: list[str] | None = None) -> None:

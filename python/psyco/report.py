@@ -103,7 +103,10 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
             why = entry.get("why_not")
             callee = entry.get("name", "?")
             text = f"{callee} not inlined: {why}" if why else f"inlined {callee}"
-            _add(notes, entry.get("line"), text)
+            if entry.get("function") not in (None, name):  # the line is in an inlined function
+                _add(notes, 0, f"line {entry.get('line', '?')}: {text} (in {entry['function']})")
+            else:
+                _add(notes, entry.get("line"), text)
     exits: dict[int, list[str]] = {}
     for entry in report.get("exits") or ():
         text = f"exit, {_describe(entry.get('count', 0))} times: {entry.get('reason', 'unknown')}"
@@ -116,7 +119,8 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
     if notes or exits:
         out.append("")
         for line in sorted({*sources, *notes, *exits}):
-            out.append(f"{line or '':>5}  {sources.get(line, '')}".rstrip())
+            if line:
+                out.append(f"{line:>5}  {sources.get(line, '')}".rstrip())
             for text in notes.get(line, []) + exits.get(line, []):
                 out.extend(f"         | {part}" for part in text.splitlines())
     if asm:

@@ -21,6 +21,9 @@ FUNCTIONS = 1
 METHODS = 2
 BOTH = FUNCTIONS | METHODS
 
+# Py_TPFLAGS_HEAPTYPE: what a class statement makes is made at run time, what int is was not.
+_HEAP_TYPE = 1 << 9
+
 # Nothing a program defines is nested or decorated deeper than this; a cycle would be.
 _MAX_DEPTH = 20
 
@@ -118,6 +121,15 @@ def nested_code(code: CodeType) -> Iterator[CodeType]:
             yield from nested_code(constant)
 
 
+def copy_code(code: CodeType) -> CodeType:
+    """A code object that nobody has seen, down to the functions written inside."""
+    constants = tuple(
+        copy_code(constant) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
+    )
+    return code.replace(co_consts=constants)
+
+
 def target_functions(target: object, caller: str) -> list[FunctionType]:
     """The functions that bind(), unbind() and their like act on.
 
@@ -127,7 +139,7 @@ def target_functions(target: object, caller: str) -> list[FunctionType]:
     """
     if isinstance(target, ModuleType):
         return list(namespace_functions(vars(target)))
-    if isinstance(target, type):
+    if isinstance(target, type) and target.__flags__ & _HEAP_TYPE:
         return list(class_functions(target))
     functions = list(inner_functions(target))
     if not functions:

@@ -10,6 +10,7 @@
 #include "runtime/code.h"
 #include "runtime/entry.h"
 #include "runtime/osr.h"
+#include "runtime/wanted.h"
 #include "support/ticks.h"
 
 namespace psyco {
@@ -69,8 +70,9 @@ PyObject* version_of(const Unit* unit) {
   if (!dict) return nullptr;
   PyObject* inlined = PyList_New(0);
   for (const InlineNote& note : unit->inlined) {
-    PyObject* item = Py_BuildValue("{s:i,s:s,s:z}", "line", line_of(unit->python_code, note.bci),
-                                   "name", note.name.c_str(), "why_not", note.why);
+    PyObject* item =
+        Py_BuildValue("{s:i,s:s,s:s,s:z}", "line", note.line, "function", note.caller.c_str(),
+                      "name", note.name.c_str(), "why_not", note.why);
     if (item) PyList_Append(inlined, item);
     Py_XDECREF(item);
   }
@@ -197,6 +199,13 @@ PyObject* lines_of(const CodeEntry* entry, const CodeHistory* history) {
   return list;
 }
 
+// Why the calls of a function are not compiled, or None.
+PyObject* refusal(const CodeEntry* entry) {
+  if (entry->excluded || filter_refuses(entry))
+    return PyUnicode_FromString(ir::reason_message(ir::Reason::Excluded));
+  return entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None);
+}
+
 // ---- figures of each function
 
 PyObject* functions() {
@@ -220,8 +229,7 @@ PyObject* functions() {
         "{s:O,s:O,s:i,s:K,s:K,s:n,s:N}", "name", entry->code->co_qualname, "file",
         entry->code->co_filename, "line", entry->code->co_firstlineno, "entries",
         static_cast<unsigned long long>(entries), "exits", static_cast<unsigned long long>(exits),
-        "code_bytes", static_cast<Py_ssize_t>(bytes), "refused",
-        entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
+        "code_bytes", static_cast<Py_ssize_t>(bytes), "refused", refusal(entry));
     if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
     Py_XDECREF(item);
   }
@@ -275,7 +283,7 @@ PyObject* driver_report(PyCodeObject* code) {
          put(dict, "notes", Py_NewRef(notes)) && put(dict, "lines", lines_of(entry, history)) &&
          put(dict, "compiles", PyLong_FromLong(history ? history->compiles : 0)) &&
          put(dict, "calls", PyLong_FromUnsignedLongLong(entry->calls)) &&
-         put(dict, "refused", entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None));
+         put(dict, "refused", refusal(entry));
   }
   Py_XDECREF(versions);
   Py_XDECREF(exits);

@@ -211,13 +211,53 @@ PyObject* core_compile_now(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return none_if(!g_driver.compile_now || g_driver.compile_now(function, args + 1, count - 1));
 }
 
-PyObject* core_uncount_frames(PyObject*, PyObject* arg) {
-  const long count = PyLong_AsLong(arg);
-  if (count == -1 && PyErr_Occurred()) return nullptr;
-  if (count < 0 || count > 1000)
-    return PyErr_Format(PyExc_ValueError, "uncount_frames() takes 0 to 1000, not %ld", count);
-  Port::py_recursion_remaining(_PyThreadState_GET()) += static_cast<int>(count);
-  Py_RETURN_NONE;
+// While it lives no frame is below what runs, neither for who walks the stack nor for the recursion
+// limit: so the interpreter's start-up runs a program.
+class Alone {
+ public:
+  Alone() : thread_(_PyThreadState_GET()), caller_(Port::current_frame(thread_)) {
+    depth_ = Port::recursion_depth(thread_);
+    Port::current_frame(thread_) = nullptr;
+    Port::py_recursion_remaining(thread_) += depth_;
+  }
+  ~Alone() {
+    Port::py_recursion_remaining(thread_) -= depth_;
+    Port::current_frame(thread_) = caller_;
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  PyThreadState* thread_;
+  _PyInterpreterFrame* caller_;
+  int depth_;
+};
+
+PyObject* core_run_alone(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  if (count < 1)
+    return PyErr_Format(PyExc_TypeError, "run_alone() takes a function and its arguments");
+  Alone alone;
+  return PyObject_Vectorcall(args[0], args + 1, count - 1, nullptr);
+}
+
+// The parser words its complaints about a file otherwise than about a text.
+PyObject* core_run_file(PyObject*, PyObject* args) {
+  PyObject* path;
+  PyObject* globals;
+  if (!PyArg_ParseTuple(args, "O&O!:run_file", PyUnicode_FSConverter, &path, &PyDict_Type,
+                        &globals))
+    return nullptr;
+  FILE* file = std::fopen(PyBytes_AS_STRING(path), "rb");
+  if (!file) {
+    PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
+    Py_DECREF(path);
+    return nullptr;
+  }
+  Alone alone;
+  PyObject* result = PyRun_FileExFlags(file, PyBytes_AS_STRING(path), Py_file_input, globals,
+                                       globals, /*closeit=*/1, nullptr);
+  Py_DECREF(path);
+  return result;
 }
 
 PyObject* core_forget(PyObject*, PyObject* arg) {
@@ -264,8 +304,10 @@ PyMethodDef g_methods[] = {
     {"report", core_report, METH_O, PyDoc_STR("What is known of a function.")},
     {"compile_now", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(core_compile_now)),
      METH_FASTCALL, PyDoc_STR("Compile a function for these arguments.")},
-    {"uncount_frames", core_uncount_frames, METH_O,
-     PyDoc_STR("Leave so many frames below us out of the recursion limit.")},
+    {"run_alone", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(core_run_alone)),
+     METH_FASTCALL, PyDoc_STR("Call a function as if there were no frames below it.")},
+    {"run_file", core_run_file, METH_VARARGS,
+     PyDoc_STR("Run a source file in these globals, with no frames below it.")},
     {"exclude", core_exclude, METH_O,
      PyDoc_STR("Drop all code of the function, for good; code that has it inlined, too.")},
     {"forget", core_forget, METH_O, PyDoc_STR("Drop all code of the function.")},
@@ -292,6 +334,13 @@ int module_exec(PyObject* module) {
   if ((Py_Version ^ Port::kVersionHex) >> 16) {
     PyErr_Format(PyExc_ImportError, "psyco._core was built for CPython %d.%d",
                  Port::kVersionHex >> 24, Port::kVersionHex >> 16 & 255);
+    return -1;
+  }
+  // What is compiled, watched and counted belongs to one interpreter. (Those that share its lock
+  // get here in spite of the slot below.)
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "module psyco._core does not support loading in subinterpreters");
     return -1;
   }
   if (!g_started) {

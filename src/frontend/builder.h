@@ -87,7 +87,8 @@ class FeedbackSource {
 };
 
 struct InlineNote {
-  int bci;
+  int line;            // of the call,
+  std::string caller;  // in this function
   std::string name;
   const char* why;  // null: inlined
 };
@@ -285,6 +286,7 @@ class Builder {
                    const std::vector<AVId>& dropped);
   int recursive_inlining(PyCodeObject* code);
   // `made`: the function is the __init__ of this class, and the call makes an instance.
+  bool refuse_inlining(PyFunctionObject* function, const char* why);  // false
   bool inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
                    PyTypeObject* made = nullptr);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }

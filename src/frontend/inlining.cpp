@@ -150,13 +150,24 @@ int Builder::recursive_inlining(PyCodeObject* code) {
   return levels;
 }
 
+namespace {
+
+InlineNote inline_note(PyCodeObject* caller, int bci, PyFunctionObject* function, const char* why) {
+  return {PyCode_Addr2Line(caller, bci * 2), PyUnicode_AsUTF8(caller->co_qualname),
+          PyUnicode_AsUTF8(function->func_qualname), why};
+}
+
+}  // namespace
+
+bool Builder::refuse_inlining(PyFunctionObject* function, const char* why) {
+  result_.inlined.push_back(inline_note(context().code, raw_bci_, function, why));
+  return false;
+}
+
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
                           PyTypeObject* made) {
-  auto refuse = [&](const char* why) {
-    result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), why});
-    return false;
-  };
+  auto refuse = [&](const char* why) { return refuse_inlining(function, why); };
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   Context& caller = context();
   if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE))
@@ -192,7 +203,7 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     return refuse("it makes too many calls of its own");
   }
   assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
-  result_.inlined.push_back({raw_bci_, PyUnicode_AsUTF8(function->func_qualname), nullptr});
+  result_.inlined.push_back(inline_note(caller.code, raw_bci_, function, nullptr));
 
   if (made) {
     AVId object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);

@@ -644,7 +644,7 @@ void Builder::return_value(AVId id) {
       // The interpreter's frame is still there: it executes the return itself.
       push(id);
       Value* leave = emit(Op::Deopt, {}, capture(raw_bci_));
-      leave->reason = Reason::None;
+      leave->reason = Reason::LoopDone;
       cur_ = nullptr;
       return;
     }

@@ -24,6 +24,7 @@ bool (*g_function_is_hot)(PyFunctionObject*, CodeEntry*) = nullptr;
 namespace {
 
 int g_tool = -1;
+PyObject* g_tool_name = nullptr;  // this very object: another tool may call itself the same
 PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
@@ -224,13 +225,14 @@ bool register_callback(PyObject* monitoring, PyObject* events, const char* name,
 }
 
 bool take_tool(PyObject* monitoring) {
+  if (!g_tool_name && !(g_tool_name = PyUnicode_FromString("psyco"))) return false;
   for (int id : {5, 4, 3}) {
     PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", id);
     if (!name) return false;
     const bool free = name == Py_None;
     Py_DECREF(name);
     if (!free) continue;
-    PyObject* done = PyObject_CallMethod(monitoring, "use_tool_id", "is", id, "psyco");
+    PyObject* done = PyObject_CallMethod(monitoring, "use_tool_id", "iO", id, g_tool_name);
     if (!done) return false;
     Py_DECREF(done);
     g_tool = id;
@@ -241,13 +243,40 @@ bool take_tool(PyObject* monitoring) {
   return false;
 }
 
+bool owns_tool(PyObject* monitoring) {
+  PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", g_tool);
+  if (!name) PyErr_Clear();
+  Py_XDECREF(name);
+  return name == g_tool_name;
+}
+
+void forget_tool() {
+  Py_CLEAR(g_set_local_events);
+  Py_CLEAR(g_set_events);
+  Py_CLEAR(g_disable);
+  g_tool = -1;
+  g_own_tools = 0;
+  g_own_tools_bytes = 0;
+}
+
+// Anybody can free our tool id, and another tool may have it by now: its events are none of our
+// business, ours move to an id that is free. Without one calls only are compiled.
+bool keep_tool() {
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  if (monitoring && owns_tool(monitoring)) return true;
+  forget_tool();
+  return init_monitoring();
+}
+
 bool set_local(PyCodeObject* code, long events) {
+  if (!keep_tool()) return true;
   PyObject* done = PyObject_CallFunction(g_set_local_events, "iOl", g_tool, code, events);
   Py_XDECREF(done);
   return done != nullptr;
 }
 
 bool set_global(long events) {
+  if (!keep_tool()) return true;
   PyObject* done = PyObject_CallFunction(g_set_events, "il", g_tool, events);
   Py_XDECREF(done);
   return done != nullptr;
@@ -280,7 +309,8 @@ bool init_monitoring() {
 void stop_monitoring() {
   if (g_tool < 0) return;
   PyObject* error = PyErr_GetRaisedException();
-  if (PyObject* monitoring = PySys_GetObject("monitoring")) {
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  if (monitoring && owns_tool(monitoring)) {
     for (const char* method : {"set_events", "free_tool_id"}) {
       PyObject* done = method[0] == 's' ? PyObject_CallMethod(monitoring, method, "ii", g_tool, 0)
                                         : PyObject_CallMethod(monitoring, method, "i", g_tool);
@@ -289,12 +319,7 @@ void stop_monitoring() {
     }
   }
   g_everything = false;
-  Py_CLEAR(g_set_local_events);
-  Py_CLEAR(g_set_events);
-  Py_CLEAR(g_disable);
-  g_tool = -1;
-  g_own_tools = 0;
-  g_own_tools_bytes = 0;
+  forget_tool();
   resume_events();  // only lets go of them
   PyErr_SetRaisedException(error);
 }

@@ -120,6 +120,10 @@ bool filter_lets(const CodeEntry* entry) {
   return !g_filter || (entry->filter_generation == g_filter_generation && entry->filter_allows);
 }
 
+bool filter_refuses(const CodeEntry* entry) {
+  return g_filter && entry->filter_generation == g_filter_generation && !entry->filter_allows;
+}
+
 void set_filter(PyObject* hook) {
   g_filter_generation++;
   Py_XSETREF(g_filter, Py_XNewRef(hook));

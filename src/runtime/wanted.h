@@ -20,6 +20,7 @@ inline bool may_compile(CodeEntry* entry) {
 }
 // What the user's filter is known to say. It is not asked: no Python may run.
 bool filter_lets(const CodeEntry* entry);
+bool filter_refuses(const CodeEntry* entry);
 void set_filter(PyObject* hook);  // callable(code) -> bool, or null
 // From the entry of a code object, which is being freed.
 void code_dies(PyCodeObject* code);

@@ -19,6 +19,7 @@ import re
 import sys
 import textwrap
 import types
+import warnings
 from dataclasses import dataclass, field
 
 import psyco
@@ -154,7 +155,7 @@ class World:
         if self.bound:
             for target in self.functions_of():
                 # A class of data has no Python code.
-                with contextlib.suppress(TypeError):
+                with warnings.catch_warnings(category=psyco.warning, action="ignore"):
                     psyco.bind(target)
                     self.functions.append(target)
 

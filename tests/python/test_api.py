@@ -261,7 +261,7 @@ def test_a_dead_function_frees_its_callees(core, shapes):
     assert core.names() == []
 
 
-@pytest.mark.parametrize("target", [3, "text", len, [].append, object(), functools.partial(len)])
+@pytest.mark.parametrize("target", [3, None, "text", len, int, [].append, object(), functools.partial(len)])
 @pytest.mark.parametrize("name", ["bind", "unbind", "cannotcompile"])
 def test_targets_without_python_code_are_refused(core, target, name):
     with pytest.raises(TypeError, match=rf"^{name}\(\) takes a function"):
@@ -279,6 +279,20 @@ def test_bad_rec(core, shapes, rec, kind):
         psyco.bind(rec=rec)
 
 
+def test_a_class_or_module_without_functions_gives_a_warning(core):
+    class Data:
+        value = 1
+
+    for target, name in ((Data, "type .*Data"), (module(""), "module spam")):
+        with pytest.warns(psyco.warning, match=f"no effect: {name} defines no Python") as caught:
+            assert psyco.bind(target) is target
+        assert caught[0].filename == __file__
+        with pytest.warns(psyco.warning):
+            psyco.bind()(target)
+        assert psyco.unbind(target) is target
+        psyco.cannotcompile(target)
+
+
 def test_looking_at_a_target_runs_none_of_its_code(core):
     class Trap:
         def __getattribute__(self, name):
@@ -286,10 +300,10 @@ def test_looking_at_a_target_runs_none_of_its_code(core):
                 raise AssertionError(name)
             return super().__getattribute__(name)
 
-    holder = module("")
+    holder = module("def f(): pass")
     holder.trap = Trap()
     psyco.bind(holder)
-    assert core.bound == []
+    assert core.bound == [holder.f]
 
 
 # --- proxy and unproxy ---------------------------------------------------------------------------
@@ -331,6 +345,23 @@ def test_proxy_shares_the_closure(core):
 
     fast = psyco.proxy(step)
     assert [fast(), step(), fast()] == [1, 2, 3]
+
+
+def test_the_original_of_a_recursive_proxy_stays_plain(core):
+    made = module("""
+        def even(n):
+            return n == 0 or odd(n - 1)
+        def odd(n):
+            return n != 0 and even(n - 1)
+        def maker():
+            return lambda: 1
+    """)
+    psyco.proxy(made.even)
+    assert core.names() == ["odd"]
+    fast = psyco.proxy(made.maker)
+    watched = [code for code in core.watched if code.co_name == "<lambda>"]
+    assert watched == [fast().__code__]
+    assert watched[0] is not made.maker().__code__
 
 
 def test_proxy_pickles_by_name_like_any_function(core, monkeypatch):
@@ -619,8 +650,18 @@ def test_log_refuses_bad_arguments(core):
         psyco.log("x", "r")
     with pytest.raises(TypeError, match="top must be"):
         psyco.log("x", "w", "many")
+    with pytest.raises(ValueError, match="top must not be negative"):
+        psyco.log("x", "w", -1)
     with pytest.raises(TypeError, match="logfile must be"):
         psyco.log(3)
+
+
+def test_a_log_that_cannot_be_opened_leaves_the_one_before(core, tmp_path):
+    psyco.log(str(tmp_path / "first"))
+    with pytest.raises(FileNotFoundError):
+        psyco.log(str(tmp_path / "no" / "folder"))
+    psyco.full()
+    assert (tmp_path / "first").read_text().endswith("\nfull\n")
 
 
 # --- Without the fake ----------------------------------------------------------------------------

@@ -10,7 +10,11 @@ import time
 import zipfile
 
 import pytest
+from psyco import _engine
 
+needs_core = pytest.mark.skipif(
+    _engine.off_reason is not None, reason="needs the compiled part"
+)
 QUIET = "ignore:psyco is off:RuntimeWarning"
 
 
@@ -113,11 +117,8 @@ def test_tracebacks(write, tmp_path, source):
     same(["program.py"], tmp_path)
 
 
+@needs_core
 def test_the_recursion_limit_is_the_program_s_own(write, tmp_path):
-    from psyco import _engine
-
-    if _engine.off_reason:
-        pytest.skip("only the compiled part can leave frames uncounted")
     write("program.py", """
         import sys
         def depth(n):
@@ -227,10 +228,82 @@ def test_standard_input(write, tmp_path):
 def test_source_encodings(tmp_path):
     (tmp_path / "latin.py").write_bytes(b"# coding: latin-1\nprint(ascii('\xe9'))\n")
     (tmp_path / "marked.py").write_bytes(b"\xef\xbb\xbfprint(ascii('\xc3\xa9'))\n")
-    (tmp_path / "wrong.py").write_bytes(b"print('\xe9')\n")
     assert same(["latin.py"], tmp_path).stdout == "'\\xe9'\n"
     assert same(["marked.py"], tmp_path).stdout == "'\\xe9'\n"
-    run(["wrong.py"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [b"print('\xe9')\n", b"x = 1\n\0", b"# coding: nonsense\n", b"\xef\xbb\xbf# coding: latin-1\n", b"def f():\n",
+     b"x = 1\n\n\ny = '\xff'\n", b"# coding: latin-1\nx = '\xe9' +* 3\n", b"x = '''abc\n\n",
+     b"if 1:\n\tx = 1\n        y = 2\n", b"print(1)\r\nprint(2)\r1 / 0"],
+)
+@needs_core
+def test_files_that_are_no_program(tmp_path, source):
+    (tmp_path / "program.py").write_bytes(source)
+    assert same(["program.py"], tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize("path", ["./sub/program.py", "sub/../sub/program.py", "sub/", "./sub",
+                                  "../{here}/sub/program.py", ".", "sub/program.py/"])
+def test_paths_are_shown_as_given(write, tmp_path, path):
+    source = "import sys; print(__file__, sys.argv, sys.path[0])\n1 // 0"
+    write("sub/program.py", source)
+    write("sub/__main__.py", source)
+    same([path.format(here=tmp_path.name)], tmp_path)
+
+
+def test_a_program_from_a_pipe(tmp_path):
+    same(["/dev/stdin"], tmp_path, input="print(__file__)\n1 // 0\n")
+
+
+@needs_core
+def test_nothing_is_below_the_program(write, tmp_path):
+    """No frame of ours is there for those who look at the stack, count it or stop in it."""
+    write("program.py", """
+        import inspect, sys, traceback, warnings
+        def f():
+            traceback.print_stack()
+            print([frame.function for frame in inspect.stack()])
+            warnings.warn("far", stacklevel=9)
+        f()
+        print(type(sys._getframe().f_back))
+        try:
+            sys._getframe(1)
+        except ValueError as error:
+            print(error)
+    """)
+    write("stopped.py", "def f():\n    breakpoint()\nf()")
+    same(["program.py"], tmp_path)
+    same(["-m", "program"], tmp_path)
+    same(["stopped.py"], tmp_path, input="w\nc\n")
+
+
+def test_tracers_left_on_see_the_program_only(write, tmp_path):
+    write("program.py", r"""
+        import sys
+        def tracer(frame, event, argument):
+            sys.stderr.write(f"{event} {frame.f_code.co_name}\n")
+            return tracer
+        def f():
+            pass
+        sys.settrace(tracer)
+        f()
+    """)
+    same(["program.py"], tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["", "1 // 0", "raise SystemExit(3)", "raise KeyboardInterrupt"])
+def test_what_is_left_at_the_end(write, tmp_path, ending):
+    write("program.py", f"""
+        import atexit
+        atexit.register(lambda: print("__file__" in globals(), "__cached__" in globals()))
+        {ending}
+    """)
+    same(["program.py"], tmp_path)
+    same(["-m", "program"], tmp_path)
+    same(["program.py"], tmp_path, options=["-i"], input="print(__name__)\n")
+    same(["program.py"], tmp_path, options=["-i"], input="raise SystemExit(5)\n")
 
 
 def test_modules_the_program_did_not_import(write, tmp_path):

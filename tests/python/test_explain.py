@@ -63,6 +63,68 @@ def test_stats_tell_who_was_refused_and_why():
     assert one["entries"] == 0 and "generators" in one["refused"] and __file__ in one["refused"]
 
 
+def test_explain_tells_who_was_excluded():
+    excluded, filtered = make(), make()
+    psyco.unbind(filtered)
+    psyco.cannotcompile(excluded)
+    psyco.setfilter(lambda code: code.co_name != "total")
+    psyco.full()
+    try:
+        for function in (excluded, filtered):
+            for _ in range(3):
+                function(100000, Point(1.0))
+            explanation = psyco.explain(function)
+            assert not explanation.compiled
+            assert "not compiled: excluded by cannotcompile or a filter" in str(explanation)
+    finally:
+        psyco.stop()
+        psyco.setfilter(None)
+
+
+def test_a_loop_that_comes_to_its_return_says_so():
+    total = make()
+    psyco.unbind(total)
+    psyco.full()
+    try:
+        total(1000000, Point(1.0))
+    finally:
+        psyco.stop()
+    explanation = psyco.explain(total)
+    assert [v["entry"] for v in explanation.report["versions"]] == ["loop at line 5"]
+    assert "came to a return" in str(explanation)
+    assert {e["kind"] for e in explanation.exits} <= {"LoopDone", "Poll"}
+
+
+def test_explain_tells_what_was_not_inlined_and_why():
+    space = {}
+    exec(compile("""
+def down(n):
+    return 0 if n < 1 else down(n - 1) + 1
+def rest(*args, **named):
+    return 1
+def calls(n):
+    total = 0
+    for i in range(n):
+        total += down(3)
+        total += rest(1, k=2)
+        total += down(*(2,))
+    return total
+""", "<calls>", "exec"), space)
+    calls = psyco.bind(space["calls"])
+    assert [calls(20) for _ in range(3)] == [120] * 3
+    notes = {(n["line"], n["function"], n["name"], n["why_not"]) for n in psyco.explain(calls).report["versions"][0]["inlined"]}
+    assert notes >= {
+        (9, "calls", "down", None),
+        (3, "down", "down", "it is recursive"),
+        (10, "calls", "rest", "its parameters do not follow from the keywords"),
+        (11, "calls", "down", "it is called with * or **"),
+    }
+    assert {function for _, function, _, _ in notes} == {"calls", "down"}
+    text = str(psyco.explain(calls))
+    assert "| line 3: down not inlined: it is recursive (in down)" in text
+    assert "| rest not inlined: its parameters do not follow from the keywords" in text
+
+
 def test_share_of_time_native():
     total, point = make(), Point(0.25)
     total(10, point)

@@ -11,7 +11,12 @@ import psyco
 import psyco.api
 import pytest
 from fake_core import FakeCore
+from psyco import _engine
 from psyco._engine import Off
+
+needs_core = pytest.mark.skipif(
+    _engine.off_reason is not None, reason="needs the compiled part"
+)
 
 
 def test_all_names_are_there_and_documented():
@@ -22,6 +27,9 @@ def test_all_names_are_there_and_documented():
 def test_doctests():
     result = doctest.testmod(psyco.api)
     assert result.failed == 0
+    assert doctest.testmod(psyco.errors).failed == 0
+    for name in psyco.__all__:
+        assert ">>>" in getattr(psyco, name).__doc__, name
     assert result.attempted > 15
     psyco.stop()
     psyco.setfilter(None)
@@ -29,7 +37,7 @@ def test_doctests():
 
 def test_errors_are_related():
     assert issubclass(psyco.CannotCompile, psyco.error)
-    assert issubclass(psyco.warning, Warning)
+    assert issubclass(psyco.warning, RuntimeWarning)
 
 
 def test_the_stub_engine_offers_what_the_stub_file_promises(root):
@@ -120,8 +128,8 @@ def test_when_it_cannot_work_it_warns_once_and_programs_run(arrange, told):
     code = f"import sys, types\n{arrange}\n{inspect.cleandoc(USES_EVERYTHING)}"
     done = run_python(code, PSYCO_DISABLE="", PYTHONWARNINGS="always")
     assert (done.stdout, done.returncode) == (EXPECTED, 0)
-    assert done.stderr.count("RuntimeWarning") == 1
-    assert f"RuntimeWarning: psyco is off: {told}" in done.stderr
+    assert done.stderr.count("warning") == 1
+    assert f"warning: psyco is off: {told}" in done.stderr
 
 
 @pytest.mark.plain_only
@@ -136,3 +144,80 @@ def test_import_is_quick():
         float(run_python(code, PYTHONDONTWRITEBYTECODE="").stdout) for _ in range(7)
     ]
     assert min(times) < 0.015
+
+
+@needs_core
+def test_the_tool_id_may_be_lost():
+    """Who frees it and takes it has the events it asks for; psyco moves to another one."""
+    done = run_python("""
+        import psyco, sys
+        monitoring = sys.monitoring
+        def make():
+            def loop(n):
+                total = 0
+                for i in range(n):
+                    total += i
+                return total
+            return loop
+        psyco.full()
+        own = next(n for n in range(6) if monitoring.get_tool(n) == "psyco")
+        monitoring.free_tool_id(own)
+        monitoring.use_tool_id(own, "psyco")  # its namesake
+        seen = []
+        monitoring.register_callback(own, 1, lambda code, offset: seen.append(code.co_name))
+        monitoring.set_events(own, 1)
+        make()(1000)
+        psyco.stop()
+        psyco.full()
+        assert monitoring.get_events(own) == 1
+        monitoring.set_events(own, 0)
+        assert seen[:2] == ["make", "loop"], seen
+        monitoring.free_tool_id(own)
+        second = make()
+        psyco.bind(second)
+        for _ in range(5):
+            assert second(100000) == 4999950000
+        third = make()
+        third(1000000)
+        assert psyco.explain(second).compiled
+        print(psyco.stats()["osr_entries"] > 0)
+    """, PYTHONWARNINGS="error")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+@needs_core
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+def test_subinterpreters_run_plainly(kind):
+    done = run_python(f"""
+        import _interpreters, psyco
+        def twice(n):
+            return 2 * n
+        psyco.bind(twice)
+        assert twice(1) == 2
+        interpreter = _interpreters.create({kind!r})
+        trouble = _interpreters.run_string(interpreter, '''if True:
+            import warnings
+            warnings.simplefilter("ignore")
+            import psyco
+            def twice(n):
+                return 2 * n
+            psyco.full()
+            psyco.bind(twice)
+            assert twice(1) == 2 and not psyco.explain(twice).compiled
+        ''')
+        assert trouble is None, trouble
+        _interpreters.destroy(interpreter)
+        assert twice(2) == 4
+        print("done")
+    """)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_figures_are_there_when_psyco_is_off():
+    done = run_python("""
+        import psyco
+        figures = psyco.stats()
+        print(figures["native_share"], figures["code_bytes"], figures["compile_ms"],
+              figures["functions"])
+    """, PSYCO_DISABLE="1")
+    assert done.stdout == "0.0 0 0.0 []\n"

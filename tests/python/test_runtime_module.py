@@ -48,8 +48,8 @@ def test_other_arguments():
         _core.set_filter(3)
     with pytest.raises(TypeError):
         _core.compile_now()
-    with pytest.raises(ValueError):
-        _core.uncount_frames(-1)
+    with pytest.raises(TypeError, match="takes a function and its arguments"):
+        _core.run_alone()
 
 
 def test_options():

@@ -186,6 +186,10 @@ struct Port {
   static constexpr int kSmallIntSize = sizeof(PyLongObject);
 
   // ---- threads
+  static _PyInterpreterFrame*& current_frame(PyThreadState* ts) { return ts->current_frame; }
+  static int recursion_depth(PyThreadState* ts) {
+    return ts->py_recursion_limit - ts->py_recursion_remaining;
+  }
   static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }
   static int& c_recursion_remaining(PyThreadState* ts) { return ts->c_recursion_remaining; }
   static uintptr_t eval_breaker(PyThreadState* ts) {

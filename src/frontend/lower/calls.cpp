@@ -173,6 +173,7 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
     for (size_t i = filled; i < positional.size(); i++) fits &= positional[i] == kNoAV;
     positional.resize(filled);
     if (made && fits) positional.erase(positional.begin());
+    if (!fits) f.refuse_inlining(function, "its parameters do not follow from the keywords");
     if (fits && f.inline_call(function, positional, callable, made)) {
       if (made) f.assume(Assumption::Type, known);
       return;
@@ -189,6 +190,9 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
 
 void lower_CallEx(Builder& f, const Bytecode&) {
   AVId kwargs = f.pop(), args = f.pop(), null = f.pop(), callable = f.pop();
+  PyObject* known = f.av(callable).constant;
+  if (known && PyFunction_Check(known))
+    f.refuse_inlining(reinterpret_cast<PyFunctionObject*>(known), "it is called with * or **");
   Value* c = f.force(callable);
   Value* a = f.force(args);
   Value* k = f.force(kwargs);
