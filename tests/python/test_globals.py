@@ -263,3 +263,15 @@ def test_another_watcher_sees_each_store():
         assert events == [f"mod:n:{i}" for i in range(92, 141)]
     finally:
         _testcapi.clear_dict_watcher(space["watcher"])
+
+
+def test_a_builtin_that_keeps_changing():
+    check("""
+import builtins
+def f(k):
+    t = 0
+    for i in range(k):
+        builtins.odd = i
+        t += odd
+    return t
+""", ["f(20)", "f(3)"] * 30)

@@ -62,7 +62,8 @@ void load_name_of_module(Builder& f, PyObject* name) {
     } else if (example) {
       f.assume(Assumption::DictValue, c.globals, name);
       return f.push(f.const_av(example));
-    } else if (PyObject* value = shapes::peek_dict(c.builtins, name)) {
+    } else if (PyObject* value = shapes::peek_dict(c.builtins, name);
+               value && !f.request().feedback->is_variable(c.builtins, name)) {
       f.assume(Assumption::DictValue, c.globals, name);
       f.assume(Assumption::DictValue, c.builtins, name);
       return f.push(f.const_av(value));
