@@ -159,7 +159,7 @@ CompiledCode* compile(Attempt& attempt) {
   CodeHistory* history = history_of(entry);
   if (entry->excluded || objects_are_lent()) return nullptr;
   bury_the_dead();
-  if (history->compiles >= g_options.max_compiles) {
+  if (history->compiles_at[attempt.target] >= g_options.max_compiles) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
     return nullptr;
   }
@@ -185,6 +185,7 @@ CompiledCode* compile(Attempt& attempt) {
   BuildResult built = build_graph(request, graph);
   PyErr_SetRaisedException(pending);
   history->compiles++;
+  history->compiles_at[attempt.target]++;
   if (history->compiles > 1) g_totals.recompiled++;
   if (!built.ok) {
     refuse(entry, built.reason, 0);
@@ -212,6 +213,7 @@ CompiledCode* compile(Attempt& attempt) {
   if (!made.code) {
     if (made.out_of_memory) {
       history->compiles--;
+      history->compiles_at[attempt.target]--;
       evict_to(g_memory->bytes_used() / 4 * 3);
       return nullptr;
     }
@@ -421,6 +423,7 @@ bool is_speculation(ir::Reason reason) {
     case ir::Reason::Bounds:
     case ir::Reason::Unbound:
     case ir::Reason::NeverRun:
+    case ir::Reason::NamesChanged:
       return true;
     default:
       return false;
@@ -438,6 +441,8 @@ void note_exits(CompiledCode* code, ir::Reason reason) {
     loop_exits_often(entry, unit->target);
 }
 
+constexpr int kMostTables = 8;  // of a module whose names keep changing
+
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
 void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
   g_totals.exits_by[static_cast<int>(exit.reason)]++;
@@ -445,7 +450,9 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
   if (code->exit_counts.size() <= record) return;
   note_exits(code, exit.reason);
   uint32_t count = code->exit_counts[record];
-  if (count < static_cast<uint32_t>(g_options.exit_limit)) return;
+  // No version of a table comes back: this guard will always fail.
+  const bool for_ever = exit.reason == ir::Reason::NamesChanged;
+  if (count < static_cast<uint32_t>(for_ever ? 1 : g_options.exit_limit)) return;
   Unit* unit = static_cast<Unit*>(code->owner);
   if (!is_speculation(exit.reason) || !unit || unit->retired || exit.frames.empty()) return;
   const ExitFrame& inner = exit.frames.back();
@@ -459,6 +466,8 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     site.big_int = true;
   else if (exit.reason == ir::Reason::NeverRun)
     site.reached = true;
+  else if (exit.reason == ir::Reason::NamesChanged)
+    site.generic = ++site.tables > kMostTables;
   else
     site.generic = true;
   retire_unit(own, unit);
@@ -655,6 +664,7 @@ void forget_entry(CodeEntry* entry) {
   CodeHistory* history = history_of(entry);
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   history->compiles = 0;
+  history->compiles_at.clear();
   history->feedback.sites.clear();
   bury_the_dead();
 }

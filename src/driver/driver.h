@@ -1,6 +1,7 @@
 // Compiles one function: from the hooks of the runtime through front end, passes and back end to a
 // version installed in the code cache; and what is told about it.
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,7 @@ struct CodeHistory {
   std::vector<LentType> lent;
   std::vector<ParameterTypes> parameters;
   int compiles = 0;
+  std::map<int, int> compiles_at;   // by target
   uint64_t entries = 0, exits = 0;  // of units that are no more
   bool slow_loop = false;           // a loop was faster in the interpreter
   std::string name;

@@ -207,6 +207,7 @@ void evict_to(size_t bytes) {
     if (code_in_use(c.unit->code)) continue;
     used -= std::min(used, c.unit->code->size);
     history_of(c.entry)->compiles--;  // to compile it again is no new attempt
+    history_of(c.entry)->compiles_at[c.unit->target]--;
     retire_unit(c.entry, c.unit);
     g_totals.evicted++;
   }

@@ -45,6 +45,7 @@ struct Feedback {
     // An attribute's helper has told of the classes it met: the objects are told apart by them, if
     // they are not too many. `other`: some may be of other classes still.
     bool met = false, other = false;
+    uint8_t tables = 0;  // of the module's names, that this site has seen the end of
     bool noted = false;  // Op::NoteTypes has told of the operands; not asked again
     static constexpr int kOperands = 4, kMet = 4;
     // Of the operands, when they were last known; then the classes met. Owned.

@@ -249,7 +249,9 @@ void Builder::build() {
     AVId id;
     int64_t number;
     const bool any_type = is_any_type(i);
-    if (i < nlocals && any_entry_value(*context, i)) {
+    // That a hidden variable is not set is of use: see may_read_frame.
+    const bool hidden = context->has_hidden_locals && !example;
+    if (i < nlocals && !hidden && any_entry_value(*context, i)) {
       result_.any_entry[i] = 1;
       example = nullptr;
     }

@@ -120,7 +120,10 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     loop_not_native(entry, target);
     if (others_must_wait()) Py_RETURN_NONE;
     if (!count_up(loop, entry, frame) || !g_compile_osr) Py_RETURN_NONE;
-    const Permission permission = permission_to_compile(entry);
+    // Of module code nothing behind the loop has run, nor will it be compiled.
+    const bool module_code = !(code->co_flags & CO_OPTIMIZED);
+    const Permission permission =
+        permission_to_compile(entry, module_code ? from - target : Py_SIZE(code));
     if (permission != Permission::Granted) return denied(entry, permission);
     loop = loop_counter(entry, target);  // a filter may have run
     loop->count = 0;                     // for the next try
@@ -191,7 +194,8 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (!hot && !compiled && !entry->bound) Py_RETURN_NONE;
   if (!entry->bound && is_initialiser(code)) return disable();
   PyFunctionObject* function = Port::function_of(frame);
-  const Permission permission = compiled ? Permission::Granted : permission_to_compile(entry);
+  const Permission permission =
+      compiled ? Permission::Granted : permission_to_compile(entry, Py_SIZE(code));
   if (permission != Permission::Granted) return denied(entry, permission);
   if (is_installed(function)) Py_RETURN_NONE;  // this call could not run natively; the next may
   if (!g_compile_entry || (g_function_is_hot && !g_function_is_hot(function, entry)))

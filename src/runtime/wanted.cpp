@@ -97,9 +97,9 @@ void on_destroyed(PyFunctionObject* function) {
 
 }  // namespace
 
-Permission permission_to_compile(CodeEntry* entry) {
+Permission permission_to_compile(CodeEntry* entry, int64_t units) {
   if (!g_compiling || g_in_filter) return Permission::Refused;
-  if (!entry->bound && !compiler_may_spend(Py_SIZE(entry->code))) return Permission::Later;
+  if (!entry->bound && !compiler_may_spend(units)) return Permission::Later;
   if (!g_filter) return Permission::Granted;
   if (entry->filter_generation != g_filter_generation) {
     g_in_filter = true;

@@ -14,9 +14,9 @@ enum class Permission : uint8_t {
 };
 // Asks the user's filter, once for each code object; so this may run Python code. No error is left
 // set.
-Permission permission_to_compile(CodeEntry* entry);
+Permission permission_to_compile(CodeEntry* entry, int64_t units);  // of bytecode
 inline bool may_compile(CodeEntry* entry) {
-  return permission_to_compile(entry) == Permission::Granted;
+  return permission_to_compile(entry, Py_SIZE(entry->code)) == Permission::Granted;
 }
 // What the user's filter is known to say. It is not asked: no Python may run.
 bool filter_lets(const CodeEntry* entry);

@@ -275,3 +275,29 @@ def f(k):
         t += odd
     return t
 """, ["f(20)", "f(3)"] * 30)
+
+
+LOOPS = """
+import psyco, random
+psyco.full()
+squares = [v * v for v in range(5)]
+total = 0
+for i in range(5000):
+    x = random.random()
+    total += 1 if x >= 0 else 5
+for i in range(5000):
+    if i == 2000:
+        fresh = i
+    total += i % 3
+exits = psyco.stats()["exits"]
+print(total, sum(exits.values()), exits)
+"""
+
+
+@pytest.mark.plain_only
+def test_loops_of_a_module_stay_native(tmp_path):
+    """Its comprehensions and the names that it defines meanwhile do not make its loops leave each time."""
+    path = tmp_path / "loops.py"
+    path.write_text(LOOPS)
+    out = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout.split(maxsplit=2)
+    assert int(out[0]) == 10000 - 1 and int(out[1]) < 50, out

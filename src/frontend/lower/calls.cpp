@@ -1,5 +1,7 @@
 // Calls: known Python functions are walked in place, known builtins have their own code, the rest
 // goes by vectorcall.
+#include <algorithm>
+
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 #include "frontend/lower/lower.h"
@@ -21,7 +23,11 @@ bool may_read_frame(Builder& f, AVId callable, bool no_arguments) {
   const PyObject* known = f.av(callable).constant;
   if (no_arguments && c.has_class_cell)
     return !known || known == reinterpret_cast<PyObject*>(&PySuper_Type);
-  return c.has_hidden_locals && !(known && PyFunction_Check(known));
+  if (!c.has_hidden_locals || (known && PyFunction_Check(known))) return false;
+  // Outside of the comprehensions none of them is set, which is how the frame stands.
+  const std::vector<AVId>& locals = f.state().top().locals;
+  return std::any_of(locals.begin(), locals.end(),
+                     [&f](AVId id) { return f.av(id).kind != SlotKind::Null; });
 }
 
 void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>& args) {

@@ -30,7 +30,7 @@ Value* table_of_globals(Builder& f, PyObject* name, shapes::GlobalPlan* plan) {
   Value* version = f.load(Op::LoadU32, table, shapes::kKeysVersion, Heap::Dict);
   Value* same = f.emit(Op::CmpInt, {version, f.const_int(plan->version)});
   same->cond = Cond::Eq;
-  f.guard(Op::GuardTrue, same, Reason::ValueSeen);
+  f.guard(Op::GuardTrue, same, Reason::NamesChanged);
   return table;
 }
 
