@@ -226,24 +226,42 @@ class Generator(Expressions, Statements, Features):
         self.emit(1, "show('factor', factor)")
         self.emit(0, "")
 
+    def module_code(self):
+        """Module code has loops too, and functions change what it names."""
+        change = self.pick(["spun = 3", "spun = 2**62", "spun = 0.25", "del spun; spun = 1.5", "globals()['fresh'] = spun", "spun = MyInt(4)", "spin = twist"])
+        self.emit(0, "spun = 1")
+        self.emit(0, "def spin(n):")
+        self.emit(1, "global spun, fresh")
+        self.emit(1, "for i in range(n):")
+        self.emit(2, f"spun = spun {self.pick(['+', '-', '*'])} {self.pick(['i', '2', '0.5'])}")
+        if self.chance(0.3):
+            self.emit(2, "fresh = spun")
+        self.emit(1, "return spun")
+        self.emit(0, f"module_sum, module_f = 0, {self.pick(['0.5', '1', '2**61'])}")
+        self.emit(0, f"for module_i in range({self.rng.randint(0, 40)}):")
+        self.emit(1, f"module_sum += module_i {self.pick(['*', '-', '^'])} {self.rng.randint(1, 9)}")
+        self.emit(1, f"module_f = module_f {self.pick(['*', '+', '-'])} {self.pick(['1.25', '3', 'module_i'])}")
+        self.emit(1, "names.append(str(module_sum))")
+        if self.chance(0.5):
+            self.emit(1, "module_list = [module_f for q in range(2)]")
+        self.emit(1, f"if module_i == {self.rng.randint(0, 30)}:")
+        self.emit(2, change)
+        self.emit(1, "names.append(str(spin(module_i % 5)))")
+        self.emit(1, "if module_sum % 7 == 3:")
+        self.emit(2, "last_module_i = module_i")
+        self.emit(2, f"factor = {self.pick(['module_i', '2', '0.5'])}")
+        self.emit(1, "del names[5:]")
+        self.emit(0, "print(module_sum, module_f, spun, names)")
+        self.emit(0, "")
+        self.emit(0, "")
+
     def program(self):
         self.lines = [*PRELUDE.splitlines(), "", ""]
         if self.deaths_show:
             self.emit(0, "gc.disable()")  # collections come when they are called for: in every run at the same moment
         for number in range(self.rng.randint(1, 3)):
             self.make_class(number)
-        # Module code has loops too.
-        self.emit(0, "module_sum = 0")
-        self.emit(0, f"for module_i in range({self.rng.randint(0, 40)}):")
-        self.emit(1, f"module_sum += module_i {self.pick(['*', '-', '^'])} {self.rng.randint(1, 9)}")
-        self.emit(1, "names.append(str(module_sum))")
-        self.emit(1, "if module_sum % 7 == 3:")
-        self.emit(2, "last_module_i = module_i")
-        self.emit(2, f"factor = {self.pick(['module_i', '2', '0.5'])}")
-        self.emit(1, "del names[3:]")
-        self.emit(0, "print(module_sum, names)")
-        self.emit(0, "")
-        self.emit(0, "")
+        self.module_code()
         for number in range(self.rng.randint(2, 6)):
             self.make_function(number)
         self.make_main()
