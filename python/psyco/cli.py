@@ -223,6 +223,10 @@ def _goes_on() -> bool:
     return bool(sys.flags.inspect or os.environ.get("PYTHONINSPECT"))
 
 
+# Since gh-152132 SystemExit ends a script like any other exception.
+_EXIT_TAKES_FILE_BACK = sys.hexversion >= 0x030D0F00
+
+
 def _run(action: Callable[[], object]) -> None:
     main = vars(sys.modules["__main__"])
     is_script = "__file__" in main
@@ -232,6 +236,9 @@ def _run(action: Callable[[], object]) -> None:
     except BaseException as exception:
         # Before a prompt SystemExit is an exception like any other.
         if isinstance(exception, SystemExit) and not _goes_on():
+            if is_script and _EXIT_TAKES_FILE_BACK:
+                main.pop("__file__", None)
+                main.pop("__cached__", None)
             raise
         exception.__traceback__ = _outside(exception.__traceback__)
         _report(exception)
