@@ -152,9 +152,16 @@ int Builder::recursive_inlining(PyCodeObject* code) {
 
 namespace {
 
+// A name may be set to something that is no text.
+const char* printable(PyObject* name) {
+  const char* text = PyUnicode_AsUTF8(name);
+  if (!text) PyErr_Clear();
+  return text ? text : "?";
+}
+
 InlineNote inline_note(PyCodeObject* caller, int bci, PyFunctionObject* function, const char* why) {
-  return {PyCode_Addr2Line(caller, bci * 2), PyUnicode_AsUTF8(caller->co_qualname),
-          PyUnicode_AsUTF8(function->func_qualname), why};
+  return {PyCode_Addr2Line(caller, bci * 2), printable(caller->co_qualname),
+          printable(function->func_qualname), why};
 }
 
 }  // namespace

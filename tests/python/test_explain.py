@@ -154,3 +154,20 @@ def test_explain_tells_levels_and_guards_of_each_line():
     text = str(psyco.explain(total))
     assert "sum: int64" in text and "guards, 1: an integer left 64 bits" in text
     psyco.unbind(total)
+
+
+def test_a_name_that_is_no_text():
+    space = {}
+    exec("""
+def g(x):
+    return x + 1
+def f(n):
+    t = 0
+    for i in range(n):
+        t += g(i)
+    return t
+""", space)
+    space["g"].__qualname__ = "\ud800"
+    psyco.bind(space["f"])
+    assert space["f"](100) == 5050
+    assert "inlined ?" in str(psyco.explain(space["f"]))
