@@ -434,3 +434,29 @@ def h(n):
     a = bytearray([7, 8, 9])
     return g(a, a, n), g(a, bytearray(3), n), g(a, memoryview(a), n)
 """, ["h(6)"])
+
+
+def test_a_class_called_with_keywords_gets_another_initialiser():
+    check("""
+class P:
+    def __init__(self, x, y=2):
+        self.x, self.y = x, y
+
+def other(self, x, y=3):
+    self.x, self.y = -x, y * 10
+
+def f(n):
+    return sum([(lambda p: p.x * p.y)(P(x=i, y=5)) for i in range(n)]) + P(3, y=1).y
+
+def g(n):
+    t = 0
+    for i in range(n):
+        p = P(i, y=i + 1)
+        t += p.x * p.y
+        if i == 30:
+            P.__init__ = other
+    return t
+
+def back():
+    P.__init__ = lambda self, x, y=1: (setattr(self, 'x', 1), setattr(self, 'y', y), None)[2]
+""", ["f(20)", "g(40)", "f(20)", "back()", "f(20)", "g(25)"])
