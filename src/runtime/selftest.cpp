@@ -2,6 +2,7 @@
 // find psyco switched off, not crashing. Compares the layouts with what the interpreter publishes
 // for debuggers, then does once each thing that everything rests on, with C functions standing in
 // for compiled code.
+#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +18,16 @@
 
 namespace psyco {
 namespace {
+
+// Patch releases and debug builds of one minor version may differ.
+const char* other_layout() {
+  static char text[160];
+  std::snprintf(text, sizeof text,
+                "it was built for the inner layout of CPython " PY_VERSION
+                ", and this %lu.%lu.%lu has another: build it again with this interpreter",
+                Py_Version >> 24, Py_Version >> 16 & 0xff, Py_Version >> 8 & 0xff);
+  return text;
+}
 
 const char* check_layouts() {
   const _Py_DebugOffsets& offsets = _PyRuntime.debug_offsets;
@@ -52,7 +63,7 @@ const char* check_layouts() {
   if (std::memcmp(offsets.cookie, _Py_Debug_Cookie, sizeof offsets.cookie) != 0)
     return "this CPython does not publish its layout";
   for (const auto& pair : pairs)
-    if (pair.theirs != pair.ours) return "the layout of this CPython is not the expected one";
+    if (pair.theirs != pair.ours) return other_layout();
   return nullptr;
 }
 

@@ -78,6 +78,12 @@ def test_what_is_no_interpreter(tmp_path, interpreter):
     broken.chmod(0o755)
     with pytest.raises(Failure, match="not a working Python: command not found"):
         inspect_interpreter(str(broken))
+    broken.write_text("#!/bin/sh\necho 'python3.13: not found\n\nIt exists in:\n  3.13.0' >&2\n")
+    with pytest.raises(Failure, match="not a working Python: python3.13: not found"):
+        inspect_interpreter(str(broken))
+    broken.write_text("#!/bin/sh\necho 'Traceback (most recent call last):\n\nOSError: no' >&2\n")
+    with pytest.raises(Failure, match="not a working Python: OSError: no"):
+        inspect_interpreter(str(broken))
 
 
 def test_the_search_skips_what_will_not_do(tmp_path, interpreter, monkeypatch):
@@ -124,6 +130,47 @@ def test_without_root_it_says_what_to_install(monkeypatch):
                                       r"cmake ccache$"):
         environment.ensure_debian(wanted)
     assert environment.ensure_debian(wanted[1:]) == ["cmake"]
+
+
+def test_all_that_is_missing_is_told_at_once(monkeypatch):
+    from pathlib import Path
+
+    from devtool import environment
+    from devtool.console import Failure
+    from devtool.interpreter import Interpreter
+
+    bare = Interpreter(Path("/usr/bin/absent3.13"), "3.13.5", headers=False, optimised=True)
+    monkeypatch.setattr(environment, "is_root_on_debian", lambda: False)
+    monkeypatch.setattr(environment, "choose_interpreter", lambda explicit: bare)
+    monkeypatch.setattr(environment, "inspect_interpreter", lambda path: bare)
+    monkeypatch.setattr(environment, "has_ensurepip", lambda path: False)
+    monkeypatch.setattr(environment, "NEEDS", needs(("g++", False, True, None)))
+    with pytest.raises(Failure, match=r"apt-get install g\+\+ python3.13-dev python3.13-venv$"):
+        environment.prepare(None)
+    monkeypatch.undo()
+    monkeypatch.setattr(environment, "is_root_on_debian", lambda: False)
+    monkeypatch.setattr(environment, "find_interpreter", lambda explicit: None)
+    monkeypatch.setattr(environment, "_stamped_interpreter", lambda: None)
+    with pytest.raises(Failure, match="apt-get install python3.13 python3.13-venv python3.13-dev"):
+        environment.prepare(None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "absent.py"], "absent.py: no such file"),
+        (["bisect", "--", "absent.py", "1"], "absent.py: no such file"),
+        (["reduce", "absent.py"], "absent.py: no such file"),
+        (["dump", "--phase", "spam", "dev"], "no phase spam; there are: all, input, "),
+        (["mutate", "effect:Spam"], "no mutant effect:Spam; ./dev mutate --list prints all"),
+    ],
+)
+def test_a_misspelt_name_is_told_at_once(root, arguments, told):
+    done = subprocess.run([sys.executable, root / "dev", *arguments], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_with_root_it_installs_and_checks_again(monkeypatch):

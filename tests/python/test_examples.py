@@ -58,3 +58,27 @@ def test_examples_do_not_need_psyco(root):
 def test_the_recogniser_recognises(root):
     last = output(root, ["code_recognizer.py", "10"]).splitlines()[-1]
     assert int(last.split()[0]) > 450
+
+
+WHO_IS_COMPILED = """
+import sys
+sys.path.insert(0, sys.argv.pop())
+import bpnn, code_recognizer, psyco
+code_recognizer.main()
+print(*(psyco.explain(f).compiled for f in (bpnn.NN.train, bpnn.NN.update, bpnn.NN.back_propagate,
+                                            code_recognizer.NN2.output)))
+"""
+
+
+@pytest.mark.plain_only
+@pytest.mark.parametrize(
+    ("how", "compiled"),
+    [("none", [False] * 4), ("NN2", [False, False, False, True]), ("NN", [True, True, True, False])],
+)
+def test_what_a_subclass_inherits_is_compiled_with_its_base(root, how, compiled):
+    """The network is made before anything is bound, and is an instance of the subclass."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHO_IS_COMPILED, "2", "--psyco", how, str(root / "examples")],
+        capture_output=True, text=True, check=False,
+    )
+    assert done.stdout.splitlines()[-1].split() == [str(each) for each in compiled], done.stderr

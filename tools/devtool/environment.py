@@ -131,17 +131,40 @@ def ensure_debian(needs: list[Need]) -> list[str]:
 # --- The interpreter and its virtual environment -----------------------------------------------
 
 
+def python_packages() -> list[str]:
+    """Debian's interpreter and what Debian splits off from it."""
+    return [f"python{DOTTED}", f"python{DOTTED}-venv", f"python{DOTTED}-dev"]
+
+
+def has_ensurepip(python: Path) -> bool:
+    """Whether it can make virtual environments: Debian keeps this in a package of its own."""
+    return capture([python, "-c", "import ensurepip"]).returncode == 0
+
+
+def split_off(interpreter: Interpreter) -> list[Need]:
+    """What a Debian interpreter needs from packages of its own; nothing for all others."""
+    if not str(interpreter.path).startswith("/usr/bin/"):
+        return []
+
+    def has_headers() -> bool:
+        return interpreter.headers or inspect_interpreter(str(interpreter.path)).headers
+
+    return [Need(f"python{DOTTED}-dev", has_headers),
+            Need(f"python{DOTTED}-venv", lambda: has_ensurepip(interpreter.path))]
+
+
 def choose_interpreter(explicit: str | None) -> Interpreter:
     """The interpreter to build for; installs Debian's when there is none and it can."""
     if not explicit and (settled := _stamped_interpreter()):
         return settled
     found = find_interpreter(explicit)
     if not found and is_root_on_debian():
-        apt_install([f"python{DOTTED}", f"python{DOTTED}-venv", f"python{DOTTED}-dev"])
+        apt_install(python_packages())
         found = find_interpreter(None)
     if not found:
-        raise Failure(f"no CPython {DOTTED} found on PATH or under ~/.pyenv/versions; "
-                      "install one or name it with --python PATH")
+        packages = " ".join(python_packages())
+        raise Failure(f"no CPython {DOTTED} found on PATH or under ~/.pyenv/versions; name one "
+                      f"with --python PATH, or install Debian's: sudo apt-get install {packages}")
     return found
 
 
@@ -166,17 +189,6 @@ def place(interpreter: Interpreter) -> tuple[Path, Path]:
         suffix = f"-{interpreter.version}-{mark}"
         return ROOT / f".venv{suffix}", ROOT / f"build{suffix}"
     return ROOT / ".venv", ROOT / "build"
-
-
-def ensure_headers(interpreter: Interpreter) -> Interpreter:
-    """Make sure the interpreter's headers, the internal ones included, are there."""
-    if interpreter.headers:
-        return interpreter
-    if str(interpreter.path).startswith("/usr/bin/"):
-        ensure_debian([Need(f"python{DOTTED}-dev",
-                            lambda: inspect_interpreter(str(interpreter.path)).headers)])
-        return inspect_interpreter(str(interpreter.path))
-    raise Failure(f"{interpreter.path} has no C headers (Python.h and internal/)")
 
 
 def ensure_venv(interpreter: Interpreter, venv: Path, extra: list[str]) -> None:
@@ -206,13 +218,7 @@ def ensure_venv(interpreter: Interpreter, venv: Path, extra: list[str]) -> None:
 
 
 def _make_venv(interpreter: Interpreter, venv: Path) -> None:
-    command = [interpreter.path, "-m", "venv", "--clear", venv]
-    answer = capture(command)
-    if answer.returncode and str(interpreter.path).startswith("/usr/bin/"):
-        # Debian keeps ensurepip in a package of its own, and a minimal system lacks it.
-        check = [interpreter.path, "-c", "import ensurepip"]
-        ensure_debian([Need(f"python{DOTTED}-venv", lambda: capture(check).returncode == 0)])
-        answer = capture(command)
+    answer = capture([interpreter.path, "-m", "venv", "--clear", venv])
     if answer.returncode:
         sys.stderr.write(answer.stdout + answer.stderr)
         raise Failure(f"{interpreter.path} cannot make a virtual environment")
@@ -221,8 +227,11 @@ def _make_venv(interpreter: Interpreter, venv: Path) -> None:
 def prepare(explicit: str | None) -> Environment:
     """Everything that has to be there before a build."""
     interpreter = choose_interpreter(explicit)
-    from_pip = ensure_debian(NEEDS)
-    interpreter = ensure_headers(interpreter)
+    from_pip = ensure_debian(NEEDS + split_off(interpreter))
+    if not interpreter.headers:  # unless they have just been installed
+        interpreter = inspect_interpreter(str(interpreter.path))
+    if not interpreter.headers:
+        raise Failure(f"{interpreter.path} has no C headers (Python.h and internal/)")
     venv, build = place(interpreter)
     ensure_venv(interpreter, venv, from_pip)
     return Environment(interpreter, venv, build)

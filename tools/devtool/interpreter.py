@@ -56,8 +56,10 @@ def inspect_interpreter(path: str) -> Interpreter:
     try:
         facts = json.loads(answer.stdout)
     except ValueError:
-        last = (answer.stderr.strip() or "no output").splitlines()[-1]
-        raise Failure(f"{path} is not a working Python: {last}") from None
+        said = (answer.stderr.strip() or "no output").splitlines()
+        # Python puts the point of a traceback last; others begin with it.
+        point = said[-1] if said[0].startswith("Traceback") else said[0]
+        raise Failure(f"{path} is not a working Python: {point}") from None
     version = ".".join(map(str, facts["version"]))
     needs = f"psyco needs the ordinary CPython {DOTTED}"
     if facts["implementation"] != "cpython":

@@ -65,7 +65,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
-    command("fuzz", "compare plain with psyco on generated programs; options: tests/fuzz/run.py")
+    sub = command("fuzz", "compare plain with psyco on generated programs")
+    sub.epilog = ("Of its own: --seconds N, --seed N, --count N, --mode NAME, --program FILE, "
+                  "--reduce N (tests/fuzz/run.py says what they are).")
 
     sub = command("mutate", "plant defects in the compiler; exit status 1 when no test notices one")
     sub.add_argument("mutant", nargs="*", help="these (drawn at random)")
@@ -112,13 +114,36 @@ def _fuzz(env: Environment, options: argparse.Namespace) -> int:
     return call([env.python, ROOT / "tests" / "fuzz", *options.arguments])
 
 
+def _check_names(options: argparse.Namespace) -> None:
+    """Find misspelt names before anything is built."""
+    name = options.command
+    if name in ("run", "dump", "bisect", "reduce"):
+        program = [options.program, *options.arguments]
+        if program[0] == "--":
+            program = program[1:]
+        if not program or not os.path.exists(program[0]):
+            raise Failure(f"{program[0] if program else 'PROGRAM'}: no such file")
+    if name == "dump":
+        from devtool.inspection import pass_names
+
+        phases = ["all", "input", *pass_names()]
+        if options.phase not in phases:
+            raise Failure(f"no phase {options.phase}; there are: {', '.join(phases)}")
+    if name == "mutate":
+        from devtool.mutate import all_mutants
+
+        there = {f"{kind}:{what}" for kind, names in all_mutants().items() for what in names}
+        for mutant in options.mutant:
+            if mutant not in there:
+                raise Failure(f"no mutant {mutant}; ./dev mutate --list prints all")
+
+
 def _dispatch(options: argparse.Namespace) -> int:
     # Modules are imported where they are used: `./dev run` should not wait for the others.
     from devtool.build import build
 
     name = options.command
-    if name in ("run", "dump") and not os.path.exists(options.program):
-        raise Failure(f"{options.program}: no such file")
+    _check_names(options)
     env = prepare(options.python)
     if name == "ci":
         from devtool.ci import ci

@@ -63,12 +63,15 @@ void Selector::select_box(Value& v) {
       set_address(i, a, facts.float_value, nullptr, 0);
       i.def = define(v);
       break;
-    default:  // UpdateFloatSlot, UpdateIntSlot
+    case Op::UpdateFloatSlot:
+    case Op::UpdateIntSlot:
       i.op = v.op == Op::UpdateFloatSlot ? Lop::UpdateFloatSlot : Lop::UpdateIntSlot;
       set_address(i, a, v.imm, nullptr, 0, true);
       i.use[0] = reg(v.inputs[1], true);
       if (v.op == Op::UpdateIntSlot) temp(0), temp(1);
       break;
+    default:
+      return fail("an operation without a selection");
   }
   fn.insts.push_back(i);
 }

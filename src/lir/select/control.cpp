@@ -30,8 +30,10 @@ void Selector::select_control(Value& v) {
       i.op = Lop::Exit;
       set_exit(i, v, v.reason);
       break;
-    default:
+    case Op::Jump:
       break;
+    default:
+      return fail("an operation without a selection");
   }
   fn.insts.push_back(i);
 }

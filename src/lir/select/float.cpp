@@ -103,8 +103,10 @@ void Selector::select_float(Value& v) {
     case Op::MulFloat:
       i.op = Lop::FloatMul;
       break;
-    default:
+    case Op::AddFloat:
       break;
+    default:
+      return fail("an operation without a selection");
   }
   if (i.op == Lop::FloatAdd || i.op == Lop::FloatMul) {
     // NaN operands: which payload survives depends on the order; CPython's own compiler chooses

@@ -54,10 +54,12 @@ void Selector::select_guard(Value& v) {
       i.compare = CompareKind::Poll;
       reason = Reason::Poll;
       break;
-    default:  // CheckLeave
+    case Op::CheckLeave:
       i.compare = CompareKind::Leave;
       reason = Reason::Leave;
       break;
+    default:
+      return fail("an operation without a selection");
   }
   set_exit(i, v, reason);
   fn.insts.push_back(i);

@@ -190,8 +190,18 @@ void Selector::select_int(Value& v) {
       fn.insts.push_back(i);
       return;
     }
-    default:
+    case Op::AddInt:
+    case Op::SubInt:
+    case Op::MulInt:
+    case Op::AddIntUnchecked:
+    case Op::SubIntUnchecked:
+    case Op::MulIntUnchecked:
+    case Op::AndInt:
+    case Op::OrInt:
+    case Op::XorInt:
       break;
+    default:
+      return fail("an operation without a selection");
   }
   // a op b
   if (commutes(v.op)) {

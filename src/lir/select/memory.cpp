@@ -82,8 +82,12 @@ void Selector::select_memory(Value& v) {
       return store(2, true, 1);
     case Op::StoreI32At:
       return store(4, true, 2);
-    default:  // StoreObjectAt, StoreI64At, StoreF64At
+    case Op::StoreObjectAt:
+    case Op::StoreI64At:
+    case Op::StoreF64At:
       return store(8, true);
+    default:
+      return fail("an operation without a selection");
   }
 }
 
