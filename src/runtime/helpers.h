@@ -1,4 +1,5 @@
-// Prototypes of the runtime helpers, made from helpers.def, and what the helper files share.
+// Prototypes of the runtime helpers, which table.cpp compares with helpers.def, and what the helper
+// files share.
 // Fed by machine code only; every object parameter is borrowed unless the row says otherwise.
 #pragma once
 #define PY_SSIZE_T_CLEAN
