@@ -460,3 +460,39 @@ def g(n):
 def back():
     P.__init__ = lambda self, x, y=1: (setattr(self, 'x', 1), setattr(self, 'y', y), None)[2]
 """, ["f(20)", "g(40)", "f(20)", "back()", "f(20)", "g(25)"])
+
+
+def test_a_with_statement_between_two_things_on_the_stack():
+    """Where it cannot be entered, and where its frame is inspected, the iterators below stay in their order."""
+    check("""
+import sys
+
+class Bad:
+    def __enter__(self):
+        raise ValueError(self)
+    def __exit__(self, *args):
+        return False
+
+class Peeks:
+    def __init__(self, at):
+        self.at = at
+    def __enter__(self):
+        if self.at == 2:
+            sys._getframe(1).f_locals['seen'] = self.at
+        return self.at
+    def __exit__(self, *args):
+        return False
+
+def f(manager, rows, columns):
+    got = []
+    seen = None
+    for row in rows:
+        for column in columns:
+            try:
+                with manager(column) if manager is Peeks else manager() as value:
+                    got.append((row, column, value, seen))
+            except (ValueError, TypeError, AttributeError) as error:
+                got.append((row, column, type(error).__name__))
+    return got
+""", ["f(Peeks, [10, 20, 30], (1, 2, 3, 4))", "f(Bad, [10, 20, 30], (1, 2, 3, 4))", "f(int, [10, 20, 30], {1: 0, 2: 0}.keys())",
+      "f(Bad, {10: 1, 20: 2}.items(), 'abc')", "f(Peeks, 'xy', {1: 0, 2: 0, 3: 0}.keys())"])
