@@ -9,6 +9,7 @@ multiples()  multiplies by a number that is a constant to the compiler, counts w
 average()    keeps an int and a float unboxed through a loop, and boxes one float at the end.
 """
 
+import os
 import sys
 
 
@@ -40,6 +41,7 @@ def main():
     print(len(results[1]), sum(results[1]), results[1][:5], results[1][-1])
     print(results[2])
     if "--explain" in sys.argv[1:]:
+        os.environ.setdefault("PSYCO_DEBUG", "listings")  # read when psyco is imported
         import psyco
 
         for function in (constants, multiples, average):

@@ -463,7 +463,8 @@ def stats() -> dict[str, Any]:
 def explain(target: Any, *, asm: bool = False) -> Explanation:
     """What became of a function: the level of each value, the guards, the exits and their reasons.
 
-    print() the result to read it; it also has `.compiled`, `.exits` and `.report`.
+    print() the result to read it; it also has `.compiled`, `.exits` and `.report`. With *asm* the
+    text ends with the machine code, if PSYCO_DEBUG=listings was set when psyco was imported.
 
     >>> def untouched():
     ...     pass

@@ -38,6 +38,7 @@ class Explanation:
         return f"<psyco explanation of {self._func.__qualname__}: {state}>"
 
 
+NO_LISTING = "no listing of the machine code: set PSYCO_DEBUG=listings before psyco is imported"
 # Parts of a version that have their own place in the text, or are too long for it.
 _APART = ("exits", "inlined", "ir", "lir", "asm")
 
@@ -127,7 +128,7 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
         listings = [v["asm"] for v in versions if isinstance(v, dict) and v.get("asm")]
         if report.get("asm"):
             listings.append(report["asm"])
-        for listing in listings or ["no listing of the machine code"]:
+        for listing in listings or [NO_LISTING]:
             out += ["", *str(listing).rstrip().splitlines()]
     return "\n".join(out)
 

@@ -1,6 +1,7 @@
 """The example programs: the same output plain, under psyco, and in each of their own modes."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -46,6 +47,23 @@ def test_text2latex_in_all_its_modes(root, mode):
 
 def test_levels_explains_itself(root):
     assert output(root, ["levels.py", "--explain"]) == output(root, ["levels.py"])
+
+
+@pytest.mark.plain_only
+def test_levels_shows_the_machine_code(root):
+    done = subprocess.run(
+        [sys.executable, str(root / "examples" / "levels.py"), "--explain"],
+        capture_output=True, text=True, check=True,
+    )
+    functions = re.split(r"^\w+ \(.*levels\.py:\d+\)$", done.stderr, flags=re.MULTILINE)[1:]
+    assert len(functions) == 3
+    for text in functions:
+        assert re.search(r"^[0-9a-f]{4}:(?: [0-9a-f]{2})+    ; .*Return", text, re.MULTILINE), text
+    constants, multiples, average = functions
+    assert "CallHelper" not in constants  # nothing is left to compute
+    assert "BoxInt" in multiples
+    loop = average.partition("FloatAdd")[0]
+    assert "BoxFloat" not in loop
 
 
 def test_examples_do_not_need_psyco(root):
