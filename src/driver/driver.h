@@ -70,8 +70,8 @@ struct CodeHistory {
   std::string name;
 };
 
-// A guess that did not hold; the function may be compiled again without it.
-bool is_speculation(ir::Reason reason);
+// The function is left alone from now on, for this reason, seen in this line (0: no line of it).
+void refuse(CodeEntry* entry, ir::Reason reason, int line);
 void install_driver();  // sets g_driver
 bool start_driver();    // false: a Python error is set
 

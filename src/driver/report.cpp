@@ -5,6 +5,7 @@
 #include <set>
 
 #include "driver/driver.h"
+#include "driver/feedback.h"
 #include "driver/units.h"
 #include "runtime/activation.h"
 #include "runtime/code.h"

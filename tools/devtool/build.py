@@ -45,6 +45,9 @@ def build(env: Environment, *, werror: bool = False) -> None:
     if call(command, stdout=sys.stderr):
         raise Failure("the build failed (the compiler's messages are above)")
     link_extension(env)
+    # As installers do: otherwise, where Python may not write bytecode files or has not yet, every
+    # start pays for compiling the package.
+    call([env.python, "-m", "compileall", "-q", PACKAGE])
 
 
 def link_extension(env: Environment) -> Path:

@@ -1,0 +1,194 @@
+#include "driver/feedback.h"
+
+#include "cpython/shapes.h"
+#include "driver/units.h"
+#include "runtime/activation.h"
+#include "runtime/caches.h"
+#include "runtime/code.h"
+#include "runtime/governor.h"
+#include "runtime/native_calls.h"
+#include "runtime/osr.h"
+
+namespace psyco {
+
+bool is_speculation(ir::Reason reason) {
+  switch (reason) {
+    case ir::Reason::TypeSeen:
+    case ir::Reason::ValueSeen:
+    case ir::Reason::Overflow:
+    case ir::Reason::BigInt:
+    case ir::Reason::ZeroDivision:
+    case ir::Reason::Domain:
+    case ir::Reason::Bounds:
+    case ir::Reason::Unbound:
+    case ir::Reason::NeverRun:
+    case ir::Reason::NamesChanged:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int32_t g_exit_countdown = 1;
+
+namespace {
+
+// Guards until the next random exit: one to 255, short distances as likely as long ones.
+void wind_up_random_exit() {
+  static uint32_t state = static_cast<uint32_t>(g_options.exit_seed);
+  auto next = [] { return (state = state * 1664525u + 1013904223u) >> 16; };
+  const uint32_t limit = 1u << (next() % 8 + 1);
+  g_exit_countdown = 1 + static_cast<int32_t>(next() % (limit - 1));
+}
+
+// Code that was worth its while may not stay so: every so many exits it is measured again.
+void note_exits(CompiledCode* code, ir::Reason reason) {
+  if (is_speculation(reason)) g_speculative_exits++;
+  Unit* unit = static_cast<Unit*>(code->owner);
+  if (!unit || unit->retired || ++unit->exits % 2048 != 0 || unit->target == kEntryCall) return;
+  if (CodeEntry* entry = code_entry(unit->python_code, false))
+    loop_exits_often(entry, unit->target);
+}
+
+constexpr int kMostTables = 8;  // of a module whose names keep changing
+
+// Every exit comes here first. A guard that fails often is dropped at the next compilation.
+void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
+  g_totals.exits_by[static_cast<int>(exit.reason)]++;
+  if (exit.reason == ir::Reason::Stress) wind_up_random_exit();
+  if (code->exit_counts.size() <= record) return;
+  note_exits(code, exit.reason);
+  uint32_t count = code->exit_counts[record];
+  // No version of a table comes back: this guard will always fail.
+  const bool for_ever = exit.reason == ir::Reason::NamesChanged;
+  if (count < static_cast<uint32_t>(for_ever ? 1 : g_options.exit_limit)) return;
+  Unit* unit = static_cast<Unit*>(code->owner);
+  if (!is_speculation(exit.reason) || !unit || unit->retired || exit.frames.empty()) return;
+  const ExitFrame& inner = exit.frames.back();
+  auto* python_code =
+      static_cast<PyCodeObject*>(const_cast<void*>(code->frames[inner.frame_index].code));
+  CodeEntry* entry = code_entry(python_code, false);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (!entry || !own) return;
+  Feedback::Site& site = history_of(entry)->feedback.sites[inner.bci];
+  if (exit.reason == ir::Reason::Overflow || exit.reason == ir::Reason::BigInt)
+    site.big_int = true;
+  else if (exit.reason == ir::Reason::NeverRun)
+    site.reached = true;
+  else if (exit.reason == ir::Reason::NamesChanged)
+    site.generic = ++site.tables > kMostTables;
+  else
+    site.generic = true;
+  retire_unit(own, unit);
+}
+
+// Nothing to be counted on: callers expect an object from now on.
+void result_misfits(LinkCell* cell, CompiledCode* caller) {
+  cell->misfit = true;
+  auto* unit = static_cast<Unit*>(caller->owner);
+  if (!unit || unit->retired) return;
+  if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
+}
+
+// A class that a generic attribute access met. When there are enough of them the code is made
+// again, unless there is nothing to gain by telling them apart.
+void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
+  auto* unit = static_cast<Unit*>(cache->owner);
+  if (unit->retired) return;
+  const SiteCache& place = unit->caches[cache->site];
+  CodeEntry* entry = code_entry(place.code, false);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (!entry || !own) return;
+  Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
+  using Site = Feedback::Site;
+  PyTypeObject* type = Py_TYPE(object);
+  int k = Site::kOperands;
+  while (k < Site::kOperands + Site::kMet && site.types[k] && site.types[k] != type) k++;
+  if (k == Site::kOperands + Site::kMet) {
+    cache->watched = 0;  // too many: it stays as it is
+    return;
+  }
+  if (!site.types[k])
+    site.types[k] = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
+  if (store)
+    if (PyObject* now = shapes::peek_attr(object, name); now && !site.types[1])
+      site.types[1] =
+          reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(now))));
+  if (cache->watched) return;
+  bool better = false;
+  for (k = Site::kOperands; k < Site::kOperands + Site::kMet; k++) {
+    if (!site.types[k]) continue;
+    using shapes::AttrPlan;
+    const AttrPlan plan =
+        store ? shapes::plan_store(site.types[k], name) : shapes::plan_load(site.types[k], name);
+    better |= plan.kind != AttrPlan::None && plan.kind != AttrPlan::Property;
+  }
+  if (!better) return;
+  site.met = true;
+  site.other = site.generic;
+  site.generic = false;
+  retire_unit(own, unit);
+}
+
+// Operands whose types the front end did not know had the same ones often enough. Where there is a
+// faster case for them the code is made again, with what its other sites have met so far.
+void on_operands_met(OperandCache* enough) {
+  enough->asking = false;
+  auto* unit = static_cast<Unit*>(enough->owner);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (unit->retired || !own) return;
+  const SiteCache& asked = unit->caches[enough->site];
+  if (!has_fast_case(asked.kind, enough->types[0], enough->types[1])) {
+    if (CodeEntry* entry = code_entry(asked.code, false))
+      history_of(entry)->feedback.sites[asked.bci].noted = true;
+    return;
+  }
+  if (!own->bound && !compiler_may_spend(Py_SIZE(own->code))) {
+    enough->asking = true;  // later
+    enough->hits = 0;
+    return;
+  }
+  for (const SiteCache& place : unit->caches) {
+    if (place.kind < SiteKind::Arithmetic) continue;
+    auto* cache = reinterpret_cast<OperandCache*>(place.memory.get());
+    CodeEntry* entry = code_entry(place.code, false);
+    if (!entry || !has_fast_case(place.kind, cache->types[0], cache->types[1])) continue;
+    if (cache != enough && (cache->hits < OperandCache::kEnough / 4 || cache->changes > 1))
+      continue;
+    cache->asking = false;
+    Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
+    site.noted = true;
+    for (int operand = 0; operand < 2; operand++) {
+      // Builtin types, as all that have fast cases.
+      auto* type = static_cast<PyTypeObject*>(const_cast<void*>(cache->types[operand]));
+      site.types[operand] =
+          reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
+    }
+  }
+  retire_unit(own, unit);
+}
+
+// Measured, and the interpreter was faster.
+void on_lost(CodeEntry* entry, int target) {
+  CodeHistory* history = history_of(entry);
+  for (size_t i = history->units.size(); i-- > 0;)
+    if (history->units[i]->target == target) retire_unit(entry, history->units[i]);
+  if (target == kEntryCall) {
+    refuse(entry, ir::Reason::Slower, 0);
+  } else {
+    refuse_loop(entry, target);
+    history->slow_loop = true;
+  }
+}
+
+}  // namespace
+
+void start_feedback() {
+  g_exit_hook = on_exit;
+  g_result_misfits = result_misfits;
+  g_lost = on_lost;
+  g_attribute_met = on_attribute_met;
+  g_operands_met = on_operands_met;
+}
+
+}  // namespace psyco
