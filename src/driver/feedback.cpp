@@ -1,5 +1,7 @@
 #include "driver/feedback.h"
 
+#include <algorithm>
+
 #include "cpython/shapes.h"
 #include "driver/units.h"
 #include "runtime/activation.h"
@@ -90,8 +92,37 @@ void result_misfits(LinkCell* cell, CompiledCode* caller) {
   if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
 }
 
+// What there is to gain by telling the classes apart that an attribute's helper meets: what the
+// class of an object decides is worth much, a method in C is called the same way afterwards.
+uint8_t gain_of(PyTypeObject* type, PyObject* name, bool store) {
+  using shapes::AttrPlan;
+  const AttrPlan plan = store ? shapes::plan_store(type, name) : shapes::plan_load(type, name);
+  if (plan.kind == AttrPlan::None || plan.kind == AttrPlan::Property) return 0;
+  return plan.kind == AttrPlan::Method && !PyFunction_Check(plan.value) ? 1 : 2;
+}
+
+constexpr double kMethodGainNs = 20;  // of gain 1, for each lookup
+
+// The code is made again with the classes that its sites have met, all of those that have met
+// enough: one site is seldom alone.
+void learn_classes(CodeEntry* own, Unit* unit) {
+  const auto enough = static_cast<uint32_t>(g_options.watched_lookups) * 3 / 4;
+  for (const SiteCache& place : unit->caches) {
+    if (place.kind != SiteKind::Attribute) continue;
+    auto* cache = reinterpret_cast<AttrCache*>(place.memory.get());
+    CodeEntry* entry = cache->owner ? code_entry(place.code, false) : nullptr;
+    if (!entry || (cache->watched > enough && !cache->patient)) continue;
+    Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
+    if (!site.gain) continue;
+    site.met = true;
+    site.other = site.generic;
+    site.generic = false;
+  }
+  retire_unit(own, unit);
+}
+
 // A class that a generic attribute access met. When there are enough of them the code is made
-// again, unless there is nothing to gain by telling them apart.
+// again, unless there is nothing to gain.
 void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
   auto* unit = static_cast<Unit*>(cache->owner);
   if (unit->retired) return;
@@ -106,28 +137,25 @@ void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool s
   while (k < Site::kOperands + Site::kMet && site.types[k] && site.types[k] != type) k++;
   if (k == Site::kOperands + Site::kMet) {
     cache->watched = 0;  // too many: it stays as it is
+    site.gain = 0;
     return;
   }
-  if (!site.types[k])
+  if (!site.types[k]) {
     site.types[k] = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
+    site.gain = std::max(site.gain, gain_of(type, name, store));
+  }
   if (store)
     if (PyObject* now = shapes::peek_attr(object, name); now && !site.types[1])
       site.types[1] =
           reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(now))));
-  if (cache->watched) return;
-  bool better = false;
-  for (k = Site::kOperands; k < Site::kOperands + Site::kMet; k++) {
-    if (!site.types[k]) continue;
-    using shapes::AttrPlan;
-    const AttrPlan plan =
-        store ? shapes::plan_store(site.types[k], name) : shapes::plan_load(site.types[k], name);
-    better |= plan.kind != AttrPlan::None && plan.kind != AttrPlan::Property;
+  if (cache->watched || !site.gain) return;
+  if (site.gain == 1 && !cache->patient && g_governor) {
+    // Not before as much could have been saved as the compiler takes.
+    cache->patient = true;
+    cache->watched = static_cast<uint32_t>(unit->compile_ms * 1e6 / kMethodGainNs);
+    if (cache->watched) return;
   }
-  if (!better) return;
-  site.met = true;
-  site.other = site.generic;
-  site.generic = false;
-  retire_unit(own, unit);
+  learn_classes(own, unit);
 }
 
 // Operands whose types the front end did not know had the same ones often enough. Where there is a

@@ -6,7 +6,10 @@
 // that holds the same value. Known facts (type, constant) are proved; example and likely are
 // predictions and need a guard.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "cpython/bytecode.h"
@@ -23,23 +26,34 @@ struct Method {
   PyObject* function;
 };
 
+// Copied with the state at every branch, so its lists lie in the arena of the graph and are
+// replaced instead of changed.
 struct AV {
   ir::SlotKind kind = ir::SlotKind::Null;
   ir::Value* value = nullptr;  // Object, Int, Float, Bool
   ir::Value* box = nullptr;    // Int, Float: the object that is this number, null if none was made;
                                // may be a nullable value: null at run time means none
   ir::VirtualKind virtual_kind = ir::VirtualKind::Tuple;
-  std::vector<AVId> fields;        // Virtual
-  PyTypeObject* type = nullptr;    // Object: proved exact type
-  PyTypeObject* likely = nullptr;  // predicted type
-  PyObject* constant = nullptr;    // the object itself is known
-  std::vector<Method> methods;     // Object: predicted to be one of these
-  PyObject* example = nullptr;     // an object that was here when compilation started (borrowed)
-  bool fresh = false;              // Object: made here, attributes not set yet: a prediction
-  uint64_t stored = 0;             // Object: attributes set by this code, by offset / 8: likewise
-  bool nonnegative = false;        // Int: proved >= 0
-  bool not_null = true;            // Object: proved bound
+  std::span<const AVId> fields;     // Virtual
+  PyTypeObject* type = nullptr;     // Object: proved exact type
+  PyTypeObject* likely = nullptr;   // predicted type
+  PyObject* constant = nullptr;     // the object itself is known
+  std::span<const Method> methods;  // Object: predicted to be one of these
+  PyObject* example = nullptr;      // an object that was here when compilation started (borrowed)
+  bool fresh = false;               // Object: made here, attributes not set yet: a prediction
+  uint64_t stored = 0;              // Object: attributes set by this code, by offset / 8: likewise
+  bool nonnegative = false;         // Int: proved >= 0
+  bool not_null = true;             // Object: proved bound
 };
+static_assert(std::is_trivially_copyable_v<AV>);
+
+// A copy of the list in the arena, for AV::fields and AV::methods.
+template <class T>
+std::span<const T> in_arena(Arena& arena, std::span<const T> list) {
+  T* copy = arena.array<T>(list.size());
+  std::copy(list.begin(), list.end(), copy);
+  return {copy, list.size()};
+}
 
 struct Context;  // one function body being walked: see builder.h
 
@@ -56,15 +70,18 @@ struct State {
   std::vector<FrameSlots> frames;  // outermost first
 
   FrameSlots& top() { return frames.back(); }
-  AVId add(AV av) {
-    avs.push_back(std::move(av));
+  AVId add(const AV& av) {
+    avs.push_back(av);
     return static_cast<AVId>(avs.size()) - 1;
   }
   AV& operator[](AVId id) { return avs[id]; }
 };
 
 // It is the value, or a virtual object made of it.
-bool reaches(const State& st, AVId from, AVId id);
+bool a_field_reaches(const State& st, AVId from, AVId id);
+inline bool reaches(const State& st, AVId from, AVId id) {
+  return from == id || (!st.avs[from].fields.empty() && a_field_reaches(st, from, id));
+}
 
 // The way into a bytecode: an unfinished block and the state at its end.
 struct Edge {

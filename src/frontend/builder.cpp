@@ -100,12 +100,18 @@ AVId Builder::const_av(PyObject* object) {
   return st_.add(a);
 }
 
-AVId Builder::virtual_av(ir::VirtualKind kind, std::vector<AVId> fields) {
+AVId Builder::virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields) {
   AV a;
   a.kind = SlotKind::Virtual;
   a.virtual_kind = kind;
-  a.fields = std::move(fields);
+  a.fields = in_arena<AVId>(graph_.arena, fields);
   return st_.add(a);
+}
+
+void Builder::set_field(AV& av, size_t k, AVId id) {
+  std::vector<AVId> fields(av.fields.begin(), av.fields.end());
+  fields[k] = id;
+  av.fields = in_arena<AVId>(graph_.arena, fields);
 }
 
 // Constants live in the entry block, so that they dominate everything; the allocator rematerialises
@@ -414,8 +420,7 @@ void Builder::deopt(Reason reason) {
 
 // ---------------------------------------------------------------- frame states
 
-bool reaches(const State& st, AVId from, AVId id) {
-  if (from == id) return true;
+bool a_field_reaches(const State& st, AVId from, AVId id) {
   for (AVId field : st.avs[from].fields)
     if (reaches(st, field, id)) return true;
   return false;
@@ -439,20 +444,24 @@ void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
   fs->frame = frame.context->info;
   fs->function = frame.context->function_value;
   std::map<AVId, ir::Virtual*> built;  // one Virtual for all slots of one frame that share it
-  auto add = [&](ArenaVec<ir::Slot>& list, AVId id) {
-    auto it = built.find(id);
-    ir::Slot slot;
-    if (it != built.end()) {
-      slot.kind = SlotKind::Virtual;
+  auto fill = [&](ArenaVec<ir::Slot>& list, const std::vector<AVId>& ids) {
+    list.resize(graph_.arena, ids.size());
+    for (size_t i = 0; i < ids.size(); i++) {
+      const AV& a = st_.avs[ids[i]];
+      ir::Slot& slot = list[i];
+      slot.kind = a.kind;
+      if (a.kind != SlotKind::Virtual) {
+        slot.value = a.value;
+        slot.box = a.box;
+        continue;
+      }
+      auto [it, fresh] = built.try_emplace(ids[i]);
+      if (fresh) it->second = slot_of(ids[i]).virt;
       slot.virt = it->second;
-    } else {
-      slot = slot_of(id);
-      if (slot.virt) built[id] = slot.virt;
     }
-    list.push_back(graph_.arena, slot);
   };
-  for (AVId id : locals) add(fs->locals, id);
-  for (AVId id : stack) add(fs->stack, id);
+  fill(fs->locals, locals);
+  fill(fs->stack, stack);
 }
 
 ir::FrameState* Builder::chain(size_t count) {

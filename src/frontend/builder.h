@@ -45,6 +45,7 @@ struct Feedback {
     // An attribute's helper has told of the classes it met: the objects are told apart by them, if
     // they are not too many. `other`: some may be of other classes still.
     bool met = false, other = false;
+    uint8_t gain = 0;    // of telling them apart: 0 none, 1 little
     uint8_t tables = 0;  // of the module's names, that this site has seen the end of
     bool noted = false;  // Op::NoteTypes has told of the operands; not asked again
     static constexpr int kOperands = 4, kMet = 4;
@@ -164,7 +165,8 @@ struct Context {
   std::vector<uint8_t> reachable;  // by bytecode index, without exception edges
   std::vector<int> loop_end;       // by head index: index of the last LoopBack to it, -1 none
   std::vector<Use> uses;           // by local: what is done with it anywhere in the code
-  std::vector<std::vector<uint8_t>> live;  // by leader index: locals live there (lazily)
+  std::vector<uint64_t> live;      // by index: bits of the locals that are live there (lazily)
+  size_t live_words = 0;           // of each
 };
 
 using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
@@ -205,7 +207,8 @@ class Builder {
   AVId float_av(ir::Value* value);
   AVId bool_av(ir::Value* value);
   AVId const_av(PyObject* object);
-  AVId virtual_av(ir::VirtualKind kind, std::vector<AVId> fields);
+  AVId virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields);
+  void set_field(AV& av, size_t k, AVId id);
   ir::Value* const_object(const void* object);
   ir::Value* const_null();
   ir::Value* const_unbound();  // ir::kUnbound
@@ -335,7 +338,9 @@ class Builder {
                   const std::vector<AVId>& stack);
   void add_pending_drops(ir::FrameState* fs);
   ir::FrameState* chain(size_t count);
-  const std::vector<uint8_t>& live_at(Context& context, int index);
+  void predict_variable(Context& context, int index, size_t base);
+  void find_live(Context& context);
+  bool is_live(Context& context, int index, int local);
   std::vector<uint8_t> live_slots(const State& state, int bci);
   std::vector<Use> uses_from(const State& state, int bci);
 

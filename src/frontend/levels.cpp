@@ -53,7 +53,7 @@ Value* Builder::force(AVId id) {
       break;
   }
   std::vector<Value*> inputs;
-  std::vector<AVId> fields = a.fields;
+  const std::span<const AVId> fields = a.fields;
   for (AVId field : fields) inputs.push_back(force(field));
   Value* object = nullptr;
   PyTypeObject* type = nullptr;
@@ -89,7 +89,7 @@ Value* Builder::force(AVId id) {
   forced.kind = SlotKind::Object;
   forced.value = object;
   forced.type = type;
-  forced.fields.clear();
+  forced.fields = {};
   for (AVId field : fields) drops_.push_back(field);
   return object;
 }
@@ -303,7 +303,7 @@ bool Builder::is_live_after(int local) {
   Context& context = *st_.top().context;
   int index = context.decoded->index_at(raw_next_);
   if (index < 0) return true;
-  return live_at(context, index)[local];
+  return is_live(context, index, local);
 }
 
 bool Builder::held_live(AVId id) {
@@ -380,7 +380,7 @@ void Builder::flush_drops(int next_bci, int shown_bci) {
       // A tuple lets its last item go first (tupleobject.c:tuple_dealloc); the work list is a
       // stack.
       if (a.virtual_kind == ir::VirtualKind::Tuple)
-        for (AVId field : std::vector<AVId>(a.fields)) work.push_back(field);
+        work.insert(work.end(), a.fields.begin(), a.fields.end());
       else
         for (size_t i = a.fields.size(); i-- > 0;) work.push_back(a.fields[i]);
       continue;

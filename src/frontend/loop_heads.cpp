@@ -8,6 +8,39 @@
 
 namespace psyco {
 
+// The variable of a loop that is unbound before it: bound from the first back edge on, to what the
+// iterator gives. To know it at once saves building the graph twice.
+void Builder::predict_variable(Context& context, int index, size_t base) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  if (list[index].op != NeutralOp::ForIter || list[index + 1].op != NeutralOp::StoreLocal) return;
+  const FrameSlots& frame = st_.top();
+  const int local = list[index + 1].arg;
+  if (frame.stack.empty() || st_[frame.locals[local]].kind != SlotKind::Null) return;
+  const AV& iterator = st_[frame.stack.back()];
+  if (iterator.kind != SlotKind::Virtual) return;
+  HeadFlags prediction;
+  prediction.phi = true;
+  switch (iterator.virtual_kind) {
+    case ir::VirtualKind::RangeIter:
+    case ir::VirtualKind::CountIter:
+    case ir::VirtualKind::BytesIter:
+    case ir::VirtualKind::ByteArrayIter:
+      prediction.number = 1;
+      break;
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter: {
+      PyObject* items = st_[iterator.fields[0]].example;
+      PyObject* item = items ? shapes::peek_item(items, 0) : nullptr;
+      if (!item || PyLong_Check(item) || PyFloat_Check(item)) return;
+      prediction.object = true;
+      break;
+    }
+    default:
+      return;
+  }
+  heads_memory_.try_emplace({context.path, index, static_cast<int>(base) + local}, prediction);
+}
+
 void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   int bci = context.decoded->list[index].bci;
   merge_here(edges, bci);
@@ -33,6 +66,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
         break;
     }
   }
+  predict_variable(context, index, base);
   std::vector<HeadFlags> flags(slots.size());
   for (size_t s = 0; s < slots.size(); s++) {
     auto it = heads_memory_.find({context.path, index, static_cast<int>(s)});
@@ -101,14 +135,14 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
           na.nonnegative = fa.nonnegative;
           // A new AV: the old one may also be a variable, which stays as it is.
           AVId moved = h.add(na);
-          h.avs[old].fields[k] = moved;
+          set_field(h.avs[old], k, moved);
         }
       }
       continue;
     }
     AV na = a;
     na.constant = nullptr;
-    na.methods.clear();
+    na.methods = {};
     if (f.no_type) {
       na.type = nullptr;
       na.likely = nullptr;

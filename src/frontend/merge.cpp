@@ -156,7 +156,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     AVId id = merged_id[key];
     Target target = target_of(key);
     AV out = at(0, key[0]);
-    if (target != kSame) out.methods.clear();
+    if (target != kSame) out.methods = {};
     // Knowledge that holds on all edges; predictions survive merges.
     for (size_t e = 1; e < n; e++) {
       const AV& a = at(e, key[e]);
@@ -175,7 +175,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         for (size_t f = 0; f < out.fields.size(); f++) {
           std::vector<AVId> field_key;
           for (size_t e = 0; e < n; e++) field_key.push_back(at(e, key[e]).fields[f]);
-          out.fields[f] = merged_id[field_key];
+          set_field(out, f, merged_id[field_key]);
         }
         break;
       case kBool: {
@@ -242,7 +242,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
           nullable |= object->nullable();
         }
         out.kind = SlotKind::Object;
-        out.fields.clear();
+        out.fields = {};
         out.box = nullptr;
         PyTypeObject* type = nullptr;
         for (size_t e = 0; e < n; e++) {

@@ -16,6 +16,9 @@ using ir::Value;
 
 inline std::vector<AVId*> all_slots(State& st) {
   std::vector<AVId*> slots;
+  size_t count = 0;
+  for (const FrameSlots& frame : st.frames) count += frame.locals.size() + frame.stack.size();
+  slots.reserve(count);
   for (FrameSlots& frame : st.frames) {
     for (AVId& id : frame.locals) slots.push_back(&id);
     for (AVId& id : frame.stack) slots.push_back(&id);
@@ -88,8 +91,9 @@ inline bool moves(ir::VirtualKind kind, size_t field) {
 }
 
 inline void collect_owned(const State& st, AVId id, std::vector<Value*>& out,
-                          std::set<AVId>& seen) {
-  if (!seen.insert(id).second) return;
+                          std::vector<uint8_t>& seen) {
+  if (seen[static_cast<size_t>(id)]) return;
+  seen[static_cast<size_t>(id)] = 1;
   const AV& a = st.avs[id];
   if (a.kind == SlotKind::Object && a.value->owned()) out.push_back(a.value);
   if ((a.kind == SlotKind::Int || a.kind == SlotKind::Float) && a.box && a.box->owned())
@@ -144,7 +148,7 @@ class Merger {
 
   void release_unclaimed(Edge& edge, Claims& claims) {
     std::vector<Value*> owned;
-    std::set<AVId> seen;
+    std::vector<uint8_t> seen(edge.state.avs.size());
     for (AVId* slot : all_slots(edge.state)) collect_owned(edge.state, *slot, owned, seen);
     for (Value* value : owned) {
       if (!claims.take(value)) continue;
@@ -157,7 +161,7 @@ class Merger {
 
   void claim_all(const State& st, AVId id, Claims& claims) {
     std::vector<Value*> owned;
-    std::set<AVId> seen;
+    std::vector<uint8_t> seen(st.avs.size());
     collect_owned(st, id, owned, seen);
     for (Value* value : owned) claims.take(value);
   }

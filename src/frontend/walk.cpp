@@ -133,51 +133,59 @@ void Builder::analyze_code(Context& context) {
   }
 }
 
-// Which locals may still be read, by a backward pass over the list, exception edges included.
-const std::vector<uint8_t>& Builder::live_at(Context& context, int index) {
-  if (context.live.empty()) {
-    const std::vector<Bytecode>& list = context.decoded->list;
-    size_t n = list.size(), locals = static_cast<size_t>(context.info->nlocals);
-    context.live.assign(n, std::vector<uint8_t>(locals, 0));
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (size_t i = n; i-- > 0;) {
-        const Bytecode& bc = list[i];
-        std::vector<uint8_t> in(locals, 0);
-        auto join = [&](int j) {
-          if (j < 0 || j >= static_cast<int>(n)) return;
-          for (size_t l = 0; l < locals; l++) in[l] |= context.live[j][l];
-        };
-        if (!(neutral_flags(bc.op) & kEndsBlock)) join(static_cast<int>(i) + 1);
-        if (bc.target >= 0) join(bc.target);
-        switch (bc.op) {
-          case NeutralOp::StoreLocal:
-            in[bc.arg] = 0;
-            break;
-          case NeutralOp::LoadLocal:
-          case NeutralOp::LoadLocalCheck:
-          case NeutralOp::LoadLocalClear:
-          case NeutralOp::DeleteLocal:
-          case NeutralOp::MakeCell:
-          case NeutralOp::LoadCell:
-          case NeutralOp::StoreCell:
-          case NeutralOp::DeleteCell:
-          case NeutralOp::LoadFromOrCell:
-            in[bc.arg] = 1;
-            break;
-          default:
-            break;
-        }
-        if (const HandlerEntry* handler = context.decoded->handler_at(bc.bci))
-          join(handler->target);
-        if (in != context.live[i]) {
-          context.live[i] = std::move(in);
-          changed = true;
-        }
+// Which locals may still be read, by a backward pass over the list, exception edges included. Rows
+// of bits.
+void Builder::find_live(Context& context) {
+  const std::vector<Bytecode>& list = context.decoded->list;
+  const size_t n = list.size();
+  const size_t words = (static_cast<size_t>(context.info->nlocals) + 63) / 64 + 1;
+  context.live_words = words;
+  context.live.assign(n * words, 0);
+  std::vector<uint64_t> in(words);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = n; i-- > 0;) {
+      const Bytecode& bc = list[i];
+      std::fill(in.begin(), in.end(), 0);
+      auto join = [&](int j) {
+        if (j < 0 || j >= static_cast<int>(n)) return;
+        const uint64_t* there = &context.live[static_cast<size_t>(j) * words];
+        for (size_t w = 0; w < words; w++) in[w] |= there[w];
+      };
+      if (!(neutral_flags(bc.op) & kEndsBlock)) join(static_cast<int>(i) + 1);
+      if (bc.target >= 0) join(bc.target);
+      const uint64_t bit = uint64_t{1} << (static_cast<size_t>(bc.arg) % 64);
+      switch (bc.op) {
+        case NeutralOp::StoreLocal:
+          in[static_cast<size_t>(bc.arg) / 64] &= ~bit;
+          break;
+        case NeutralOp::LoadLocal:
+        case NeutralOp::LoadLocalCheck:
+        case NeutralOp::LoadLocalClear:
+        case NeutralOp::DeleteLocal:
+        case NeutralOp::MakeCell:
+        case NeutralOp::LoadCell:
+        case NeutralOp::StoreCell:
+        case NeutralOp::DeleteCell:
+        case NeutralOp::LoadFromOrCell:
+          in[static_cast<size_t>(bc.arg) / 64] |= bit;
+          break;
+        default:
+          break;
       }
+      if (const HandlerEntry* handler = context.decoded->handler_at(bc.bci)) join(handler->target);
+      uint64_t* here = &context.live[i * words];
+      if (std::equal(in.begin(), in.end(), here)) continue;
+      std::copy(in.begin(), in.end(), here);
+      changed = true;
     }
   }
-  return context.live[index];
+}
+
+bool Builder::is_live(Context& context, int index, int local) {
+  if (context.live.empty()) find_live(context);
+  const size_t l = static_cast<size_t>(local);
+  return context.live[static_cast<size_t>(index) * context.live_words + l / 64] >> (l % 64) & 1;
 }
 
 // Which slots of all frames may still be read from `bci` on, callers from their calls on. In the
@@ -188,10 +196,8 @@ std::vector<uint8_t> Builder::live_slots(const State& state, int bci) {
     const FrameSlots& frame = state.frames[f];
     const bool top = f + 1 == state.frames.size();
     const int index = frame.context->decoded->index_at(top ? bci : frame.call_bci);
-    if (index < 0)
-      live.insert(live.end(), frame.locals.size(), 1);
-    else
-      for (uint8_t one : live_at(*frame.context, index)) live.push_back(one);
+    for (size_t i = 0; i < frame.locals.size(); i++)
+      live.push_back(index < 0 || is_live(*frame.context, index, static_cast<int>(i)));
     live.insert(live.end(), frame.stack.size(), 1);
   }
   return live;
@@ -329,7 +335,7 @@ bool Builder::any_entry_value(Context& context, int local) {
   if (request_.kind != ir::EntryKind::Osr) return false;
   PyObject* example = request_.examples[local];
   if (example && (PyLong_Check(example) || PyFloat_Check(example))) return false;
-  if (live_at(context, request_.osr_index)[local]) return false;
+  if (is_live(context, request_.osr_index, local)) return false;
   auto known = heads_memory_.find({context.path, request_.osr_index, local});
   return known == heads_memory_.end() || !known->second.typed;
 }
@@ -405,6 +411,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
     AV cursor;
     cursor.kind = SlotKind::Virtual;
+    std::vector<AVId> fields;
     if (plan.kind == 1 || plan.kind == 6) {
       Value* current = load(Op::LoadI64, iterator, shapes::kRangeIterStart, ir::Heap::Other);
       Value* left = load(Op::LoadI64, iterator, shapes::kRangeIterLength, ir::Heap::Other);
@@ -413,11 +420,11 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
         // No wrap: a range iterator's last element fits a C long, so its stop does or is one
         // beyond; range() gives these iterators only if stop itself fits.
         Value* stop = emit(Op::AddIntUnchecked, {current, left});
-        cursor.fields = {int_av(current), int_av(stop)};
+        fields = {int_av(current), int_av(stop)};
       } else {
         cursor.virtual_kind = ir::VirtualKind::RangeIter;
         Value* step = load(Op::LoadI64, iterator, shapes::kRangeIterStep, ir::Heap::Other);
-        cursor.fields = {int_av(current), int_av(step), int_av(left)};
+        fields = {int_av(current), int_av(step), int_av(left)};
       }
     } else {
       constexpr ir::VirtualKind kKinds[] = {ir::VirtualKind::ListIter, ir::VirtualKind::TupleIter,
@@ -429,8 +436,9 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       Value* seq = load_owned(iterator, shapes::kListIterList, ir::Heap::Other);
       Value* index = load(Op::LoadI64, iterator, shapes::kListIterIndex, ir::Heap::Other);
       AVId list = object_av(seq, types[plan.kind - 2], nullptr, seq_example);
-      cursor.fields = {list, int_av(index, true)};
+      fields = {list, int_av(index, true)};
     }
+    cursor.fields = in_arena<AVId>(graph_.arena, fields);
     st_.avs[plan.id] = cursor;
     iterators.push_back(iterator);
   }

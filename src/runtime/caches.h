@@ -25,6 +25,7 @@ struct AttrCache {
   // The site's code wants to know what comes by here: every kSampled-th object of so many lookups.
   static constexpr uint32_t kSampled = 16;
   uint32_t watched = 0;  // lookups still to come
+  bool patient = false;  // for the second time: there is little to gain
   uint32_t site = 0;     // for the one who asked
   void* owner = nullptr;
 };

@@ -95,8 +95,11 @@ struct CodeEntry {
   bool watched = false;  // our monitoring events are on
   bool refused = false;  // do not try to compile calls again
   bool compiling = false;
-  bool parked = false;  // raises no events until the compiler may spend: see parked.h
+  bool parked = false;     // raises no events until the compiler may spend: see parked.h
+  bool relied_on = false;  // some compiled code is good for a function of this code only
   uint32_t parking_round = 0, denials = 0;
+  uint32_t installed = 0;     // function objects of a nested code: see osr.cpp
+  uint64_t native_calls = 0;  // of its versions, when that was looked at last
   bool excluded = false;      // never to be compiled nor walked in place
   bool filter_allows = true;  // the user's filter said so, in this generation:
   uint32_t filter_generation = 0;

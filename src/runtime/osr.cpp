@@ -4,6 +4,7 @@
 // must not be for our code.
 #include "runtime/osr.h"
 
+#include <utility>
 #include <vector>
 
 #include "runtime/activation.h"
@@ -175,6 +176,17 @@ bool is_initialiser(PyCodeObject* code) {
   return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
 }
 
+// False if most of the function objects made from this code are called once and no more.
+bool installing_pays(CodeEntry* entry) {
+  constexpr uint32_t kSome = 64;
+  if (++entry->installed % kSome != 0) return true;
+  uint64_t calls = 0;
+  for (const Version& version : entry->versions)
+    if (version.target == kEntryCall) calls += state_of(version.code)->entries;
+  const uint64_t before = std::exchange(entry->native_calls, calls);
+  return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
+}
+
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   auto* code = reinterpret_cast<PyCodeObject*>(args[0]);
   count_event();
@@ -202,8 +214,9 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
     Py_RETURN_NONE;
   install_function(function);  // compiled at its next call, when the arguments are at hand
   measure_calls(function);
-  // Every function object made from a nested code has to come by here once.
-  if (code->co_flags & CO_NESTED) Py_RETURN_NONE;
+  // Every function object made from a nested code has to come by here once, as long as that leads
+  // to native calls.
+  if ((code->co_flags & CO_NESTED) && installing_pays(entry)) Py_RETURN_NONE;
   return disable();
 }
 

@@ -82,10 +82,9 @@ int watch_fresh(void*) {
 }
 
 void on_created(PyFunctionObject* function) {
-  if (scopes().empty() || !scopes().count(function->func_globals)) return;
   // Closures and lambdas are made again and again, from a code that is watched already.
   const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (entry && entry->watched) return;
+  if ((entry && entry->watched) || !scopes().count(function->func_globals)) return;
   fresh().push_back(function);
   if (!g_pending && Py_AddPendingCall(watch_fresh, nullptr) == 0) g_pending = true;
 }

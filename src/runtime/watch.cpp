@@ -146,9 +146,9 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
     if (g_function_created) g_function_created(function);
     return 0;
   }
-  break_dependents(function);
+  const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (entry && entry->relied_on) break_dependents(function);
   if (event == PyFunction_EVENT_DESTROY) {
-    watchers().functions.erase(function);
     if (g_function_destroyed) g_function_destroyed(function);
     function_destroyed(function);
   } else {
@@ -288,14 +288,20 @@ bool depend_on_type(CompiledCode* code, PyTypeObject* type) {
 }
 
 bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
-  if (watchers().function < 0) return false;
+  // Functions come and go: which to look at when they do, their code tells.
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+  if (!entry || watchers().function < 0) return false;
+  entry->relied_on = true;
   add(watchers().functions[function], code, state_of(code)->functions, function);
   return true;
 }
 
 void break_dependents(PyFunctionObject* function) {
-  auto it = watchers().functions.find(function);
-  if (it != watchers().functions.end()) break_all(it->second);
+  auto& functions = watchers().functions;
+  auto it = functions.find(function);
+  if (it == functions.end()) return;
+  break_all(it->second);
+  functions.erase(it);
 }
 
 bool depend_on_class(CompiledCode* code, PyObject* object) {

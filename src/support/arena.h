@@ -1,6 +1,7 @@
 // Bump allocation for one compilation: everything dies together, nothing is destroyed one by one.
 // Types kept here must be trivially destructible.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -87,6 +88,7 @@ class ArenaVec {
     data_[size_++] = item;
   }
   void resize(Arena& arena, size_t count) {
+    if (!capacity_ && count) allocate(arena, count);  // seldom grows any more
     reserve(arena, count);
     for (size_t i = size_; i < count; i++) data_[i] = T{};
     size_ = static_cast<uint32_t>(count);
@@ -108,8 +110,9 @@ class ArenaVec {
  private:
   void reserve(Arena& arena, size_t count) {
     if (count <= capacity_) return;
-    size_t capacity = capacity_ ? capacity_ * 2 : 4;
-    while (capacity < count) capacity *= 2;
+    allocate(arena, std::max<size_t>(count, capacity_ ? capacity_ * 2 : 4));
+  }
+  void allocate(Arena& arena, size_t capacity) {
     T* data = static_cast<T*>(arena.allocate(sizeof(T) * capacity));
     for (size_t i = 0; i < size_; i++) data[i] = data_[i];
     data_ = data;

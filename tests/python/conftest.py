@@ -18,6 +18,18 @@ def root():
     """The project's folder."""
     return ROOT
 
+
+@pytest.fixture
+def no_trials():
+    """Compiled code runs whenever there is some, whatever the clock says of it."""
+    from psyco import _core
+
+    governor = _core.options()["governor"]
+    _core.set_options({"governor": False})
+    yield
+    _core.set_options({"governor": governor})
+
+
 # A run in the background of a script begins with the interrupt ignored, and so would what it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

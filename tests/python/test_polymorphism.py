@@ -177,6 +177,7 @@ def test_case(name):
 
 
 @pytest.mark.plain_only
+@pytest.mark.usefixtures("no_trials")
 def test_methods_of_several_classes_are_inlined():
     space = {}
     exec(SHAPES + CASES["methods"][0], space)

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "emit/abi.h"
+#include "lir/lir.h"
+#include "support/check.h"
 
 namespace psyco::x64 {
 
@@ -60,6 +62,40 @@ class Assembler : public Xbyak::CodeGenerator {
       int32_t rel32 = static_cast<int32_t>(rel);
       __builtin_memcpy(bytes + f.at, &rel32, 4);
     }
+  }
+  // Jumps to places that are known when they are reached. Most code jumps around a few
+  // instructions or to a slow path and back; xbyak's labels live in hash tables.
+  struct Jump {
+    uint32_t end;  // behind its rel32
+  };
+  struct ShortJump {
+    uint32_t end;  // behind its rel8
+  };
+  Jump jump_if(lir::Cc cc) {
+    db(0x0f);
+    db(0x80 | static_cast<int>(cc));
+    dd(0);
+    return {here()};
+  }
+  Jump jump() {
+    db(0xe9);
+    dd(0);
+    return {here()};
+  }
+  ShortJump skip_if(lir::Cc cc) {  // not farther than 127 bytes
+    db(0x70 | static_cast<int>(cc));
+    db(0);
+    return {here()};
+  }
+  void land(Jump jump) { rewrite(jump.end - 4, here() - jump.end, 4); }
+  void land(ShortJump jump) {
+    PSYCO_DCHECK(here() - jump.end < 128);
+    rewrite(jump.end - 1, here() - jump.end, 1);
+  }
+  uint32_t here() const { return static_cast<uint32_t>(getSize()); }
+  void jump_to(uint32_t place) {  // that was here()
+    db(0xe9);
+    dd(place - here() - 4);
   }
   void call_absolute(const void* target) {
     mov(r11, reinterpret_cast<uint64_t>(target));

@@ -99,46 +99,33 @@ void Emitter::emit_call(Inst& inst) {
     } else if (state->frame->index > kMaxChain) {
       call_far(stubs_.link);
     } else {
-      auto other = std::make_shared<Label>();
-      auto linked = std::make_shared<Label>();
       cmp(byte[rbx + kChain], state->frame->index);
-      jne(*other);
+      const Jump other = jump_if(Cc::NE);
       mov(rax, qword[rbx + kLinkedFrames + 8 * (depth - 1)]);
       store_position(rax, *state);
-      L(*linked);
+      const uint32_t linked = here();
       slow_path([this, other, linked] {
-        L(*other);
+        land(other);
         call_far(stubs_.link);
-        jmp(*linked);
+        jump_to(linked);
       });
     }
   }
   call_absolute(stubs_.runtime.helpers[static_cast<int>(call_info.helper)]);
   if (is_attended(call_info.helper)) {
-    auto asked = std::make_shared<Label>();
-    auto back = std::make_shared<Label>();
     cmp(byte[r15 + layout_.ts_eval_breaker], 0);
-    jne(*asked);
-    L(*back);
-    slow_path([this, asked, back] {
-      L(*asked);
-      call_far(stubs_.attend);
-      jmp(*back);
-    });
+    detour(Cc::NE, stubs_.attend);
   }
   if (info.effects == ir::HelperEffects::Python) {
     if (depth && inst.exit->state->frame->index > kMaxChain) {
       call_far(stubs_.unlink);
     } else {
-      auto seen = std::make_shared<Label>();
-      auto back = std::make_shared<Label>();
-      jump_if_seen(depth, *seen);
-      L(*back);
-      slow_path([this, seen, back, depth] {
-        L(*seen);
-        call_far(depth ? stubs_.unlink : stubs_.note_kept_frame);
-        jmp(*back);
-      });
+      const size_t first = detours_.size();
+      for (int i = 0; i <= depth; i++) {
+        compare_frame_object(i);
+        detour(Cc::NE, depth ? stubs_.unlink : stubs_.note_kept_frame);
+      }
+      for (size_t i = first; i < detours_.size(); i++) detours_[i].back = here();
     }
   }
   switch (info.result) {
@@ -167,17 +154,15 @@ void Emitter::emit_call(Inst& inst) {
 
 // A direct activation has no frame until it calls out.
 void Emitter::load_frame(const Reg64& to) {
-  auto none = std::make_shared<Label>();
-  auto back = std::make_shared<Label>();
   mov(to, qword[rbx + kFrame]);
   test(to, to);
-  jz(*none);
-  L(*back);
+  const Jump none = jump_if(Cc::E);
+  const uint32_t back = here();
   slow_path([this, none, back, to] {
-    L(*none);
+    land(none);
     call_far(stubs_.show_frames);
     mov(to, qword[rbx + kFrame]);
-    jmp(*back);
+    jump_to(back);
   });
 }
 
@@ -192,25 +177,14 @@ void Emitter::store_position(const Reg64& frame, const ir::FrameState& state) {
 // No inlined frames are linked afterwards. Only flags are lost.
 void Emitter::drop_frames() {
   if (!inlines_) return;
-  auto some = std::make_shared<Label>();
-  auto none = std::make_shared<Label>();
   cmp(byte[rbx + kLinked], 0);
-  jne(*some);
-  L(*none);
-  slow_path([this, some, none] {
-    L(*some);
-    call_far(stubs_.drop_frames);
-    jmp(*none);
-  });
+  detour(Cc::NE, stubs_.drop_frames);
 }
 
-// After a call-out of so many inlined frames: has any frame got an object? Loses r11.
-void Emitter::jump_if_seen(int depth, Label& seen) {
-  for (int i = 0; i <= depth; i++) {
-    mov(r11, qword[rbx + (i ? kLinkedFrames + 8 * (i - 1) : kFrame)]);
-    cmp(qword[r11 + layout_.frame_object], 0);
-    jne(seen);
-  }
+// After a call-out: has the i-th frame got an object? Loses r11.
+void Emitter::compare_frame_object(int i) {
+  mov(r11, qword[rbx + (i ? kLinkedFrames + 8 * (i - 1) : kFrame)]);
+  cmp(qword[r11 + layout_.frame_object], 0);
 }
 
 void Emitter::emit_native_call(Inst& inst) {
@@ -265,7 +239,10 @@ void Emitter::emit_native_call(Inst& inst) {
       }
       L(*shown);
       if (stays) {
-        jump_if_seen(depth, seen);
+        for (int i = 0; i <= depth; i++) {
+          compare_frame_object(i);
+          jne(seen);
+        }
         jmp(*back);
         L(seen);
       }

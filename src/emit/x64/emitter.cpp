@@ -82,6 +82,11 @@ void Emitter::run() {
     }
   }
   for (size_t i = 0; i < slow_.size(); i++) slow_[i]();
+  for (const Detour& detour : detours_) {
+    land(detour.jump);
+    call_far(detour.stub);
+    jump_to(detour.back);
+  }
   for (ExitStub& e : exits_) {
     L(e.label);
     if (e.undo) e.undo();

@@ -54,6 +54,12 @@ class Emitter : public Assembler {
   std::vector<const lir::Block*> target_;  // by block: where a jump to it really goes
   std::vector<uint8_t> empty_;
   std::vector<std::function<void()>> slow_;
+  struct Detour {
+    Jump jump;
+    uint32_t back;
+    const uint8_t* stub;
+  };
+  std::vector<Detour> detours_;
   struct ExitStub {
     Label label;
     uint32_t record;
@@ -162,13 +168,18 @@ class Emitter : public Assembler {
   void load_frame(const Reg64& to);
   void store_position(const Reg64& frame, const ir::FrameState& state);
   void drop_frames();
-  void jump_if_seen(int depth, Label& seen);
+  void compare_frame_object(int i);
   void incref(const Reg64& object);
   void box_small_or_slow(lir::Inst& inst);
 
   template <class F>
   void slow_path(F body) {
     slow_.emplace_back(body);
+  }
+  // Calls the stub if the condition holds.
+  void detour(lir::Cc cc, const uint8_t* stub) {
+    const Jump jump = jump_if(cc);
+    detours_.push_back({jump, here(), stub});
   }
 };
 

@@ -9,12 +9,11 @@ namespace psyco::x64 {
 using namespace lir;
 
 void Emitter::incref(const Reg64& object) {
-  Label immortal;
   mov(r11d, dword[object + layout_.ob_refcnt]);
   inc(r11d);
-  jz(immortal);
+  const ShortJump immortal = skip_if(Cc::E);
   mov(dword[object + layout_.ob_refcnt], r11d);
-  L(immortal);
+  land(immortal);
 }
 
 void Emitter::emit_object(Inst& inst) {
@@ -33,48 +32,42 @@ void Emitter::emit_object(Inst& inst) {
     }
     case Lop::Retain: {
       Reg64 o = gpr(inst.use[0]);
-      Label null;
-      if (inst.nullable) {
-        test(o, o);
-        jz(null);
-      }
+      if (!inst.nullable) return incref(o);
+      test(o, o);
+      const ShortJump null = skip_if(Cc::E);
       incref(o);
-      if (inst.nullable) L(null);
+      land(null);
       return;
     }
     case Lop::NoteTypes: {
-      auto asked = std::make_shared<Label>();
-      auto back = std::make_shared<Label>();
       load_imm(r11, inst.imm);
       cmp(byte[r11], 0);  // OperandCache::asking
-      jne(*asked);
-      L(*back);
+      const Jump asked = jump_if(Cc::NE);
+      const uint32_t back = here();
       Inst* i = &inst;
       slow_path([this, i, asked, back] {
-        L(*asked);
+        land(asked);
         mov(qword[rbx + kSaveGpr + 8 * 4], gpr(i->use[0]));
         mov(qword[rbx + kSaveGpr + 8 * 11], gpr(i->use[1]));
         call_far(stubs_.note_types[doubles_]);
-        jmp(*back);
+        jump_to(back);
       });
       return;
     }
     default: {  // UpdateFloatSlot
-      auto slow = std::make_shared<Label>();
-      auto back = std::make_shared<Label>();
       mov(r11, qword[address(inst)]);
       cmp(qword[r11 + layout_.ob_refcnt], 1);
-      jne(*slow);
+      const Jump slow = jump_if(Cc::NE);
       store_double(qword[r11 + layout_.float_value], xmm(inst.use[0]));
-      L(*back);
+      const uint32_t back = here();
       Inst* i = &inst;
       slow_path([this, i, slow, back] {
-        L(*slow);
+        land(slow);
         Xbyak::RegExp at = address(*i);
         lea(r11, ptr[at]);
         move_xmm(xmm15, xmm(i->use[0]));
         call_far(stubs_.update_float);
-        jmp(*back);
+        jump_to(back);
       });
       return;
     }
@@ -83,23 +76,24 @@ void Emitter::emit_object(Inst& inst) {
 
 void Emitter::emit_release(Inst& inst) {
   Reg64 o = gpr(inst.use[0]);
-  auto slow = std::make_shared<Label>();
-  auto done = std::make_shared<Label>();
+  ShortJump null{};
   if (inst.nullable) {
     test(o, o);
-    jz(*done);
+    null = skip_if(Cc::E);
   }
   cmp(dword[o + layout_.ob_refcnt], 0);
-  jl(*done);
+  const ShortJump immortal = skip_if(Cc::L);
   dec(qword[o + layout_.ob_refcnt]);
-  jz(*slow);
-  L(*done);
+  const Jump slow = jump_if(Cc::E);
+  const uint32_t done = here();
+  land(immortal);
+  if (inst.nullable) land(null);
   if (inst.plain) {
     slow_path([this, o, slow, done] {
-      L(*slow);
+      land(slow);
       mov(r11, o);
       call_far(stubs_.dealloc_plain[doubles_]);
-      jmp(*done);
+      jump_to(done);
     });
     return;
   }
@@ -109,19 +103,18 @@ void Emitter::emit_release(Inst& inst) {
   const int32_t bci = inst.exit->shown_bci >= 0 ? inst.exit->shown_bci : state->bci;
   const bool returned = inst.value && inst.value->imm == ir::kAfterReturn;
   slow_path([this, o, slow, done, record, leave, state, bci, returned] {
-    L(*slow);
+    land(slow);
     mov(dword[rbx + kSite], record);
     if (!state->caller && !returned) {
       uint64_t at = reinterpret_cast<uint64_t>(state->frame ? state->frame->code : nullptr) +
                     static_cast<uint64_t>(static_cast<int64_t>(layout_.code_units)) +
                     2 * static_cast<uint64_t>(static_cast<int64_t>(bci));
-      Label framed;
       mov(r11, qword[rbx + kFrame]);
       test(r11, r11);
-      jnz(framed);
+      const ShortJump framed = skip_if(Cc::NE);
       call_far(stubs_.show_frames);
       mov(r11, qword[rbx + kFrame]);
-      L(framed);
+      land(framed);
       mov(dword[r11 + layout_.frame_instr_ptr], static_cast<uint32_t>(at));
       mov(dword[r11 + layout_.frame_instr_ptr + 4], static_cast<uint32_t>(at >> 32));
     }
@@ -131,7 +124,7 @@ void Emitter::emit_release(Inst& inst) {
                              : stubs_.release);
     cmp(byte[rbx + kLeave], 0);
     jne(*leave);
-    jmp(*done);
+    jump_to(done);
   });
 }
 
@@ -139,27 +132,12 @@ void Emitter::emit_box(Inst& inst) {
   Reg64 d = gpr(inst.def);
   const lir::Operand a = inst.use[0];
   const bool is_float = a.loc.kind == Loc::Xmm;
-  auto slow = std::make_shared<Label>();
-  auto done = std::make_shared<Label>();
   Label* leave = &exit_label(inst, true);
-  auto call_stub = [this, slow, done, leave, a, d, is_float] {
-    slow_path([=, this] {
-      L(*slow);
-      if (is_float)
-        move_xmm(xmm15, xmm(a));
-      else
-        mov(r11, gpr(a));
-      call_far(is_float ? stubs_.box_float : stubs_.box_int[doubles_]);
-      test(r11, r11);
-      jz(*leave);
-      mov(d, r11);
-      jmp(*done);
-    });
-  };
+  Jump slow;
   if (inst.op == Lop::BoxOr) {
     Reg64 object = gpr(inst.use[1]);
     test(object, object);
-    jz(*slow);
+    slow = jump_if(Cc::E);
     incref(object);
     move_gpr(d, object);
   } else if (inst.op == Lop::BoxInt) {
@@ -167,12 +145,12 @@ void Emitter::emit_box(Inst& inst) {
     if (layout_.small_ints) {
       lea(r11, ptr[gpr(a) + 5]);
       cmp(r11, 5 + 256);
-      ja(*slow);
+      slow = jump_if(Cc::A);
       imul(r11, r11, layout_.small_int_size);
       load_imm(d, reinterpret_cast<int64_t>(layout_.small_ints));
       add(d, r11);
     } else {
-      jmp(*slow);
+      slow = jump();
     }
   } else if (layout_.float_free_list) {
     Reg64 t = gpr(inst.temp[0]);
@@ -181,7 +159,7 @@ void Emitter::emit_box(Inst& inst) {
     load_imm(t, head);
     mov(r11, qword[t]);
     test(r11, r11);
-    jz(*slow);
+    slow = jump_if(Cc::E);
     if (count == static_cast<int32_t>(count)) {
       dec(dword[t + static_cast<int32_t>(count)]);
       mov(d, qword[r11 + layout_.ob_type]);
@@ -198,10 +176,21 @@ void Emitter::emit_box(Inst& inst) {
     store_double(qword[r11 + layout_.float_value], xmm(a));
     mov(d, r11);
   } else {
-    jmp(*slow);
+    slow = jump();
   }
-  L(*done);
-  call_stub();
+  const uint32_t done = here();
+  slow_path([=, this] {
+    land(slow);
+    if (is_float)
+      move_xmm(xmm15, xmm(a));
+    else
+      mov(r11, gpr(a));
+    call_far(is_float ? stubs_.box_float : stubs_.box_int[doubles_]);
+    test(r11, r11);
+    jz(*leave);
+    mov(d, r11);
+    jump_to(done);
+  });
 }
 
 // lv_tag: digits << 3 | sign; sign 0 is plus, 1 zero, 2 minus. Compact: below 16, the value is
@@ -209,38 +198,36 @@ void Emitter::emit_box(Inst& inst) {
 void Emitter::emit_unbox_int(Inst& inst) {
   if (stressed(inst)) return;
   Reg64 d = gpr(inst.def), o = gpr(inst.use[0]);
-  auto slow = std::make_shared<Label>();
-  auto done = std::make_shared<Label>();
   mov(r11, qword[o + layout_.long_tag]);
   cmp(r11, 16);
-  jae(*slow);
+  const Jump slow = jump_if(Cc::AE);
   and_(r11d, 3);
   sub(r11, 1);
   neg(r11);
   mov(d.cvt32(), dword[o + layout_.long_digits]);
   imul(d, r11);
-  L(*done);
+  const uint32_t done = here();
   Label* leave = &exit_label(inst);
   slow_path([=, this] {
-    Label big;
-    L(*slow);
+    land(slow);
     shr(r11, 3);
     cmp(r11, 2);
-    jne(big);
+    const ShortJump big = skip_if(Cc::NE);
     mov(r11d, dword[o + layout_.long_digits + 4]);
     shl(r11, 30);
     test(byte[o + layout_.long_tag], 2);
     mov(d.cvt32(), dword[o + layout_.long_digits]);
     lea(d, ptr[d + r11]);
-    jz(*done);
+    const ShortJump plus = skip_if(Cc::E);
     neg(d);
-    jmp(*done);
-    L(big);
+    land(plus);
+    jump_to(done);
+    land(big);
     mov(r11, o);
     call_far(stubs_.unbox_int[doubles_]);
     jne(*leave);
     mov(d, r11);
-    jmp(*done);
+    jump_to(done);
   });
 }
 

@@ -239,7 +239,8 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
             load_method_by_helper(f, id, bc.object);
         },
         [&] { load_method_by_helper(f, id, bc.object); });
-    if (!f.dead() && !f.av(f.peek(2)).constant) f.av(f.peek(2)).methods = std::move(methods);
+    if (!f.dead() && !f.av(f.peek(2)).constant)
+      f.av(f.peek(2)).methods = in_arena<Method>(f.graph().arena, methods);
     return;
   }
   f.learn(id, 0);

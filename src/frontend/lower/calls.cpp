@@ -57,9 +57,9 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
 }
 
 // A method of an object of one of several classes, or something else.
-void call_one_of(Builder& f, const std::vector<Method>& methods, AVId callable, AVId self,
+void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVId self,
                  const std::vector<AVId>& args, bool direct) {
-  f.av(callable).methods.clear();
+  f.av(callable).methods = {};
   std::vector<Builder::Way> ways;
   for (const Method& method : methods) {
     auto is_it = [&f, callable, &method] {
@@ -93,7 +93,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
   }
   if (self != kNoAV && f.av(self).kind == SlotKind::Null) self = kNoAV;
-  if (const std::vector<Method> methods = f.av(callable).methods;
+  if (const std::span<const Method> methods = f.av(callable).methods;
       !methods.empty() && !f.av(callable).constant && !f.site().generic)
     return call_one_of(f, methods, callable, self, args, direct);
   if (!f.av(callable).constant && !f.site().generic) {

@@ -51,7 +51,7 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
   f.drop(container);
   f.drop(key);
   if (is_virtual(f.av(key), VirtualKind::Slice)) {
-    const std::vector<AVId> fields = f.av(key).fields;
+    const std::span<const AVId> fields = f.av(key).fields;
     if (f.av(fields[2]).constant == Py_None) {
       Value* c = f.force(container);
       Value* start = f.force(fields[0]);
@@ -111,7 +111,7 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
 void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
   AVId key = f.pop(), container = f.pop(), value = f.pop();
   if (is_virtual(f.av(key), VirtualKind::Slice)) {
-    const std::vector<AVId> fields = f.av(key).fields;
+    const std::span<const AVId> fields = f.av(key).fields;
     if (f.av(fields[2]).constant == Py_None) {
       Value* c = f.force(container);
       Value* start = f.force(fields[0]);
@@ -310,7 +310,7 @@ void lower_Unpack(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   int n = bc.arg;
   if (is_virtual(f.av(id), VirtualKind::Tuple) && static_cast<int>(f.av(id).fields.size()) == n) {
-    std::vector<AVId> fields = f.av(id).fields;
+    const std::span<const AVId> fields = f.av(id).fields;
     for (int i = n; i-- > 0;) f.push(fields[i]);
     f.drop(id);
     return;
