@@ -14,7 +14,7 @@ extern const int32_t kListItems, kTupleItems;  // pointer to the items; the item
 extern const int32_t kDictUsed, kStrLength;
 extern const int32_t kRangeIterStart, kRangeIterStep, kRangeIterLength;
 extern const int32_t kListIterIndex, kListIterList;  // tuple iterators have the same layout
-extern const int32_t kCellValue, kFunctionClosure, kFunctionGlobals;
+extern const int32_t kCellValue, kFunctionClosure, kFunctionGlobals, kFunctionCode;
 extern const int32_t kBytesData, kByteArrayStart;
 extern const int32_t kInlineValid;  // from the object: the byte "inline values are valid"
 // Its neighbours: how many values there is room for, how many are set; the values, and behind them
@@ -82,6 +82,9 @@ struct GlobalPlan {
 extern const int32_t kDictKeys, kKeysVersion;  // in a dictionary; in its table, unsigned, 4 bytes
 extern const int32_t kDictWatchers;            // in a dictionary: a byte, one bit for each watcher
 GlobalPlan plan_global(PyObject* dict, PyObject* name);
+// The function lives on although compiled code keeps it: its module has it under its name, or only
+// the collector will find it, since it is in its own closure.
+bool outlives_its_use(PyFunctionObject* function);
 bool has_class_cell(PyCodeObject* code);    // __class__ is a free variable of it
 bool plain_instance(PyObject* object);      // inline values valid and no dictionary made
 bool class_may_change(PyTypeObject* type);  // obj.__class__ = ... may work on instances

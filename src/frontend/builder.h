@@ -148,6 +148,8 @@ struct Context {
   PyCodeObject* code;
   PyFunctionObject* function;  // known function, or null
   ir::Value* function_value;   // null: the outermost
+  bool any_function = false;   // inlined for every function object of the code
+  bool owns_function = false;  // and with the only reference to this one
   PyObject* globals;
   PyObject* builtins;
   ir::FrameInfo* info;
@@ -289,10 +291,11 @@ class Builder {
   bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
                    const std::vector<AVId>& dropped);
   int recursive_inlining(PyCodeObject* code);
-  // `made`: the function is the __init__ of this class, and the call makes an instance.
   bool refuse_inlining(PyFunctionObject* function, const char* why);  // false
+  // `made`: the function is the __init__ of this class, and the call makes an instance.
+  // `any_function`: other function objects of the same code and globals will do as well.
   bool inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
-                   PyTypeObject* made = nullptr);
+                   PyTypeObject* made = nullptr, bool any_function = false);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true,
               AVId if_false);  // pushes one of two popped values, drops both

@@ -173,7 +173,7 @@ bool Builder::refuse_inlining(PyFunctionObject* function, const char* why) {
 
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
-                          PyTypeObject* made) {
+                          PyTypeObject* made, bool any_function) {
   auto refuse = [&](const char* why) { return refuse_inlining(function, why); };
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   Context& caller = context();
@@ -192,6 +192,13 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   int defaults =
       function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
   if (given > wanted || given < wanted - defaults) return refuse("the arguments do not fit");
+  // A constant is kept by the code; any other function must outlive its inlined body, if need be by
+  // the reference of the call.
+  if (any_function && given < wanted) return refuse("it has defaults of its own");
+  const bool owns = any_function && av(callable).value->owned() && !held(callable);
+  if (owns &&
+      std::any_of(args.begin(), args.end(), [&](AVId arg) { return reaches_value(arg, callable); }))
+    return refuse("it is passed to itself");
   if (!PyDict_CheckExact(function->func_globals)) return refuse("its globals are not a plain dict");
   Context* context = nullptr;
   size_t frames_before = graph_.frames.size();
@@ -209,7 +216,22 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     graph_.frames.truncate(frames_before);
     return refuse("it makes too many calls of its own");
   }
-  assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+  if (any_function) {
+    check_bound(callable);
+    guard_type(callable, &PyFunction_Type);
+    Value* value = av(callable).value;
+    guard(Op::GuardIs, load(Op::LoadObject, value, shapes::kFunctionCode, ir::Heap::Other),
+          ir::Reason::ValueSeen, code);
+    guard(Op::GuardIs, load(Op::LoadObject, value, shapes::kFunctionGlobals, ir::Heap::Constant),
+          ir::Reason::ValueSeen, function->func_globals);
+    keep(function->func_globals);
+    context->function_value = value;
+    context->any_function = true;
+    context->owns_function = owns;
+  } else {
+    assume(Assumption::Function, reinterpret_cast<PyObject*>(function));
+    context->function_value = const_object(function);
+  }
   result_.inlined.push_back(inline_note(caller.code, raw_bci_, function, nullptr));
 
   if (made) {
@@ -235,8 +257,8 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   caller_next_bci_.push_back(raw_next_);
   // The callable may have been loaded from a cell or a variable: its reference ends here. It cannot
   // be the last one, since the code keeps the function alive.
-  if (av(callable).kind == SlotKind::Object && av(callable).value->owned() && !held(callable) &&
-      std::find(args.begin(), args.end(), callable) == args.end())
+  if (!any_function && av(callable).kind == SlotKind::Object && av(callable).value->owned() &&
+      !held(callable) && std::find(args.begin(), args.end(), callable) == args.end())
     emit(Op::ReleasePlain, {av(callable).value});
   drops_.clear();
   st_.frames.push_back(frame);

@@ -68,7 +68,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   context->decoded = decoded;
   context->code = code;
   context->function = function;
-  context->function_value = caller ? const_object(function) : nullptr;
+  context->function_value = nullptr;
   context->globals = globals;
   context->builtins = builtins;
   context->caller = caller;
@@ -695,6 +695,7 @@ void Builder::return_value(AVId id) {
   st_.frames.pop_back();
   if (!init) push(id);
   for (AVId local : locals) drop(local);
+  if (context.owns_function) drop(object_av(context.function_value, &PyFunction_Type));
   int bci = caller_next_bci_.back();
   flush_drops(bci, st_.top().call_bci);
   context.returns.push_back({cur_, st_});

@@ -62,12 +62,14 @@ struct Version {
 };
 
 struct LoopCounter {
-  int32_t target;  // bci of the loop head
+  int32_t target;    // bci of the loop head
+  int32_t last = 0;  // and of the last jump back to it
   uint32_t count = 0;
   // Time spent in it, as far as the clock was read: see osr.cpp.
   int64_t spent_ns = 0, seen_ns = 0;
   const void* frame = nullptr;  // of the last reading, and the calls of the function till then
   uint64_t call = 0;
+  bool wanted = false;   // an inner loop left it to this one
   bool refused = false;  // cannot be compiled, or was slower than the interpreter
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;

@@ -4,6 +4,7 @@
 // must not be for our code.
 #include "runtime/osr.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -38,10 +39,22 @@ constexpr uint32_t kFewEvents = 4;
 
 PyObject* disable() { return Py_NewRef(g_disable); }
 
+bool is_around(const LoopCounter& outer, const LoopCounter* inner) {
+  return outer.target < inner->target && outer.last > inner->last;
+}
+
+// It may take long to come round, though. (If it was not worth its while, few loops in it are.)
+bool outer_is_wanted(const CodeEntry* entry, const LoopCounter* inner) {
+  return std::any_of(entry->loops.begin(), entry->loops.end(), [inner](const LoopCounter& loop) {
+    return loop.wanted && is_around(loop, inner);
+  });
+}
+
 // Counts one back edge; true when it is enough, or when the loop has taken long enough. That is
 // the time between back edges of one activation: a loop that runs briefly now and then is cold.
 bool count_up(LoopCounter* loop, const CodeEntry* entry, const void* frame) {
-  if (++loop->count >= g_hot.loop_threshold) return true;
+  const uint32_t patience = outer_is_wanted(entry, loop) ? 8 : 1;
+  if (++loop->count >= patience * g_hot.loop_threshold || loop->wanted) return true;
   // Slow loops have few events, so the clock costs them nothing; fast ones need it rarely.
   if (loop->count >= 32 && loop->count % 16 != 0) return false;
   const int64_t now = now_ns();
@@ -50,7 +63,19 @@ bool count_up(LoopCounter* loop, const CodeEntry* entry, const void* frame) {
   loop->frame = frame;
   loop->call = entry->calls;
   loop->seen_ns = now;
-  return loop->count >= kFewEvents && loop->spent_ns >= g_hot.slow_ns;
+  return loop->count >= kFewEvents && loop->spent_ns >= patience * g_hot.slow_ns;
+}
+
+// The outermost of the loops around this one that comes round often enough: entered there, all of
+// them are compiled once; entered within, what is left of an iteration and the whole.
+LoopCounter* better_loop(CodeEntry* entry, const LoopCounter* inner) {
+  constexpr uint32_t kOften = 16, kFewInside = 64;
+  LoopCounter* best = nullptr;
+  for (LoopCounter& loop : entry->loops)
+    if (is_around(loop, inner) && !loop.wanted && !loop.refused && loop.count >= kOften &&
+        loop.count * kFewInside >= inner->count && (!best || loop.target < best->target))
+      best = &loop;
+  return best;
 }
 
 LoopCounter* loop_counter(CodeEntry* entry, int target) {
@@ -114,6 +139,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
   LoopCounter* loop = loop_counter(entry, target);
   if (loop->refused) return disable();
+  loop->last = std::max(loop->last, from);
   if (!native_allowed(ts, code) || !room_for_activation(ts) || frame_is_kept(frame)) Py_RETURN_NONE;
   Version* version = find_version(entry, target, Port::slots(frame), Port::depth(frame));
   CompiledCode* body = version ? version->code : nullptr;
@@ -121,6 +147,12 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     loop_not_native(entry, target);
     if (others_must_wait()) Py_RETURN_NONE;
     if (!count_up(loop, entry, frame) || !g_compile_osr) Py_RETURN_NONE;
+    if (LoopCounter* outer = better_loop(entry, loop)) {
+      outer->wanted = true;
+      loop->count = 0;
+      loop->spent_ns = 0;
+      Py_RETURN_NONE;
+    }
     // Of module code nothing behind the loop has run, nor will it be compiled.
     const bool module_code = !(code->co_flags & CO_OPTIMIZED);
     const Permission permission =

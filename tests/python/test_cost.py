@@ -112,3 +112,65 @@ print(after['events'] - before['events'], 1000 * len(names), after['compiled'],
     assert events < calls / 6
     assert later >= compiled + 20  # they are heard of again when there is time
     assert heard == 30  # and what somebody else disabled stays so
+
+
+def test_loops_with_short_loops_in_them_are_compiled_once():
+    """At the outermost, though an inner one is hot first; but a long one does not wait for it."""
+    lines = run("""
+import psyco
+from psyco import _core
+_core.set_options({'governor': False})
+source = '''
+def short(n):
+    t = 0
+    for i in range(n):
+        for k in range(4):
+            for m in range(3):
+                t += m
+        for k in range(5):
+            t += k
+    return t
+def long(n):
+    t = 0
+    for i in range(40):
+        for k in range(n if i == 39 else 30):
+            t += k
+    return t
+'''
+space = {}
+exec(source, space)
+def entered(f):
+    f = space[f]
+    _core.watch_code(f.__code__)
+    f(20000)
+    return ','.join(v['entry'].split()[-1] for v in _core.report(f)['versions'])
+print(entered('short'), entered('long'))
+""")
+    assert lines == ["4", "13"], lines
+
+
+def test_functions_called_once_raise_few_events():
+    """A function made in a function is installed when it has run; if never again, in vain."""
+    once, often = map(int, run("""
+import psyco
+from psyco import _core
+_core.set_options({'governor': False})
+def once(n):
+    for i in range(n):
+        list(map(lambda x: x, (i,)))
+def often(n):
+    for i in range(n):
+        list(map(lambda x: x, (i, i, i, i)))
+def events(f):
+    for code in f.__code__.co_consts:
+        if hasattr(code, 'co_code'):
+            _core.watch_code(code)
+    before = _core.stats()
+    f(5000)
+    after = _core.stats()
+    return after['events'] - before['events'], after['entries'] - before['entries']
+seen, entries = events(often)
+assert entries > 10000, entries
+print(events(once)[0], seen)
+"""))
+    assert once < 600 and often > 4000

@@ -11,6 +11,7 @@ import weakref
 
 import psyco
 import pytest
+from differential import check
 from psyco import _core
 
 CYCLES = 10_000
@@ -220,3 +221,125 @@ def test_ten_thousand_cycles(tmp_path):
     assert abs(code) < 4096
     assert memory < 2 << 20
     assert dependencies < 20
+
+
+SHORT_LIVES = """
+log = []
+class R:
+    def __init__(self, n): self.n = n
+    def __del__(self): log.append(self.n)
+    def get(self): return 1
+def call_often(n, f):
+    t = 0
+    for i in range(n):
+        t += f(i)
+    return t
+def closure(n):
+    r = R("closure")
+    def inner(x): return x + r.get()
+    t = 0
+    for i in range(n):
+        t += inner(i)
+    return t
+def callback(n):
+    r = R("callback")
+    return call_often(n, lambda x: x + r.get())
+def default(n):
+    def inner(x, r=R("default")): return x + r.get()
+    t = 0
+    for i in range(n):
+        t += inner(i)
+    return t
+def attribute(n):
+    r = R("attribute")
+    class Holder: pass
+    h = Holder()
+    h.f = lambda x: x + r.get()
+    t = 0
+    for i in range(n):
+        t += h.f(i)
+    return t
+def replaced(n):
+    r = R("replaced")
+    def first(x): return x + r.get()
+    def second(x): return x * 2
+    def third(x): nonlocal f; f = second; return x
+    f = first
+    t = 0
+    for i in range(n):
+        t += f(i)
+        if i == n // 2:
+            f = r = first = None
+            log.append("gone")
+            f = third
+    return t
+def temporary(n):
+    t = 0
+    for i in range(n):
+        r = R(i)
+        t += (lambda x: x + r.get())(i)
+        del r
+        log.append("next")
+    return t
+def of_other_globals(n):
+    import types
+    r = R("globals")
+    def inner(x): return x + k + r.get()
+    other = types.FunctionType(inner.__code__, {"k": 1000, "__builtins__": __builtins__}, "other", None, inner.__closure__)
+    t = 0
+    for i in range(n):
+        f = other if i % 7 == 6 else inner
+        t += f(i)
+    return t
+k = 5
+def itself(n):
+    class Holder: pass
+    h = Holder()
+    t = 0
+    for i in range(n):
+        r = R(i)
+        h.f = lambda g, x: (g is r, x + r.get() if x else r)
+        r = h.f(h.f, i)[1]
+        t += r if i else 0
+    return t
+def raises(n):
+    class Holder: pass
+    h = Holder()
+    t = 0
+    for i in range(n):
+        r = R(i)
+        def f(x):
+            if x % 5 == 4:
+                raise KeyError(x)
+            return x + r.get() * (1 if x % 7 else 2**70)
+        h.f = f
+        del f
+        try:
+            t += h.f(i)
+        except KeyError as e:
+            t += len(e.args)
+        del h.f, r
+        log.append("next")
+    return t
+def of_other_code(n):
+    def inner(x): return x + 1
+    def other(x): return x + 100
+    t = 0
+    for i in range(n):
+        t += inner(i)
+        if i == n // 2:
+            inner.__code__ = other.__code__
+    return t
+def run(function, n):
+    del log[:]
+    result = function(n)
+    log.append("end")
+    return result, list(log)
+"""
+
+
+@pytest.mark.parametrize("name", ["closure", "callback", "default", "attribute", "replaced", "temporary",
+                                  "of_other_globals", "of_other_code", "itself", "raises"])
+def test_functions_made_in_functions_die_in_time(name):
+    """Compiled code keeps no function that nobody else does, and nothing in its closure."""
+    check(SHORT_LIVES, [f"run({name}, 10)", f"run({name}, 3000)", f"run({name}, 40)"], repeat=3)

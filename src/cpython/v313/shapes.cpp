@@ -31,6 +31,7 @@ const int32_t kListIterIndex = OFFSET(offsetof(_PyListIterObject, it_index));
 const int32_t kListIterList = OFFSET(offsetof(_PyListIterObject, it_seq));
 const int32_t kCellValue = OFFSET(offsetof(PyCellObject, ob_ref));
 const int32_t kFunctionClosure = OFFSET(offsetof(PyFunctionObject, func_closure));
+const int32_t kFunctionCode = OFFSET(offsetof(PyFunctionObject, func_code));
 const int32_t kFunctionGlobals = OFFSET(offsetof(PyFunctionObject, func_globals));
 const int32_t kBytesData = OFFSET(offsetof(PyBytesObject, ob_sval));
 const int32_t kByteArrayStart = OFFSET(offsetof(PyByteArrayObject, ob_start));
@@ -291,6 +292,29 @@ PyObject* peek_dict(PyObject* dict, PyObject* key) {
   PyObject* value = PyDict_GetItemWithError(dict, key);
   if (!value) PyErr_Clear();
   return value;
+}
+
+namespace {
+PyFunctionObject* function_in_cell(PyFunctionObject* function, Py_ssize_t i) {
+  PyObject* object = PyCell_GET(PyTuple_GET_ITEM(function->func_closure, i));
+  return object && PyFunction_Check(object) ? reinterpret_cast<PyFunctionObject*>(object) : nullptr;
+}
+Py_ssize_t cells_of(const PyFunctionObject* function) {
+  return function->func_closure ? PyTuple_GET_SIZE(function->func_closure) : 0;
+}
+}  // namespace
+
+bool outlives_its_use(PyFunctionObject* function) {
+  if (peek_dict(function->func_globals, function->func_name) ==
+      reinterpret_cast<PyObject*>(function))
+    return true;
+  for (Py_ssize_t i = 0; i < cells_of(function); i++) {
+    PyFunctionObject* other = function_in_cell(function, i);
+    if (other == function) return true;
+    for (Py_ssize_t k = 0; other && k < cells_of(other); k++)
+      if (function_in_cell(other, k) == function) return true;
+  }
+  return false;
 }
 
 GlobalPlan plan_global(PyObject* dict, PyObject* name) {

@@ -1,8 +1,9 @@
 // compile_graph: select, allocate, check, encode, install.
-#include <xbyak/xbyak_util.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "emit/x64/emitter.h"
 #include "lir/linear_scan.h"
@@ -11,20 +12,26 @@
 namespace psyco {
 
 namespace {
-struct CpuFeatures {
-  bool avx, bmi2;
-  CpuFeatures() {
-    Xbyak::util::Cpu cpu;
-    avx = cpu.has(Xbyak::util::Cpu::tAVX);
-    bmi2 = cpu.has(Xbyak::util::Cpu::tBMI2);
+
+// Where a body is encoded. Large, for what it might need, and little of it is used: kept, since to
+// get so much from the system and give it back each time would cost, and change how the C library
+// treats the program's own large blocks.
+uint8_t* scratch(size_t size) {
+  static thread_local std::unique_ptr<uint8_t[]> kept;
+  static thread_local size_t kept_size = 0;
+  if (size > kept_size) {
+    kept_size = std::max<size_t>(size, 256 * 1024);
+    kept.reset(new (std::nothrow) uint8_t[kept_size]);
+    if (!kept) kept_size = 0;
   }
-};
+  return kept.get();
+}
+
 }  // namespace
 
 BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
                             const RuntimeTable& runtime, CodeMemory& memory,
                             const BackendOptions& options) {
-  static const CpuFeatures kCpu;
   BackendResult result;
   auto fail = [&](const char* why) {
     result.error = why;
@@ -34,8 +41,9 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
   const Stubs* stubs = memory.stubs(layout, runtime);
   if (!stubs) return fail("the code memory is full");
 
-  bool avx = kCpu.avx && options.allow_avx;
-  bool bmi2 = kCpu.bmi2 && options.allow_avx;
+  // xbyak's own Cpu asks for much more: each question leaves a virtual machine.
+  const bool avx = options.allow_avx && __builtin_cpu_supports("avx");
+  const bool bmi2 = options.allow_avx && __builtin_cpu_supports("bmi2");
   lir::Function function;
   lir::TargetFacts facts{};
   facts.activation_args = x64::kArgs;
@@ -62,7 +70,7 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
   for (const lir::Inst& inst : function.insts)
     if (inst.call) args += inst.call->args.size();
   size_t size = 4096 + function.insts.size() * 288 + function.move_list.size() * 32 + args * 32;
-  void* buffer = std::aligned_alloc(64, (size + 63) / 64 * 64);
+  uint8_t* buffer = scratch(size);
   if (!buffer) return fail("out of memory");
   auto emitter =
       std::make_unique<x64::Emitter>(graph, function, *stubs, options, avx, bmi2, size, buffer);
@@ -81,7 +89,7 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
     if (!chunk.rx) error = "the code memory is full";
   }
   if (!error) {
-    emitter->apply_fixups(static_cast<uint8_t*>(buffer), chunk.rx);
+    emitter->apply_fixups(buffer, chunk.rx);
     memory.write(chunk, 0, buffer, emitter->getSize());
     CompiledCode* code = new CompiledCode;
     code->entry = chunk.rx;
@@ -94,7 +102,6 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
     result.code = code;
     if (options.want_listing) result.assembly_listing = emitter->listing();
   }
-  std::free(buffer);
   result.error = error;
   return result;
 }

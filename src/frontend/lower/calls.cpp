@@ -99,6 +99,15 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
   if (!f.av(callable).constant && !f.site().generic) {
     // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
+    if (example && f.av(callable).kind == SlotKind::Object && PyFunction_Check(example) &&
+        !shapes::outlives_its_use(reinterpret_cast<PyFunctionObject*>(example))) {
+      // Made for this use, and to die after it: another one will be here next time.
+      std::vector<AVId> all = args;
+      if (self != kNoAV) all.insert(all.begin(), self);
+      auto* function = reinterpret_cast<PyFunctionObject*>(example);
+      if (f.inline_call(function, all, callable, nullptr, true)) return;
+      return generic_call(f, callable, self, args);
+    }
     if (example && f.av(callable).kind == SlotKind::Object &&
         (PyFunction_Check(example) || PyType_CheckExact(example))) {
       f.keep(example);

@@ -41,13 +41,13 @@ void lower_CopyFreeVars(Builder& f, const Bytecode& bc) {
   Context& c = f.context();
   int first = c.info->nlocals - bc.arg;
   PyObject* closure = c.function ? c.function->func_closure : nullptr;
-  if (c.caller) {
+  if (c.caller && !c.any_function) {
     // The function itself is known, so its cells are.
     for (int i = 0; i < bc.arg; i++)
       f.state().top().locals[first + i] = f.const_av(PyTuple_GET_ITEM(closure, i));
     return;
   }
-  Value* function = f.emit(Op::Function, {});
+  Value* function = c.caller ? c.function_value : f.emit(Op::Function, {});
   Value* cells = f.load(Op::LoadObject, function, shapes::kFunctionClosure, Heap::Constant);
   for (int i = 0; i < bc.arg; i++) {
     Value* cell = f.load(Op::LoadObject, cells, shapes::kTupleItems + 8 * i, Heap::Constant);
