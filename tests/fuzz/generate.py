@@ -221,6 +221,8 @@ class Generator(Expressions, Statements, Features):
             self.emit(2, f"attempt('{f.name}.probe', {f.name}, [1, 2, 3])")
             self.emit(2, f"attempt('{f.name}.same', {f.name}, probe)")
             self.emit(2, "del probe[3:]")
+        # What only a cycle refers to is gone when the collector comes, and that depends on what is allocated.
+        self.emit(1, "gc.collect()")
         self.emit(1, "print('refs', list(map(sys.getrefcount, [probe])))")
         self.emit(1, "show('total', total)")
         self.emit(1, "show('factor', factor)")

@@ -1,6 +1,10 @@
 """bytes, bytearray and array.array: items without objects, ranges of stores, iteration."""
+from array import array
+
+import psyco
 import pytest
 from differential import check
+from psyco import _core
 
 ARRAYS = """
 from array import array
@@ -220,3 +224,26 @@ def run(n):
 """,
         ["run(5)", "run(300)"],
     )
+
+
+def test_constant_indices_beyond_any_address():
+    """The access stays behind its guard, which always fails."""
+    space = {}
+    exec("""
+def f(items, text, n):
+    t = 0
+    for i in range(n):
+        try: t += items[2**40]
+        except IndexError: t += 1
+        try: t += items[-2**62]
+        except IndexError: t += 10
+        try: items[2**33] = 5
+        except IndexError: t += 100
+        try: t += text[2**35]
+        except IndexError: t += 1000
+    return t
+""", space)
+    psyco.bind(space["f"])
+    for items in ([1, 2], array("q", [1, 2]), array("d", [1.0]), bytearray(b"ab")):
+        assert space["f"](items, b"abc", 200) == 1111 * 200
+    assert _core.report(space["f"])["refused"] is None

@@ -25,6 +25,13 @@ int64_t constant_bits(const Value* v) {
   }
 }
 
+// A constant index that can be part of an address. Hardly any sequence is long enough for others,
+// but only a guard at run time knows.
+static bool is_displacement(const Value* v) {
+  constexpr int64_t kMost = 1 << 26;
+  return is_constant(v) && constant_bits(v) >= -kMost && constant_bits(v) <= kMost;
+}
+
 namespace {
 
 bool is_condition(const Value* v) {
@@ -184,8 +191,8 @@ void Selector::plan() {
       if (!form) continue;
       Value* base = v->inputs[0];
       if (base->op != Op::PtrAdd || is_constant(base->inputs[0])) continue;
-      bool free_index = form == 1 || is_constant(v->inputs[1]);
-      if (is_constant(base->inputs[1]) || (free_index && base->shift <= 3))
+      bool free_index = form == 1 || is_displacement(v->inputs[1]);
+      if (is_displacement(base->inputs[1]) || (free_index && base->shift <= 3))
         address_uses[base->id]++;
     }
   }
@@ -441,14 +448,14 @@ void Selector::set_exit(Inst& inst, Value& v, ir::Reason reason, bool late, Valu
 
 void Selector::set_address(Inst& inst, Value* base, int64_t disp, Value* index, int scale,
                            bool late) {
-  if (index && is_constant(index)) {
+  if (index && is_displacement(index)) {
     disp += constant_bits(index) << scale;
     index = nullptr;
   }
   while (base->op == Op::PtrAdd && folded[base->id]) {
     disp += base->imm;
     Value* inner = base->inputs[1];
-    if (is_constant(inner)) {
+    if (is_displacement(inner)) {
       disp += constant_bits(inner) << base->shift;
     } else {
       PSYCO_CHECK(!index);
