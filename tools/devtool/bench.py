@@ -286,7 +286,7 @@ def bench(env: Environment, options: argparse.Namespace) -> int:
     machine = describe_machine(env)
     print(f"{machine['python']}\n{machine['processor']}, core {core}, load {machine['load']:.2f}")
     if not env.interpreter.optimised:
-        print("(this interpreter was built without profile-guided optimisation)")
+        print("(not configured with --enable-optimizations; Debian optimises in its own way)")
     print(f"\n{'':24}{'ratio':>9}  {'95 % interval':^17}{'plain ms':>10}{'psyco ms':>10}"
           f"{'cold':>8}")
     run = Runner(env, core)
