@@ -203,8 +203,11 @@ class Hoister {
   }
   void taint(Value* value) {
     switch (value->op) {
-      case Op::GuardType:
       case Op::GuardIs:
+        mark(type_taint_, value->inputs[0]);
+        taint_holder(value->inputs[0]);
+        return;
+      case Op::GuardType:
       case Op::GuardNotNull:
       case Op::GuardNull:
         mark(type_taint_, value->inputs[0]);
@@ -221,6 +224,13 @@ class Hoister {
       default:
         return;
     }
+  }
+  // Which object is in a field that says what its holder is (the code of a function) decides what
+  // else may be read of the holder (the cells of its closure).
+  void taint_holder(const Value* field) {
+    if (!analysis::is_object_load(*field)) return;
+    if (field->heap == Heap::Constant || field->heap == Heap::Other)
+      mark(type_taint_, field->inputs[0]);
   }
   // All that a condition of this loop may be about. Values from before the loop are facts already.
   void taint_condition(Value* value, int depth) {

@@ -330,6 +330,16 @@ def of_other_code(n):
         if i == n // 2:
             inner.__code__ = other.__code__
     return t
+def each(f, of):
+    t = 0
+    for x in of:
+        t += f(x)
+        divmod(x, 7)
+    return t
+def with_cells_or_without(n):
+    def with_cells(x): return x + n
+    def without(x): return x * 2
+    return [each(f, range(n)) for f in [with_cells] * 50 + [without, with_cells, without]]
 def run(function, n):
     del log[:]
     result = function(n)
@@ -339,7 +349,8 @@ def run(function, n):
 
 
 @pytest.mark.parametrize("name", ["closure", "callback", "default", "attribute", "replaced", "temporary",
-                                  "of_other_globals", "of_other_code", "itself", "raises"])
+                                  "of_other_globals", "of_other_code", "itself", "raises",
+                                  "with_cells_or_without"])
 def test_functions_made_in_functions_die_in_time(name):
     """Compiled code keeps no function that nobody else does, and nothing in its closure."""
     check(SHORT_LIVES, [f"run({name}, 10)", f"run({name}, 3000)", f"run({name}, 40)"], repeat=3)
