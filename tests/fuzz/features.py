@@ -24,7 +24,8 @@ class Features(Language, Surroundings):
         "containers": ["alias", "alias", "mutate_iterated", "mutate_iterated", "unpack_wrong", "keyed", "slices"],
         "control": ["finally_overrides", "finally_overrides", "except_star", "notes", "managers", "managers", "wide_match", "walrus", "loop_else"],
         "generators": ["close_in_loop", "close_in_loop", "yield_from", "expression_of_generators", "coroutine", "coroutine"],
-        "calls": ["odd_call", "odd_call", "alter_callee", "endless_recursion", "local_function"],
+        "calls": ["odd_call", "odd_call", "alter_callee", "endless_recursion", "local_function", "pass_functions"],
+        "functions": ["pass_functions"],
         "text": ["format_text", "format_text", "text_methods"],
         "world": ["signals", "threads", "reference_counts", "collect", "import_wrong"],
     }

@@ -503,6 +503,43 @@ class Language:
         self.guarded(scope, depth + 1, f"note(str({name}({self.pick([item, f'k={item}', '', f'*[{item}]', f'{item}, m=1', f'{item}, 2'])})))")
         return None
 
+    def function_made_here(self, scope, captured, counted):
+        """An expression of a function of one number, made when it is run."""
+        k, v = self.rng.randint(1, 9), self.pick(captured)
+        return self.pick([f"lambda x: x + {k}", "lambda x: x * 2", "lambda x: x", f"lambda x: x + {v}", f"lambda x: {v} * x - {self.pick(captured)}", f"lambda x, y={k}: x * y", f"lambda x, y={v}: x + y", "lambda x: x // (x - 3)",
+                          f"lambda x: [{v}, x][x % 2]", f"lambda x: (lambda y: y + {v})(x)", "lambda x: sink(x % 5)", f"lambda x: x if x > {k} else {v}", f"lambda x: {v} if x % 2 else x + 2**62", "lambda x: x * 0.5",
+                          f"lambda x: sum(q * {v} for q in range(x % 4))", "lambda *x: len(x)", "lambda x: note_stack('in') or 1", f"lambda x: {counted}(x)", f"after({counted}, lambda x: x + {v})", f"after(lambda x: x + {k}, {counted})",
+                          f"Way({counted})", f"Way(lambda x: x - {v}).function", "abs", "float", "[5, 6, 7, 8].__getitem__", "(3).__add__", counted, "twist", "Mortal", "len", "None"])
+
+    def do_pass_functions(self, scope, depth):
+        if self.loop_depth > 1:
+            return self.assign(scope, depth)
+        captured = [self.variable(self.pick(["int", "int", "float"]), scope, depth) for _ in range(2)]
+        shared, counted, functions, item = self.private("c"), self.private("h"), self.private("h"), self.private()
+        self.emit(depth, f"{shared} = {self.rng.randint(0, 9)}")
+        self.emit(depth, f"def {counted}(x{self.pick(['', '', ', y=1'])}):")
+        if self.chance(0.7):
+            self.emit(depth + 1, f"nonlocal {shared}")
+            self.emit(depth + 1, f"{shared} {self.pick(['+= 1', '+= x', '= x', '*= 1.5', '= [x]' if self.chance(0.1) else '-= 2'])}")
+        if self.chance(0.3):
+            self.emit(depth + 1, f"if x == {self.rng.randint(1, 6)}:")
+            self.emit(depth + 2, self.pick([f"raise KeyError({self.pick(captured)})", "return x + 0.5", f"if len({functions}) < 9: {functions}.append({functions}[0])" if self.chance(0.3) else "note(x)", f"{functions}.clear()" if self.chance(0.3) else "note('here')",
+                                            f"{functions}[0] = None", "gc.collect()", f"{counted}.__code__ = twist.__code__", "return look(1, 1)"]))
+        self.emit(depth + 1, self.pick([f"return x + {self.pick(captured)}", f"return {shared}", "return x", "return 1"]))
+        made = ", ".join(f"({self.function_made_here(scope, [*captured, shared], counted)})" for _ in range(self.rng.randint(2, 5)))
+        self.emit(depth, f"{functions} = [{made}]")
+        self.emit(depth, f"for {item} in range({self.rng.randint(2, 12)}):")
+        at = depth + 1
+        if self.chance(0.3):
+            self.emit(at, f"if {item} == {self.rng.randint(0, 6)} and {functions}:")
+            self.emit(at + 1, self.pick([f"{functions}[0] = {self.function_made_here(scope, captured, counted)}", f"del {functions}[0]", f"{functions}.append({self.function_made_here(scope, [shared], counted)})",
+                                         f"{captured[0]} = {self.literal('int', scope)}" if captured[0] not in self.protected else "pass", f"{shared} = 2.5", f"{functions} = {functions}[::-1]"]))
+        function = self.pick([f"{functions}[{item} % len({functions})]", f"{functions}[{item} // 3 % len({functions})]", f"({self.function_made_here(scope, [*captured, shared, item], counted)})"])
+        items = self.pick([f"range({self.rng.randint(1, 30)})", f"range({item})", "(3, 1, 2)", "[1, 2**70, 3]", f"[{item}, 5]", "[1, 2.5, True]", "(4,)"])
+        self.guarded(scope, at, f"note(shown({self.pick([f'sum_of({function}, {items})', f'sum_of({function}, {items})', f'sum_quietly({function}, {items})', f'chosen({function}, {items})', f'twice({function}, {item})', f'Way({function}).run({items})', f'last_of({functions}, {items})', f'{function}({item})', f'list(map({function}, {items}))', f'sorted({items}, key={function})', f'sum_of(after({function}, {function}), {items})'])}))")
+        self.emit(depth, f"note(shown({shared}))")
+        return None
+
     # -- text
 
     def do_format_text(self, scope, depth):

@@ -762,6 +762,58 @@ def only_keywords(*, left=1, right):
     return left - right
 
 
+# What calls functions made for it: others each time, of the same code or not, with cells or without.
+
+
+def sum_of(function, items):
+    found = 0
+    for item in items:
+        found += function(item)
+        divmod(item, 7)
+    return found
+
+
+def sum_quietly(function, items):
+    found = 0
+    for item in items:
+        found += function(item)
+    return found
+
+
+def chosen(function, items):
+    return [item for item in items if function(item)]
+
+
+def twice(function, item):
+    return function(function(item))
+
+
+def after(first, second):
+    return lambda item: second(first(item))
+
+
+def last_of(functions, items):
+    found = None
+    for item in items:
+        for function in functions:
+            found = function(item)
+    return found
+
+
+class Way:
+    def __init__(self, function):
+        self.function = function
+
+    def run(self, items):
+        found = 0
+        for item in items:
+            found += self.function(item)
+        return found
+
+    def __call__(self, item):
+        return self.function(item) + 1
+
+
 def sink(n):
     return 0 if n <= 0 else 1 + sink(n - 1)
 
