@@ -131,6 +131,7 @@ bool parse_frame(PyObject* from, ExitFrame* to) {
   to->frame_index = static_cast<uint32_t>(number_of(from, "index"));
   to->bci = static_cast<int32_t>(number_of(from, "bci"));
   PyObject* cont = PyDict_GetItemString(from, "cont");
+  if (cont && text_is(cont, "half")) to->cont = ir::Continuation::Half;
   if (cont && text_is(cont, "push")) to->cont = ir::Continuation::Push;
   if (cont && text_is(cont, "init")) to->cont = ir::Continuation::Init;
   PyObject* function = PyDict_GetItemString(from, "function");

@@ -482,6 +482,7 @@ ir::FrameState* Builder::capture(int bci) {
   ir::FrameState* fs = graph_.new_state();
   fs->caller = chain(st_.frames.size() - 1);
   fs->bci = bci;
+  if (half_) fs->cont = ir::Continuation::Half;
   fill_state(fs, st_.top(), st_.top().locals, st_.top().stack);
   return fs;
 }
@@ -507,6 +508,7 @@ ir::FrameState* Builder::before(AVId gone) {
   ir::FrameState* fs = graph_.new_state();
   fs->caller = chain(st_.frames.size() - 1);
   fs->bci = raw_bci_;
+  if (half_) fs->cont = ir::Continuation::Half;
   fill_state(fs, st_.top(), before_locals_, before_stack_);
   add_pending_drops(fs);
   if (mutants::kBuilt && bc_) spoil(fs, neutral_name(bc_->op), raw_next_);

@@ -318,6 +318,9 @@ class Builder {
   // Finalisers see the top frame at shown_bci (-1: this instruction), or not at all.
   static constexpr int kFrameGone = -2;
   void flush_drops(int next_bci, int shown_bci = -1);
+  // Behind the store that is the first half of a superinstruction: what it replaced goes before the
+  // second half is done, and finalisers see that.
+  void begin_second_half();
 
  private:
   friend class Merger;
@@ -368,6 +371,7 @@ class Builder {
   int raw_bci_ = 0, raw_next_ = 0;
   int edge_bci_ = -1;  // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
+  bool half_ = false;  // between the halves of an instruction: see begin_second_half
   std::vector<AVId> drops_;
   int shown_bci_ = -1;  // of flush_drops
   bool python_ran_ = false;

@@ -418,4 +418,11 @@ void Builder::flush_drops(int next_bci, int shown_bci) {
   }
 }
 
+void Builder::begin_second_half() {
+  half_ = true;
+  flush_drops(raw_bci_);
+  before_locals_ = st_.top().locals;
+  before_stack_ = st_.top().stack;
+}
+
 }  // namespace psyco

@@ -214,7 +214,12 @@ void Builder::walk_range(Context& context, int start, int end) {
       }
       result_.walked++;
       lower(bc);
-      if (cur_ && bc.last_of_raw) flush_drops(raw_next_);
+      if (cur_ && bc.last_of_raw) {
+        half_ = false;
+        flush_drops(raw_next_);
+      } else if (cur_ && bc.op == NeutralOp::StoreLocal) {
+        begin_second_half();
+      }
       if (!cur_) drops_.clear(), python_ran_ = false;
     }
   }

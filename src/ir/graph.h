@@ -188,6 +188,8 @@ struct FrameInfo {
 // How an inlined callee's result reaches its caller's frame.
 enum class Continuation : uint8_t {
   None,  // innermost frame: continue at bci
+  Half,  // innermost frame: the first half of the instruction at bci is done, its second is not;
+         // the runtime does that, since no interpreter can be entered there
   Push,  // push the result, go on behind the instruction at bci
   Init,  // the result must be None and is dropped; the new object is on the stack already
 };
@@ -238,7 +240,7 @@ struct FrameState {
   FrameState* caller;  // the frame this one is inlined into; its cont says how the result returns
   Value* function;     // function object of an inlined frame; null for the outermost
   int32_t bci;         // raw instruction, in code units
-  Continuation cont;   // of *this* frame when it is a caller; None when innermost
+  Continuation cont;   // of *this* frame when it is a caller; None or Half when innermost
   ArenaVec<Slot> locals;  // frame->nlocals
   ArenaVec<Slot> stack;
   ArenaVec<Value*> drops;  // owned values to release at the exit after the frames are built

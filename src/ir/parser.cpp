@@ -407,6 +407,7 @@ class Parser {
       return nullptr;
     }
     state->frame = graph_.frames[frame];
+    if (accept_word("half")) state->cont = Continuation::Half;
     if (accept_word("push")) state->cont = Continuation::Push;
     if (accept_word("init")) state->cont = Continuation::Init;
     if (accept_word("fn")) state->function = value_ref(word());

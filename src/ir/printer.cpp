@@ -294,6 +294,7 @@ class Printer {
     }
     out_ += "@" + std::to_string(state->bci);
     if (state->frame && state->frame->index) out_ += ":f" + std::to_string(state->frame->index);
+    if (state->cont == Continuation::Half) out_ += " half";
     if (state->cont == Continuation::Push) out_ += " push";
     if (state->cont == Continuation::Init) out_ += " init";
     if (state->function) {

@@ -407,7 +407,8 @@ class Verifier {
                  std::to_string(s->frame->nlocals));
       if (s->stack.size() > static_cast<size_t>(s->frame->nstack))
         fail("V6", at, "state has too deep a stack");
-      if ((s == state) != (s->cont == Continuation::None))
+      const bool innermost = s->cont == Continuation::None || s->cont == Continuation::Half;
+      if ((s == state) != innermost)
         fail("V6", at, "continuation on the innermost frame, or none on a caller");
       if (s->caller && !s->function) fail("V6", at, "inlined frame without its function");
       if (s->function && !available(s->function, block, position))

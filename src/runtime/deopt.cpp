@@ -51,10 +51,32 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
       }
       break;
     case ir::Continuation::None:
+    case ir::Continuation::Half:
       PSYCO_CHECK(!"a caller without a continuation");
   }
   Port::set_unit(frame, following_unit(caller.code, caller.bci));
   return true;
+}
+
+// The second half of a superinstruction whose first, a store to a local, is done.
+void finish_instruction(const Rebuilt& at) {
+  const DecodedCode decoded = decode(at.code);
+  const Bytecode& half = decoded.list[decoded.index_at(at.bci) + 1];
+  Port::Slot* slots = Port::slots(at.frame);
+  const int depth = Port::depth(at.frame);
+  Port::Slot old = Port::slot_null();
+  if (half.op == NeutralOp::StoreLocal) {
+    old = slots[half.arg];
+    slots[half.arg] = slots[depth - 1];
+    Port::set_depth(at.frame, depth - 1);
+  } else {
+    PSYCO_CHECK(half.op == NeutralOp::LoadLocal);
+    slots[depth] = Port::slot_steal(Py_NewRef(Port::slot_object(slots[half.arg])));
+    Port::set_depth(at.frame, depth + 1);
+  }
+  Port::set_unit(at.frame, at.bci);
+  Port::slot_close(old);
+  Port::set_unit(at.frame, following_unit(at.code, at.bci));
 }
 
 void clear_and_pop(PyThreadState* ts, _PyInterpreterFrame* frame) {
@@ -193,6 +215,8 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   }
   const bool ready = !error && !values.failed();
   objects = {};
+  if (ready && frames[count - 1].cont == ir::Continuation::Half)
+    finish_instruction(frames[count - 1]);
   PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);
   if (!osr) return reinterpret_cast<uint64_t>(result);
   if (result) return 1;

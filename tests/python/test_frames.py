@@ -524,6 +524,80 @@ def seen(name, *args):
     log.clear()
     return globals()[name](*args), list(log)
 """, ["seen('stores', 3)", "seen('constant', 0)", "seen('constant', 1)", "seen('nested', 2)", "seen('through', 2)", "seen('through', 0)", "seen('stores', 40)[1][-9:]"]),
+    "what a finaliser sees and does between two stores of one instruction": ("""
+import sys
+log = []
+class Dying:
+    def __init__(self, tag, action=None):
+        self.tag = tag
+        self.action = action
+    def __repr__(self):
+        return f'Dying {self.tag}'
+    def __del__(self):
+        frame = sys._getframe(1)
+        values = {name: str(value) for name, value in frame.f_locals.items() if name in ('a', 'b', 'c', 'i')}
+        log.append((self.tag, frame.f_code.co_name, frame.f_lineno, values))
+        if self.action == 'write':
+            for name in 'b', 'c':
+                if not isinstance(frame.f_locals.get(name), Dying):
+                    frame.f_locals[name] = 'written ' + name
+        if self.action == 'keep':
+            kept.append(frame)
+        if self.action == 'trace':
+            frame.f_trace_lines = False
+kept = []
+def pairs(n, action=None):
+    out = []
+    a = b = c = None
+    for i in range(n):
+        x = Dying(('a', i), action), i
+        a, b = x
+        x = None
+        out.append((b, c))
+    return out
+def both(n, action=None):
+    a = b = c = None
+    for i in range(n):
+        x = Dying(('a', i), action), Dying(('b', i), action)
+        a, b = x
+        x = None
+def rests(n, action=None):
+    a = b = c = 1
+    for i in range(n):
+        b = [Dying(i, action), i, c]
+        a, *b = b
+    return b
+def loads(n, action=None):
+    out = []
+    a = b = c = 0
+    for i in range(n):
+        x = Dying(i, action)
+        b = i
+        a = x; c = b
+        x = None
+        a = i; out.append((c, b, a))
+    return out
+def callee(i, action):
+    a = b = c = None
+    a = Dying(('in', i), action)
+    b = i
+    x = Dying(('again', i), action), i + 1
+    a, b = x
+    x = None
+    a, b = b, c
+    return b, c
+def inlined(n, action=None):
+    out = []
+    for i in range(n):
+        out.append(callee(i, action))
+    return out
+def seen(name, *args):
+    log.clear()
+    result = globals()[name](*args), list(log)
+    del kept[:]
+    return result
+""", [f"seen({name!r}, {n}, {action!r})" for name in ("pairs", "both", "rests", "loads", "inlined")
+      for action in (None, "write", "keep", "trace") for n in (3, 30)]),
     "super() called with nothing": ("""
 class A:
     def m(self, /, *args):
