@@ -54,11 +54,13 @@ struct AttrPlan {
     Member,    // __slots__ member at `offset`; null means unset
     Constant,  // class attribute `value`, not a descriptor
     Method,    // plain function `value`: binds
-    Property,  // property object `value` with a Python getter `getter`
+    Property,  // property `value` with the Python getter, or setter, `inner`
+    Static,    // static method `value` of the object `inner`
+    Class,     // class method `value` of the Python function `inner`: binds the type
   } kind = None;
-  int32_t offset = 0;
+  int32_t offset = 0;  // of the value in the instance, or of `inner` in `value`
   PyObject* value = nullptr;
-  PyObject* getter = nullptr;
+  PyObject* inner = nullptr;  // what the descriptor wraps now: its __init__ can be called again
   // The class attribute of that name is of this mutable class: it can become a descriptor.
   PyTypeObject* attribute_type = nullptr;
   const void* keys =
@@ -66,7 +68,12 @@ struct AttrPlan {
   int64_t key_count = 0;  // shared keys still have key_count names and kInlineValid
 };
 AttrPlan plan_load(PyTypeObject* type, PyObject* name);
-AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline or Member only
+AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline, Member or Property only
+// What a class has under that name, if it is a static or class method: such a plan, else None.
+AttrPlan plan_wrapped(PyObject* class_attribute);
+// The Python function super(cls, <instance of type>).name binds, or null: something else, or not
+// known. Holds while `type` is unchanged.
+PyObject* super_function(PyTypeObject* cls, PyTypeObject* type, PyObject* name);
 
 // The value an attribute or item has now; null if it cannot be told without running code. Borrowed.
 PyObject* peek_attr(PyObject* object, PyObject* name);

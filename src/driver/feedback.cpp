@@ -97,7 +97,7 @@ void result_misfits(LinkCell* cell, CompiledCode* caller) {
 uint8_t gain_of(PyTypeObject* type, PyObject* name, bool store) {
   using shapes::AttrPlan;
   const AttrPlan plan = store ? shapes::plan_store(type, name) : shapes::plan_load(type, name);
-  if (plan.kind == AttrPlan::None || plan.kind == AttrPlan::Property) return 0;
+  if (plan.kind == AttrPlan::None) return 0;
   return plan.kind == AttrPlan::Method && !PyFunction_Check(plan.value) ? 1 : 2;
 }
 

@@ -292,10 +292,13 @@ class Builder {
                    const std::vector<AVId>& dropped);
   int recursive_inlining(PyCodeObject* code);
   bool refuse_inlining(PyFunctionObject* function, const char* why);  // false
-  // `made`: the function is the __init__ of this class, and the call makes an instance.
-  // `any_function`: other function objects of the same code and globals will do as well.
+  struct Inlining {
+    PyTypeObject* made = nullptr;  // it is the __init__ of this class: the call makes an instance
+    bool any_function = false;     // others of the same code and globals will do as well
+    bool drops_result = false;     // nobody wants it: nothing is pushed
+  };
   bool inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
-                   PyTypeObject* made = nullptr, bool any_function = false);
+                   const Inlining& how);
   void enter(Edge& edge) { cur_ = edge.block, st_ = std::move(edge.state); }
   void choose(ir::Value* condition, AVId if_true,
               AVId if_false);  // pushes one of two popped values, drops both

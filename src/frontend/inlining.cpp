@@ -173,7 +173,8 @@ bool Builder::refuse_inlining(PyFunctionObject* function, const char* why) {
 
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
-                          PyTypeObject* made, bool any_function) {
+                          const Inlining& how) {
+  const auto [made, any_function, drops_result] = how;
   auto refuse = [&](const char* why) { return refuse_inlining(function, why); };
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   Context& caller = context();
@@ -242,7 +243,9 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   }
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
-  outer.cont = made ? ir::Continuation::Init : ir::Continuation::Push;
+  outer.cont = made           ? ir::Continuation::Init
+               : drops_result ? ir::Continuation::Drop
+                              : ir::Continuation::Push;
   FrameSlots frame;
   frame.context = context;
   frame.locals = args;

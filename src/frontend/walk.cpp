@@ -372,12 +372,14 @@ void Builder::return_value(AVId id) {
     cur_ = nullptr;
     return;
   }
-  const bool init = st_.frames[st_.frames.size() - 2].cont == ir::Continuation::Init;
-  if (init && av(id).constant != Py_None) return deopt(Reason::Unsupported);  // raises TypeError
+  const ir::Continuation cont = st_.frames[st_.frames.size() - 2].cont;
+  if (cont == ir::Continuation::Init && av(id).constant != Py_None)
+    return deopt(Reason::Unsupported);  // raises TypeError
   std::vector<AVId> locals = st_.top().locals;
   st_.frames.pop_back();
-  if (!init) push(id);
+  if (cont == ir::Continuation::Push) push(id);
   for (AVId local : locals) drop(local);
+  if (cont == ir::Continuation::Drop) drop(id);
   if (context.owns_function) drop(object_av(context.function_value, &PyFunction_Type));
   int bci = caller_next_bci_.back();
   flush_drops(bci, st_.top().call_bci);

@@ -192,6 +192,7 @@ enum class Continuation : uint8_t {
          // the runtime does that, since no interpreter can be entered there
   Push,  // push the result, go on behind the instruction at bci
   Init,  // the result must be None and is dropped; the new object is on the stack already
+  Drop,  // drop the result, go on behind the instruction at bci
 };
 
 enum class SlotKind : uint8_t {

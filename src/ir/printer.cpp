@@ -297,6 +297,7 @@ class Printer {
     if (state->cont == Continuation::Half) out_ += " half";
     if (state->cont == Continuation::Push) out_ += " push";
     if (state->cont == Continuation::Init) out_ += " init";
+    if (state->cont == Continuation::Drop) out_ += " drop";
     if (state->function) {
       out_ += " fn ";
       add_ref(state->function);

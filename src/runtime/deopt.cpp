@@ -50,6 +50,9 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
         return false;
       }
       break;
+    case ir::Continuation::Drop:
+      Py_DECREF(result);
+      break;
     case ir::Continuation::None:
     case ir::Continuation::Half:
       PSYCO_CHECK(!"a caller without a continuation");

@@ -192,6 +192,58 @@ bool note_attribute_type(AttrPlan& plan, PyObject* attribute) {
 }
 }  // namespace
 
+namespace {
+// The object in a descriptor's read-only member, and where it lies. Null: none.
+PyObject* wrapped_in(PyObject* descriptor, const char* member_name, int32_t* offset) {
+  PyObject* name = PyUnicode_InternFromString(member_name);
+  PyObject* member = name ? _PyType_Lookup(Py_TYPE(descriptor), name) : nullptr;
+  Py_XDECREF(name);
+  if (!name) PyErr_Clear();
+  if (!member || !Py_IS_TYPE(member, &PyMemberDescr_Type)) return nullptr;
+  *offset = static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(member)->d_member->offset);
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(descriptor) + *offset);
+}
+void plan_property(AttrPlan& plan, PyObject* property, const char* accessor) {
+  PyObject* function = wrapped_in(property, accessor, &plan.offset);
+  if (!function || !PyFunction_Check(function)) return;
+  plan.kind = AttrPlan::Property;
+  plan.value = property;
+  plan.inner = function;
+}
+}  // namespace
+
+AttrPlan plan_wrapped(PyObject* class_attribute) {
+  AttrPlan plan;
+  const bool of_class = Py_IS_TYPE(class_attribute, &PyClassMethod_Type);
+  if (!of_class && !Py_IS_TYPE(class_attribute, &PyStaticMethod_Type)) return plan;
+  plan.value = class_attribute;
+  plan.inner = wrapped_in(class_attribute, "__func__", &plan.offset);
+  if (plan.inner && (!of_class || PyFunction_Check(plan.inner)))
+    plan.kind = of_class ? AttrPlan::Class : AttrPlan::Static;
+  return plan;
+}
+
+PyObject* super_function(PyTypeObject* cls, PyTypeObject* type, PyObject* name) {
+  if (!watchable_type(type) || PyType_IsSubtype(type, &PyType_Type) ||
+      PyUnicode_EqualToUTF8(name, "__class__"))
+    return nullptr;
+  const Py_ssize_t count = PyTuple_GET_SIZE(type->tp_mro);
+  bool behind = false;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i));
+    if (behind) {
+      PyObject* dict = PyType_GetDict(base);
+      const bool readable = objects::has_only_str_keys(reinterpret_cast<PyDictObject*>(dict));
+      PyObject* found = readable ? peek_dict(dict, name) : nullptr;
+      Py_DECREF(dict);
+      if (found) return PyFunction_Check(found) ? found : nullptr;
+      if (!readable) return nullptr;
+    }
+    behind |= base == cls;
+  }
+  return nullptr;
+}
+
 AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_getattro != PyObject_GenericGetAttr || !watchable_type(type)) return plan;
@@ -202,6 +254,8 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
       plan.kind = AttrPlan::Member;
       plan.offset = static_cast<int32_t>(
           reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+    } else if (Py_IS_TYPE(descriptor, &PyProperty_Type)) {
+      plan_property(plan, descriptor, "fget");
     }
     return plan;
   }
@@ -230,8 +284,13 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
     plan.kind = AttrPlan::Constant;
   else if (Py_IS_TYPE(descriptor, &PyMethodDescr_Type))
     plan.kind = AttrPlan::Method;
-  else
-    plan.value = nullptr;
+  else {
+    const AttrPlan wrapped = plan_wrapped(descriptor);
+    plan.kind = wrapped.kind;
+    plan.offset = wrapped.offset;
+    plan.value = wrapped.value;
+    plan.inner = wrapped.inner;
+  }
   return plan;
 }
 
@@ -245,6 +304,8 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
       plan.kind = AttrPlan::Member;
       plan.offset = static_cast<int32_t>(
           reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+    } else if (Py_IS_TYPE(descriptor, &PyProperty_Type)) {
+      plan_property(plan, descriptor, "fset");
     }
     return plan;
   }

@@ -61,6 +61,36 @@ void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
   if (plan.attribute_type) assume_type(f, plan.attribute_type);
 }
 
+// What the descriptor of the plan wraps, proved to be that still.
+AVId wrapped(Builder& f, const AttrPlan& plan) {
+  Value* now = f.load(Op::LoadObject, f.const_object(plan.value), plan.offset, Heap::Other);
+  f.keep(plan.inner);
+  f.guard(Op::GuardIs, now, Reason::ValueSeen, plan.inner);
+  return f.const_av(plan.inner);
+}
+
+// A static or class method found in a class itself. False: it is neither.
+bool load_wrapped(Builder& f, PyObject* owner, PyObject* name, bool method) {
+  if (!PyType_CheckExact(owner)) return false;
+  auto* type = reinterpret_cast<PyTypeObject*>(owner);
+  if (_PyType_Lookup(&PyType_Type, name) || !shapes::watchable_type(type)) return false;
+  PyObject* descriptor = _PyType_Lookup(type, name);
+  const AttrPlan plan = descriptor ? shapes::plan_wrapped(descriptor) : AttrPlan();
+  if (plan.kind == AttrPlan::None) return false;
+  assume_type(f, type);
+  AVId callable = wrapped(f, plan);
+  AVId self = plan.kind == AttrPlan::Class ? f.const_av(owner) : f.null_av();
+  if (method) {
+    f.push(callable);
+    f.push(self);
+  } else if (plan.kind == AttrPlan::Class) {
+    f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {callable, self}));
+  } else {
+    f.push(callable);
+  }
+  return true;
+}
+
 // A module's or class's attribute that can be known now.
 PyObject* known_attribute(Builder& f, PyObject* owner, PyObject* name) {
   if (PyModule_CheckExact(owner)) {
@@ -168,6 +198,22 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
     f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
     return true;
   }
+  if (plan.inner && f.guard_type(id, type)) {
+    assume_plan(f, type, plan);
+    if (plan.kind == AttrPlan::Property) {
+      AVId getter = wrapped(f, plan);
+      f.undrop(id);  // it is the getter's argument
+      lower_known_call(f, getter, kNoAV, {id}, true);
+      return true;
+    }
+    guard_not_shadowed(f, f.force(id), plan);
+    AVId callable = wrapped(f, plan);
+    f.push(plan.kind == AttrPlan::Static
+               ? callable
+               : f.virtual_av(ir::VirtualKind::BoundMethod,
+                              {callable, f.const_av(reinterpret_cast<PyObject*>(type))}));
+    return true;
+  }
   return false;
 }
 
@@ -182,8 +228,10 @@ static void load_by_helper(Builder& f, AVId id, PyObject* name) {
 void lower_LoadAttr(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   f.drop(id);
-  if (PyObject* owner = f.av(id).constant)
+  if (PyObject* owner = f.av(id).constant) {
     if (PyObject* value = known_attribute(f, owner, bc.object)) return f.push(f.const_av(value));
+    if (load_wrapped(f, owner, bc.object, false)) return;
+  }
   const std::vector<PyTypeObject*> met = classes_met(f, id);
   if (!met.empty())
     return switch_on_class(
@@ -201,11 +249,20 @@ void lower_LoadAttr(Builder& f, const Bytecode& bc) {
 // The function and the object it is to be called with, which stays in place.
 static bool load_known_method(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
   AttrPlan plan = shapes::plan_load(type, name);
-  if (plan.kind != AttrPlan::Method || !f.guard_type(id, type)) return false;
+  const bool binds = plan.kind == AttrPlan::Method;
+  if (!binds && plan.kind != AttrPlan::Static && plan.kind != AttrPlan::Class) return false;
+  if (!f.guard_type(id, type)) return false;
   assume_plan(f, type, plan);
   if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
-  f.push(f.const_av(plan.value));
-  f.push(id);
+  if (binds) {
+    f.push(f.const_av(plan.value));
+    f.push(id);
+    return true;
+  }
+  f.push(wrapped(f, plan));
+  f.push(plan.kind == AttrPlan::Class ? f.const_av(reinterpret_cast<PyObject*>(type))
+                                      : f.null_av());
+  f.drop(id);
   return true;
 }
 
@@ -221,22 +278,24 @@ static void load_method_by_helper(Builder& f, AVId id, PyObject* name) {
 
 void lower_LoadMethod(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
-  if (PyObject* owner = f.av(id).constant)
+  if (PyObject* owner = f.av(id).constant) {
     if (PyObject* value = known_attribute(f, owner, bc.object)) {
       f.drop(id);
       f.push(f.const_av(value));
       return f.push(f.null_av());
     }
+    if (load_wrapped(f, owner, bc.object, true)) return f.drop(id);
+  }
   const std::vector<PyTypeObject*> met = classes_met(f, id);
   if (!met.empty()) {
     std::vector<Method> methods;
     switch_on_class(
         f, id, met,
         [&](PyTypeObject* type) {
-          if (load_known_method(f, id, type, bc.object))
-            methods.push_back({type, f.av(f.peek(2)).constant});
-          else
+          if (!load_known_method(f, id, type, bc.object))
             load_method_by_helper(f, id, bc.object);
+          else if (f.peek(1) == id)
+            methods.push_back({type, f.av(f.peek(2)).constant});
         },
         [&] { load_method_by_helper(f, id, bc.object); });
     if (!f.dead() && !f.av(f.peek(2)).constant)
@@ -254,6 +313,12 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
   PyObject* object_example = f.av(id).example;
   if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
   AttrPlan plan = shapes::plan_store(type, name);
+  if (plan.kind == AttrPlan::Property) {
+    if (!f.guard_type(id, type)) return false;
+    assume_plan(f, type, plan);
+    return f.inline_call(reinterpret_cast<PyFunctionObject*>(plan.inner), {id, value},
+                         wrapped(f, plan), {.drops_result = true});
+  }
   // Is the attribute set already? As it is on a live object, or was when an earlier version was
   // made, unless this code has made the object or set the attribute itself.
   bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
@@ -331,9 +396,34 @@ void lower_DeleteAttr(Builder& f, const Bytecode& bc) {
   f.call_helper(Helper::delete_attr, {f.force(id), f.const_object(bc.object)});
 }
 
+// The function super().name stands for, if all that decides it is known or can be guarded.
+static PyObject* known_super(Builder& f, AVId super, AVId cls, AVId self, PyObject* name) {
+  if (f.site().generic || f.av(super).constant != reinterpret_cast<PyObject*>(&PySuper_Type))
+    return nullptr;
+  PyObject* of = f.av(cls).constant ? f.av(cls).constant : f.av(cls).example;
+  PyTypeObject* type = f.likely_type(self);
+  if (!of || !PyType_Check(of) || !type) return nullptr;
+  PyObject* function = shapes::super_function(reinterpret_cast<PyTypeObject*>(of), type, name);
+  if (!function || !f.guard_type(self, type)) return nullptr;
+  assume_type(f, type);
+  if (!f.av(cls).constant) {
+    f.check_bound(cls);
+    f.keep(of);
+    f.guard(Op::GuardIs, f.av(cls).value, Reason::ValueSeen, of);
+  }
+  return function;
+}
+
 static void super_attr(Builder& f, const Bytecode& bc, bool method) {
   AVId self = f.pop(), cls = f.pop(), super = f.pop();
-  f.drop(super), f.drop(cls), f.drop(self);
+  f.drop(super), f.drop(cls);
+  if (PyObject* known = known_super(f, super, cls, self, bc.object)) {
+    AVId function = f.const_av(known);
+    if (!method) return f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {function, self}));
+    f.push(function);
+    return f.push(self);
+  }
+  f.drop(self);
   Value* s = f.force(super);
   Value* c = f.force(cls);
   Value* o = f.force(self);

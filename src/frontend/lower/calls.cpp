@@ -50,7 +50,8 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   if (!PyType_CheckExact(known)) return false;
   auto* type = reinterpret_cast<PyTypeObject*>(known);
   PyFunctionObject* init = shapes::plain_init(type);
-  if (!init || !shapes::watchable_type(type) || !f.inline_call(init, args, callable, type))
+  if (!init || !shapes::watchable_type(type) ||
+      !f.inline_call(init, args, callable, {.made = type}))
     return false;
   f.assume(Assumption::Type, known);
   return true;
@@ -67,6 +68,7 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
       return f.emit(Op::IsSame, {f.av(callable).value, f.const_object(method.function)});
     };
     ways.push_back({is_it, [&f, callable, self, &args, direct, &method] {
+                      if (self != kNoAV) f.check_bound(self);
                       f.av(callable).constant = method.function;
                       f.av(callable).type = Py_TYPE(method.function);
                       if (self != kNoAV && !f.type_of(self)) {
@@ -82,6 +84,14 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
 
 }  // namespace
 
+// The callable was found in the object on one way and in its class on another: with or without a
+// first argument.
+static bool may_lack_self(Builder& f, AVId self) {
+  if (self == kNoAV) return false;
+  const AV& a = f.av(self);
+  return a.kind == SlotKind::Object && !a.not_null && a.value->nullable();
+}
+
 void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> args, bool direct) {
   {
     const AV a = f.av(callable);
@@ -93,6 +103,8 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
   }
   if (self != kNoAV && f.av(self).kind == SlotKind::Null) self = kNoAV;
+  if (may_lack_self(f, self) && f.av(callable).methods.empty())
+    return generic_call(f, callable, self, args);
   if (const std::span<const Method> methods = f.av(callable).methods;
       !methods.empty() && !f.av(callable).constant && !f.site().generic)
     return call_one_of(f, methods, callable, self, args, direct);
@@ -105,7 +117,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
       std::vector<AVId> all = args;
       if (self != kNoAV) all.insert(all.begin(), self);
       auto* function = reinterpret_cast<PyFunctionObject*>(example);
-      if (f.inline_call(function, all, callable, nullptr, true)) return;
+      if (f.inline_call(function, all, callable, {.any_function = true})) return;
       return generic_call(f, callable, self, args);
     }
     if (example && f.av(callable).kind == SlotKind::Object &&
@@ -121,7 +133,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     std::vector<AVId> all = args;
     if (self != kNoAV) all.insert(all.begin(), self);
     // The function object must outlive its inlined body: a constant is kept by the code.
-    if (f.inline_call(reinterpret_cast<PyFunctionObject*>(known), all, callable)) return;
+    if (f.inline_call(reinterpret_cast<PyFunctionObject*>(known), all, callable, {})) return;
     if (direct) {
       std::vector<AVId> dropped{callable};
       if (self != kNoAV) dropped.push_back(self);
@@ -156,7 +168,8 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
   const bool has_self = f.av(self).kind != SlotKind::Null;
   PyFunctionObject* function = nullptr;
   PyTypeObject* made = nullptr;
-  if (known && PyFunction_Check(known)) {
+  if (may_lack_self(f, self)) {
+  } else if (known && PyFunction_Check(known)) {
     function = reinterpret_cast<PyFunctionObject*>(known);
   } else if (known && PyType_CheckExact(known) && !has_self) {
     made = reinterpret_cast<PyTypeObject*>(known);
@@ -189,7 +202,7 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
     positional.resize(filled);
     if (made && fits) positional.erase(positional.begin());
     if (!fits) f.refuse_inlining(function, "its parameters do not follow from the keywords");
-    if (fits && f.inline_call(function, positional, callable, made)) {
+    if (fits && f.inline_call(function, positional, callable, {.made = made})) {
       if (made) f.assume(Assumption::Type, known);
       return;
     }
