@@ -291,11 +291,15 @@ class Builder {
   bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
                    const std::vector<AVId>& dropped);
   int recursive_inlining(PyCodeObject* code);
+  bool keyword_only_defaults(PyFunctionObject* function, bool any_function,
+                             std::vector<AVId>& values);
   bool refuse_inlining(PyFunctionObject* function, const char* why);  // false
   struct Inlining {
     PyTypeObject* made = nullptr;  // it is the __init__ of this class: the call makes an instance
     bool any_function = false;     // others of the same code and globals will do as well
     bool drops_result = false;     // nobody wants it: nothing is pushed
+    std::vector<AVId> keyword_only = {};  // those parameters; kNoAV or missing: the default
+    AVId gone = kNoAV;  // the dictionary of keywords, empty: it dies before the body runs
   };
   bool inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
                    const Inlining& how);

@@ -171,17 +171,32 @@ bool Builder::refuse_inlining(PyFunctionObject* function, const char* why) {
   return false;
 }
 
+// Fills in the defaults of the keyword-only parameters that are not given.
+bool Builder::keyword_only_defaults(PyFunctionObject* function, bool any_function,
+                                    std::vector<AVId>& values) {
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  for (size_t k = 0; k < values.size(); k++) {
+    if (values[k] != kNoAV) continue;
+    PyObject* name =
+        PyTuple_GET_ITEM(code->co_localsplusnames, code->co_argcount + static_cast<Py_ssize_t>(k));
+    PyObject* value = shapes::peek_dict(function->func_kwdefaults, name);
+    if (!value || any_function) return false;
+    assume(Assumption::DictValue, function->func_kwdefaults, name);
+    values[k] = const_av(value);
+  }
+  return true;
+}
+
 // The caller has popped everything the call takes. Walks the callee in place.
 bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AVId callable,
                           const Inlining& how) {
-  const auto [made, any_function, drops_result] = how;
+  PyTypeObject* made = how.made;
+  const bool any_function = how.any_function;
   auto refuse = [&](const char* why) { return refuse_inlining(function, why); };
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   Context& caller = context();
   if (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE))
     return refuse("it is a generator or coroutine");
-  if (code->co_flags & (CO_VARARGS | CO_VARKEYWORDS) || code->co_kwonlyargcount)
-    return refuse("it takes *args, **kwargs or keyword-only arguments");
   if (caller.warm && bc_->heat == Heat::Cold) return refuse("this call never ran");
   if (caller.depth >= kMaxDepth) return refuse("the calls are nested too deeply");
   int recursion = 0;
@@ -192,10 +207,15 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   int wanted = code->co_argcount;
   int defaults =
       function->func_defaults ? static_cast<int>(PyTuple_GET_SIZE(function->func_defaults)) : 0;
-  if (given > wanted || given < wanted - defaults) return refuse("the arguments do not fit");
+  if ((given > wanted && !(code->co_flags & CO_VARARGS)) || given < wanted - defaults)
+    return refuse("the arguments do not fit");
   // A constant is kept by the code; any other function must outlive its inlined body, if need be by
   // the reference of the call.
   if (any_function && given < wanted) return refuse("it has defaults of its own");
+  std::vector<AVId> keyword_only = how.keyword_only;
+  keyword_only.resize(static_cast<size_t>(code->co_kwonlyargcount), kNoAV);
+  if (!keyword_only_defaults(function, any_function, keyword_only))
+    return refuse("a keyword-only argument is not known");
   const bool owns = any_function && av(callable).value->owned() && !held(callable);
   if (owns &&
       std::any_of(args.begin(), args.end(), [&](AVId arg) { return reaches_value(arg, callable); }))
@@ -241,17 +261,27 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     args.insert(args.begin(), object);
     push(object);
   }
+  Value* keywords = nullptr;
+  if (code->co_flags & CO_VARKEYWORDS) keywords = call_helper(ir::Helper::build_map, {});
+  if (how.gone != kNoAV) emit(Op::ReleasePlain, {av(how.gone).value});
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
-  outer.cont = made           ? ir::Continuation::Init
-               : drops_result ? ir::Continuation::Drop
-                              : ir::Continuation::Push;
+  outer.cont = made               ? ir::Continuation::Init
+               : how.drops_result ? ir::Continuation::Drop
+                                  : ir::Continuation::Push;
+  given = static_cast<int>(args.size());
   FrameSlots frame;
   frame.context = context;
-  frame.locals = args;
+  frame.locals.assign(args.begin(), args.begin() + std::min(given, wanted));
   for (int i = given; i < wanted; i++)
     frame.locals.push_back(
         const_av(PyTuple_GET_ITEM(function->func_defaults, defaults - (wanted - i))));
+  frame.locals.insert(frame.locals.end(), keyword_only.begin(), keyword_only.end());
+  if (code->co_flags & CO_VARARGS)
+    frame.locals.push_back(
+        given > wanted ? virtual_av(ir::VirtualKind::Tuple, {args.begin() + wanted, args.end()})
+                       : const_av(shapes::empty_tuple()));
+  if (keywords) frame.locals.push_back(object_av(keywords, &PyDict_Type));
   while (static_cast<int>(frame.locals.size()) < context->info->nlocals)
     frame.locals.push_back(null_av());
 

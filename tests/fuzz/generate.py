@@ -161,6 +161,8 @@ class Generator(Expressions, Statements, Features):
         scope = Scope(params)
         if keyword:
             scope.variables[keyword] = "int"
+        if self.chance(0.2):
+            self.emit(0, self.pick(["@passed_on", "@watched"]))
         self.emit(0, f"def {function.name}({', '.join(heads)}):")
         if level == 1 and self.chance(0.12) and params[0][1] == "int":
             # Recursion that ends.

@@ -497,7 +497,7 @@ class Language:
         kind = self.pick(["int", "float", "str"])
         captured = self.variable(kind, scope, depth)
         head = self.pick(["k", "k, *more", f"k={captured}", "k, /, m=2", "*, k", "k, **rest", f"k: {captured} = 1", "k=2, *, m=3"])
-        self.emit(depth, f"{self.pick(['', '', '@(lambda f: f)' + chr(10) + '    ' * depth])}def {name}{self.pick(['', '', '[T]'])}({head}):")
+        self.emit(depth, f"{self.pick(['', '', *(f'@{d}' + chr(10) + '    ' * depth for d in ('(lambda f: f)', 'passed_on', 'watched'))])}def {name}{self.pick(['', '', '[T]'])}({head}):")
         self.emit(depth + 1, self.pick([f"return k, {captured}", f"return {captured}", "return (lambda: k)()", "return [q for q in range(k)]", "return look(1, 1)", "return sorted(locals())", f"return {name}.__name__"]))
         self.emit(depth, f"for {item} in range({self.rng.randint(1, 5)}):")
         self.guarded(scope, depth + 1, f"note(str({name}({self.pick([item, f'k={item}', '', f'*[{item}]', f'{item}, m=1', f'{item}, 2'])})))")

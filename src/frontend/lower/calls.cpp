@@ -8,6 +8,8 @@
 
 namespace psyco {
 
+using ir::Cond;
+using ir::Heap;
 using ir::Helper;
 using ir::Op;
 using ir::Reason;
@@ -184,17 +186,20 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
     size_t given = positional.size();
     positional.resize(code->co_argcount > static_cast<int>(given) ? code->co_argcount : given,
                       kNoAV);
-    bool fits = !code->co_kwonlyargcount && !code->co_posonlyargcount &&
-                !(code->co_flags & (CO_VARARGS | CO_VARKEYWORDS));
+    bool fits = true;
+    std::vector<AVId> keyword_only(static_cast<size_t>(code->co_kwonlyargcount), kNoAV);
     for (int k = 0; k < keywords && fits; k++) {
       int at = -1;
-      for (int i = 0; i < code->co_argcount; i++)
+      for (int i = code->co_posonlyargcount; i < code->co_argcount + code->co_kwonlyargcount; i++)
         if (PyTuple_GET_ITEM(code->co_localsplusnames, i) == PyTuple_GET_ITEM(names_object, k))
           at = i;
-      if (at < static_cast<int>(given) || positional[at] != kNoAV)
+      AVId value = args[args.size() - keywords + k];
+      if (at >= code->co_argcount)
+        keyword_only[at - code->co_argcount] = value;
+      else if (at < static_cast<int>(given) || positional[at] != kNoAV)
         fits = false;
       else
-        positional[at] = args[args.size() - keywords + k];
+        positional[at] = value;
     }
     size_t filled = 0;
     while (filled < positional.size() && positional[filled] != kNoAV) filled++;
@@ -202,7 +207,8 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
     positional.resize(filled);
     if (made && fits) positional.erase(positional.begin());
     if (!fits) f.refuse_inlining(function, "its parameters do not follow from the keywords");
-    if (fits && f.inline_call(function, positional, callable, {.made = made})) {
+    if (fits && f.inline_call(function, positional, callable,
+                              {.made = made, .keyword_only = keyword_only})) {
       if (made) f.assume(Assumption::Type, known);
       return;
     }
@@ -216,8 +222,51 @@ void lower_CallKw(Builder& f, const Bytecode& bc) {
   f.push(f.object_av(result));
 }
 
+// What an exact tuple holds, if its items are known one by one.
+static bool items_of(Builder& f, AVId id, std::vector<AVId>& items) {
+  const AV a = f.av(id);
+  if (a.kind == SlotKind::Virtual && a.virtual_kind == VirtualKind::Tuple) {
+    items.assign(a.fields.begin(), a.fields.end());
+    return true;
+  }
+  if (!a.constant || !PyTuple_CheckExact(a.constant)) return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(a.constant); i++)
+    items.push_back(f.const_av(PyTuple_GET_ITEM(a.constant, i)));
+  return true;
+}
+
+// f(*args) and f(*args, **{}) as f with each of the arguments.
+static bool inline_spread(Builder& f, AVId callable, AVId args, AVId kwargs) {
+  const AV c = f.av(callable), k = f.av(kwargs);
+  PyObject* known = c.constant ? c.constant : c.example;
+  std::vector<AVId> items;
+  if (!known || !PyFunction_Check(known) || f.site().generic || !items_of(f, args, items))
+    return false;
+  auto* function = reinterpret_cast<PyFunctionObject*>(known);
+  const bool any_function = !c.constant && !shapes::outlives_its_use(function);
+  const bool keywords = k.kind != SlotKind::Null;
+  if (keywords &&
+      (k.kind != SlotKind::Object || k.type != &PyDict_Type || !k.value->owned() || f.held(kwargs)))
+    return false;
+  if (keywords) {
+    Value* used = f.load(Op::LoadI64, k.value, shapes::kDictUsed, Heap::Dict);
+    Value* none = f.emit(Op::CmpInt, {used, f.const_int(0)});
+    none->cond = Cond::Eq;
+    f.guard(Op::GuardTrue, none, Reason::ValueSeen);
+  }
+  if (!c.constant && !any_function) {
+    f.keep(known);
+    f.guard(Op::GuardIs, c.value, Reason::ValueSeen, known);
+    f.av(callable).constant = known;
+    f.av(callable).type = Py_TYPE(known);
+  }
+  return f.inline_call(function, items, callable,
+                       {.any_function = any_function, .gone = keywords ? kwargs : kNoAV});
+}
+
 void lower_CallEx(Builder& f, const Bytecode&) {
   AVId kwargs = f.pop(), args = f.pop(), null = f.pop(), callable = f.pop();
+  if (inline_spread(f, callable, args, kwargs)) return;
   PyObject* known = f.av(callable).constant;
   if (known && PyFunction_Check(known))
     f.refuse_inlining(reinterpret_cast<PyFunctionObject*>(known), "it is called with * or **");
