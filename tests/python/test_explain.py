@@ -102,12 +102,12 @@ def down(n):
     return 0 if n < 1 else down(n - 1) + 1
 def rest(*args, **named):
     return 1
-def calls(n):
+def calls(n, given=[2]):
     total = 0
     for i in range(n):
         total += down(3)
         total += rest(1, k=2)
-        total += down(*(2,))
+        total += down(*given)
     return total
 """, "<calls>", "exec"), space)
     calls = psyco.bind(space["calls"])
@@ -117,7 +117,7 @@ def calls(n):
         (9, "calls", "down", None),
         (3, "down", "down", "it is recursive"),
         (10, "calls", "rest", "its parameters do not follow from the keywords"),
-        (11, "calls", "down", "it is called with * or **"),
+        (11, "calls", "down", "what it is given by * or ** is not known"),
     }
     assert {function for _, function, _, _ in notes} == {"calls", "down"}
     text = str(psyco.explain(calls))

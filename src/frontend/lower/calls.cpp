@@ -240,14 +240,14 @@ static bool inline_spread(Builder& f, AVId callable, AVId args, AVId kwargs) {
   const AV c = f.av(callable), k = f.av(kwargs);
   PyObject* known = c.constant ? c.constant : c.example;
   std::vector<AVId> items;
-  if (!known || !PyFunction_Check(known) || f.site().generic || !items_of(f, args, items))
-    return false;
+  if (!known || !PyFunction_Check(known)) return false;
   auto* function = reinterpret_cast<PyFunctionObject*>(known);
   const bool any_function = !c.constant && !shapes::outlives_its_use(function);
   const bool keywords = k.kind != SlotKind::Null;
-  if (keywords &&
-      (k.kind != SlotKind::Object || k.type != &PyDict_Type || !k.value->owned() || f.held(kwargs)))
-    return false;
+  const bool own_keywords =
+      k.kind == SlotKind::Object && k.type == &PyDict_Type && k.value->owned() && !f.held(kwargs);
+  if (f.site().generic || (keywords && !own_keywords) || !items_of(f, args, items))
+    return f.refuse_inlining(function, "what it is given by * or ** is not known");
   if (keywords) {
     Value* used = f.load(Op::LoadI64, k.value, shapes::kDictUsed, Heap::Dict);
     Value* none = f.emit(Op::CmpInt, {used, f.const_int(0)});
@@ -267,9 +267,6 @@ static bool inline_spread(Builder& f, AVId callable, AVId args, AVId kwargs) {
 void lower_CallEx(Builder& f, const Bytecode&) {
   AVId kwargs = f.pop(), args = f.pop(), null = f.pop(), callable = f.pop();
   if (inline_spread(f, callable, args, kwargs)) return;
-  PyObject* known = f.av(callable).constant;
-  if (known && PyFunction_Check(known))
-    f.refuse_inlining(reinterpret_cast<PyFunctionObject*>(known), "it is called with * or **");
   Value* c = f.force(callable);
   Value* a = f.force(args);
   Value* k = f.force(kwargs);
