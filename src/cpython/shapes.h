@@ -69,6 +69,12 @@ struct AttrPlan {
 };
 AttrPlan plan_load(PyTypeObject* type, PyObject* name);
 AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline, Member or Property only
+// The Python function that instances of `left` and `right` are given to for the operator NB_... of
+// that number, if it decides alone: what it does not implement is a TypeError. Else null. Holds
+// while `left` is unchanged.
+PyObject* operator_function(PyTypeObject* left, PyTypeObject* right, int nb);
+// __getitem__ or __setitem__ of a class in Python, or null. Holds while the type is unchanged.
+PyObject* subscript_function(PyTypeObject* type, bool store);
 // What a class has under that name, if it is a static or class method: such a plan, else None.
 AttrPlan plan_wrapped(PyObject* class_attribute);
 // The Python function super(cls, <instance of type>).name binds, or null: something else, or not

@@ -135,6 +135,7 @@ bool parse_frame(PyObject* from, ExitFrame* to) {
   if (cont && text_is(cont, "push")) to->cont = ir::Continuation::Push;
   if (cont && text_is(cont, "init")) to->cont = ir::Continuation::Init;
   if (cont && text_is(cont, "drop")) to->cont = ir::Continuation::Drop;
+  if (cont && text_is(cont, "operator")) to->cont = ir::Continuation::Operator;
   PyObject* function = PyDict_GetItemString(from, "function");
   if (function && !parse_slot(function, &to->function)) return false;
   return parse_slots(PyDict_GetItemString(from, "locals"), &to->locals) &&

@@ -150,6 +150,7 @@ struct Context {
   ir::Value* function_value;   // null: the outermost
   bool any_function = false;   // inlined for every function object of the code
   bool owns_function = false;  // and with the only reference to this one
+  int operands = 0;            // see Inlining
   PyObject* globals;
   PyObject* builtins;
   ir::FrameInfo* info;
@@ -297,7 +298,9 @@ class Builder {
   struct Inlining {
     PyTypeObject* made = nullptr;  // it is the __init__ of this class: the call makes an instance
     bool any_function = false;     // others of the same code and globals will do as well
-    bool drops_result = false;     // nobody wants it: nothing is pushed
+    // Drop, Operator: so many operands of the instruction are left on the stack.
+    ir::Continuation cont = ir::Continuation::Push;
+    int operands = 0;
     std::vector<AVId> keyword_only = {};  // those parameters; kNoAV or missing: the default
     AVId gone = kNoAV;  // the dictionary of keywords, empty: it dies before the body runs
   };

@@ -266,9 +266,8 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   if (how.gone != kNoAV) emit(Op::ReleasePlain, {av(how.gone).value});
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
-  outer.cont = made               ? ir::Continuation::Init
-               : how.drops_result ? ir::Continuation::Drop
-                                  : ir::Continuation::Push;
+  outer.cont = made ? ir::Continuation::Init : how.cont;
+  context->operands = how.operands;
   given = static_cast<int>(args.size());
   FrameSlots frame;
   frame.context = context;

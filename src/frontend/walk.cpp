@@ -375,11 +375,22 @@ void Builder::return_value(AVId id) {
   const ir::Continuation cont = st_.frames[st_.frames.size() - 2].cont;
   if (cont == ir::Continuation::Init && av(id).constant != Py_None)
     return deopt(Reason::Unsupported);  // raises TypeError
+  if (cont == ir::Continuation::Operator) {
+    // Raises TypeError, back in the caller.
+    if (av(id).constant == Py_NotImplemented) return deopt(Reason::Unsupported);
+    if (av(id).kind == SlotKind::Object && !type_of(id))
+      guard(Op::GuardFalse, emit(Op::IsSame, {av(id).value, const_object(Py_NotImplemented)}),
+            Reason::Unsupported);
+  }
   std::vector<AVId> locals = st_.top().locals;
   st_.frames.pop_back();
-  if (cont == ir::Continuation::Push) push(id);
+  std::vector<AVId> operands;
+  for (int i = context.operands; i > 0; i--) operands.push_back(peek(i));
+  for (int i = context.operands; i > 0; i--) pop();
+  if (cont == ir::Continuation::Push || cont == ir::Continuation::Operator) push(id);
   for (AVId local : locals) drop(local);
   if (cont == ir::Continuation::Drop) drop(id);
+  for (AVId operand : operands) drop(operand);
   if (context.owns_function) drop(object_av(context.function_value, &PyFunction_Type));
   int bci = caller_next_bci_.back();
   flush_drops(bci, st_.top().call_bci);

@@ -192,7 +192,9 @@ enum class Continuation : uint8_t {
          // the runtime does that, since no interpreter can be entered there
   Push,  // push the result, go on behind the instruction at bci
   Init,  // the result must be None and is dropped; the new object is on the stack already
-  Drop,  // drop the result, go on behind the instruction at bci
+  // The operands of the instruction at bci are on the stack and go when the result is there:
+  Drop,      // as the result does
+  Operator,  // it takes their place, unless it is NotImplemented: TypeError
 };
 
 enum class SlotKind : uint8_t {

@@ -411,6 +411,7 @@ class Parser {
     if (accept_word("push")) state->cont = Continuation::Push;
     if (accept_word("init")) state->cont = Continuation::Init;
     if (accept_word("drop")) state->cont = Continuation::Drop;
+    if (accept_word("operator")) state->cont = Continuation::Operator;
     if (accept_word("fn")) state->function = value_ref(word());
     expect("{");
     parse_slots(state->locals, '|');

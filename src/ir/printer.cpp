@@ -298,6 +298,7 @@ class Printer {
     if (state->cont == Continuation::Push) out_ += " push";
     if (state->cont == Continuation::Init) out_ += " init";
     if (state->cont == Continuation::Drop) out_ += " drop";
+    if (state->cont == Continuation::Operator) out_ += " operator";
     if (state->function) {
       out_ += " fn ";
       add_ref(state->function);

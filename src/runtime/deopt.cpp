@@ -5,7 +5,10 @@
 // the innermost outwards; each caller's continuation takes over the result (see ir::Continuation).
 #include "runtime/deopt.h"
 
+#include <algorithm>
+
 #include "cpython/bytecode.h"
+#include "objects.h"
 #include "runtime/activation.h"
 #include "runtime/materialize.h"
 #include "runtime/osr.h"
@@ -29,12 +32,46 @@ struct Content {
   size_t local_count = 0, stack_count = 0;
 };
 
+Bytecode operation_at(const Rebuilt& at) {
+  const DecodedCode decoded = decode(at.code);
+  return decoded.list[decoded.index_at(at.bci)];
+}
+
+// The operands, which were on the stack until now, go in the order of the interpreter.
+void finish_operation(_PyInterpreterFrame* frame, const Bytecode& operation, PyObject* result) {
+  constexpr int kMost = 3;
+  const int count = neutral_pops(operation);
+  PSYCO_CHECK(count <= kMost);
+  const int base = Port::depth(frame) - count;
+  Port::Slot* slots = Port::slots(frame) + base;
+  Port::Slot operands[kMost];
+  std::copy_n(slots, count, operands);
+  if (result) slots[0] = Port::slot_steal(result);
+  Port::set_depth(frame, base + (result ? 1 : 0));
+  for (int i = 0; i < count; i++) Port::slot_close(operands[i]);
+}
+
 // The callee's result (owned, or null with an error) reaches its caller, which is linked and
 // current. True: the frame stands behind the instruction. False: an error is set, raised at the
 // instruction.
 bool apply_continuation(const Rebuilt& caller, PyObject* result) {
-  if (!result) return false;
   _PyInterpreterFrame* frame = caller.frame;
+  const bool operation =
+      caller.cont == ir::Continuation::Drop || caller.cont == ir::Continuation::Operator;
+  const Bytecode at = operation ? operation_at(caller) : Bytecode();
+  if (result == Py_NotImplemented && caller.cont == ir::Continuation::Operator) {
+    const Port::Slot* operands = Port::slots(frame) + Port::depth(frame) - 2;
+    objects::set_operand_error(at.arg, Port::slot_object(operands[0]),
+                               Port::slot_object(operands[1]));
+    Py_CLEAR(result);
+  }
+  if (!result) {
+    if (!operation) return false;
+    PyObject* error = PyErr_GetRaisedException();
+    finish_operation(frame, at, nullptr);
+    PyErr_SetRaisedException(error);
+    return false;
+  }
   switch (caller.cont) {
     case ir::Continuation::Push: {
       const int depth = Port::depth(frame);
@@ -50,8 +87,12 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
         return false;
       }
       break;
+    case ir::Continuation::Operator:
+      finish_operation(frame, at, result);
+      break;
     case ir::Continuation::Drop:
       Py_DECREF(result);
+      finish_operation(frame, at, nullptr);
       break;
     case ir::Continuation::None:
     case ir::Continuation::Half:

@@ -108,7 +108,7 @@ TEST_CASE("exit records come back as they were") {
       ExitFrame f;
       f.frame_index = static_cast<uint32_t>(pick(200));
       f.bci = pick(5000) - 1;
-      f.cont = static_cast<ir::Continuation>(pick(5));
+      f.cont = static_cast<ir::Continuation>(pick(6));
       f.function = slot(0);
       f.locals = slots(12, virtuals);
       f.stack = slots(40, virtuals);

@@ -84,7 +84,7 @@ class Scrambler {
     FrameState* state = g_.new_state();
     state->frame = g_.frames[pick(g_.frames.size())];
     state->bci = static_cast<int32_t>(pick(30));
-    state->cont = static_cast<Continuation>(pick(5));
+    state->cont = static_cast<Continuation>(pick(6));
     if (pick(3) == 0) state->function = any();
     for (uint32_t i = pick(4); i > 0; i--) state->locals.push_back(g_.arena, make_slot(0));
     for (uint32_t i = pick(3); i > 0; i--) state->stack.push_back(g_.arena, make_slot(0));

@@ -68,6 +68,14 @@ PyObject* plain_init(PyTypeObject* type) {
   return init && PyFunction_Check(init) ? init : nullptr;
 }
 
+void set_operand_error(int nb, PyObject* left, PyObject* right) {
+  static const char* const kSymbols[] = {
+      "+",  "&",  "//",  "<<",  "@",  "*",  "%",  "|",  "", ">>",  "-",  "/",  "^",
+      "+=", "&=", "//=", "<<=", "@=", "*=", "%=", "|=", "", ">>=", "-=", "/=", "^="};
+  PyErr_Format(PyExc_TypeError, "unsupported operand type(s) for %.100s: '%.100s' and '%.100s'",
+               kSymbols[nb], Py_TYPE(left)->tp_name, Py_TYPE(right)->tp_name);
+}
+
 void set_name_error(PyObject* name) {
   _PyEval_FormatExcCheckArg(current_thread(), PyExc_NameError, "name '%.200s' is not defined",
                             name);

@@ -233,6 +233,8 @@ inline PyObject* lookup_global(PyObject* globals, PyObject* builtins, PyObject* 
   return _PyDict_LoadGlobal(reinterpret_cast<PyDictObject*>(globals),
                             reinterpret_cast<PyDictObject*>(builtins), name);
 }
+// unsupported operand type(s) for ...; `nb` is the operator's number, not that of a power.
+void set_operand_error(int nb, PyObject* left, PyObject* right);
 void set_name_error(PyObject* name);                // name '%.200s' is not defined
 void set_unbound_error(PyObject* code, int index);  // of a local, a cell or a free variable
 inline PyObject* local_name(PyObject* code, int index) {

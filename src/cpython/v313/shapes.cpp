@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <string>
 
 #include "objects.h"
 
@@ -193,12 +194,17 @@ bool note_attribute_type(AttrPlan& plan, PyObject* attribute) {
 }  // namespace
 
 namespace {
-// The object in a descriptor's read-only member, and where it lies. Null: none.
-PyObject* wrapped_in(PyObject* descriptor, const char* member_name, int32_t* offset) {
-  PyObject* name = PyUnicode_InternFromString(member_name);
-  PyObject* member = name ? _PyType_Lookup(Py_TYPE(descriptor), name) : nullptr;
+// Borrowed.
+PyObject* attribute_of_class(PyTypeObject* type, const char* text) {
+  PyObject* name = PyUnicode_InternFromString(text);
+  PyObject* found = name ? _PyType_Lookup(type, name) : nullptr;
   Py_XDECREF(name);
   if (!name) PyErr_Clear();
+  return found;
+}
+// The object in a descriptor's read-only member, and where it lies. Null: none.
+PyObject* wrapped_in(PyObject* descriptor, const char* member_name, int32_t* offset) {
+  PyObject* member = attribute_of_class(Py_TYPE(descriptor), member_name);
   if (!member || !Py_IS_TYPE(member, &PyMemberDescr_Type)) return nullptr;
   *offset = static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(member)->d_member->offset);
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(descriptor) + *offset);
@@ -221,6 +227,45 @@ AttrPlan plan_wrapped(PyObject* class_attribute) {
   if (plan.inner && (!of_class || PyFunction_Check(plan.inner)))
     plan.kind = of_class ? AttrPlan::Class : AttrPlan::Static;
   return plan;
+}
+
+namespace {
+// Of classes written in Python, and object.
+bool is_pure(PyTypeObject* type) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+    auto* base = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(type->tp_mro, i));
+    if (base != &PyBaseObject_Type &&
+        (!(base->tp_flags & Py_TPFLAGS_HEAPTYPE) || (base->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)))
+      return false;
+  }
+  return true;
+}
+}  // namespace
+
+PyObject* operator_function(PyTypeObject* left, PyTypeObject* right, int nb) {
+  static const char* const kNames[] = {"add", "and",     "floordiv", "lshift", "matmul",
+                                       "mul", "mod",     "or",       nullptr,  "rshift",
+                                       "sub", "truediv", "xor"};
+  constexpr int kInPlace = NB_INPLACE_ADD;
+  const char* name = kNames[nb % kInPlace];
+  if (!name || !(left->tp_flags & Py_TPFLAGS_HEAPTYPE) || !is_pure(left) || !watchable_type(left))
+    return nullptr;
+  // With another class the other one's reflected operator might come first or last.
+  if (right != left && right != &PyLong_Type && right != &PyFloat_Type && right != &PyBool_Type)
+    return nullptr;
+  const std::string plain = std::string("__") + name + "__";
+  if (nb >= kInPlace && attribute_of_class(left, (std::string("__i") + name + "__").c_str()))
+    return nullptr;
+  PyObject* function = attribute_of_class(left, plain.c_str());
+  return function && PyFunction_Check(function) ? function : nullptr;
+}
+
+PyObject* subscript_function(PyTypeObject* type, bool store) {
+  if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IMMUTABLETYPE) ||
+      !watchable_type(type))
+    return nullptr;
+  PyObject* function = attribute_of_class(type, store ? "__setitem__" : "__getitem__");
+  return function && PyFunction_Check(function) ? function : nullptr;
 }
 
 PyObject* super_function(PyTypeObject* cls, PyTypeObject* type, PyObject* name) {

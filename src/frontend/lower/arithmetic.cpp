@@ -190,6 +190,20 @@ int replaced_local(Builder& f, const Bytecode& bc, AVId id) {
   return stored ? local : -2;
 }
 
+// An operator of a class in Python. The operands stay on the stack, for the message of a TypeError.
+bool call_operator(Builder& f, const Bytecode& bc, AVId left, AVId right, PyTypeObject* tl,
+                   PyTypeObject* tr) {
+  PyObject* known = shapes::operator_function(tl, tr, bc.arg);
+  if (!known || !f.guard_type(left, tl) || !f.guard_type(right, tr)) return false;
+  f.assume(Assumption::Type, reinterpret_cast<PyObject*>(tl));
+  f.push(left), f.push(right);
+  if (f.inline_call(reinterpret_cast<PyFunctionObject*>(known), {left, right}, f.const_av(known),
+                    {.cont = ir::Continuation::Operator, .operands = 2}))
+    return true;
+  f.pop(), f.pop();
+  return false;
+}
+
 // str + str. As in the interpreter the string grows in place if nobody else holds it: its reference
 // is given to the helper, so that a loop of `s += x` stays linear. If memory runs out the variable
 // is unbound, there and here.
@@ -233,6 +247,7 @@ void lower_Binary(Builder& f, const Bytecode& bc) {
   if (!site.generic && op == kNbAdd && tl == &PyUnicode_Type && tr == tl &&
       concatenate(f, bc, left, right))
     return;
+  if (!site.generic && tl && tr && call_operator(f, bc, left, right, tl, tr)) return;
   f.drop(left);
   f.drop(right);
   if (!site.generic) {

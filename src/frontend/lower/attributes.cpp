@@ -316,8 +316,13 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
   if (plan.kind == AttrPlan::Property) {
     if (!f.guard_type(id, type)) return false;
     assume_plan(f, type, plan);
-    return f.inline_call(reinterpret_cast<PyFunctionObject*>(plan.inner), {id, value},
-                         wrapped(f, plan), {.drops_result = true});
+    AVId setter = wrapped(f, plan);
+    f.push(value), f.push(id);
+    if (f.inline_call(reinterpret_cast<PyFunctionObject*>(plan.inner), {id, value}, setter,
+                      {.cont = ir::Continuation::Drop, .operands = 2}))
+      return true;
+    f.pop(), f.pop();
+    return false;
   }
   // Is the attribute set already? As it is on a live object, or was when an earlier version was
   // made, unless this code has made the object or set the attribute itself.

@@ -44,6 +44,23 @@ bool is_virtual(const AV& a, VirtualKind kind) {
   return a.kind == SlotKind::Virtual && a.virtual_kind == kind;
 }
 
+// By the class's own function in Python. All are popped, and not dropped.
+bool call_subscript(Builder& f, AVId container, AVId key, AVId value) {
+  PyTypeObject* type = f.likely_type(container);
+  const bool store = value != kNoAV;
+  PyObject* known = type && !f.site().generic ? shapes::subscript_function(type, store) : nullptr;
+  if (!known || !f.guard_type(container, type)) return false;
+  f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
+  auto* function = reinterpret_cast<PyFunctionObject*>(known);
+  if (!store) return f.inline_call(function, {container, key}, f.const_av(known), {});
+  f.push(value), f.push(container), f.push(key);
+  if (f.inline_call(function, {container, key, value}, f.const_av(known),
+                    {.cont = ir::Continuation::Drop, .operands = 3}))
+    return true;
+  f.pop(), f.pop(), f.pop();
+  return false;
+}
+
 }  // namespace
 
 void lower_subscript(Builder& f, const Bytecode& bc) {
@@ -72,6 +89,9 @@ void lower_subscript(Builder& f, const Bytecode& bc) {
   SpecialisedTypes seen = specialised_types(bc);
   if (!type) f.suggest_type(container, type = seen.left);
   if (!key_type) f.suggest_type(key, key_type = seen.right);
+  f.undrop(container), f.undrop(key);
+  if (call_subscript(f, container, key, kNoAV)) return;
+  f.drop(container), f.drop(key);
   if (!f.site().generic && int_like(key_type) && !f.site().big_int) {
     if (is_virtual(f.av(container), VirtualKind::Tuple)) {
       Value* i = f.to_int(key);
@@ -129,6 +149,7 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
   SpecialisedTypes seen = specialised_types(bc);
   if (!type) f.suggest_type(container, type = seen.left);
   if (!key_type) f.suggest_type(key, key_type = seen.right);
+  if (call_subscript(f, container, key, value)) return;
   if (!f.site().generic && !f.site().big_int && type == &PyList_Type && int_like(key_type) &&
       f.guard_type(container, type) && f.to_int(key)) {
     PyObject* example = item_example(f, container, key);
