@@ -19,7 +19,7 @@ class Features(Language, Surroundings):
         "death": ["dying_local", "dying_local", "dying_in_loop", "dying_in_container", "weak", "weak", "dying_argument"],
         "tools": ["trace", "trace", "monitoring"],
         "names": ["global_volatile", "global_volatile", "put_name", "cells", "cells", "unbound"],
-        "classes": ["alter_class", "alter_class", "alter_class", "meta", "local_class", "descriptors", "mix_objects"],
+        "classes": ["alter_class", "alter_class", "alter_class", "meta", "local_class", "descriptors", "mix_objects", "operate", "operate"],
         "numbers": ["number_edges", "number_edges", "number_edges", "compare_edges", "own_operators", "shift_and_power"],
         "containers": ["alias", "alias", "mutate_iterated", "mutate_iterated", "unpack_wrong", "keyed", "slices"],
         "control": ["finally_overrides", "finally_overrides", "except_star", "notes", "managers", "managers", "wide_match", "walrus", "loop_else"],

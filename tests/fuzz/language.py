@@ -104,6 +104,25 @@ class Language:
         self.emit(depth, f"log.append(str({text})[:60])")
         return None
 
+    def do_operate(self, scope, depth):
+        if not self.classes:
+            return self.assign(scope, depth)
+        item, box, cls = self.private(), self.private("k"), self.pick(self.classes)
+        self.emit(depth, f"class {box}({cls}):")
+        for line in self.rng.sample(["def __sub__(self, o): return self.n - o.n", "def __mul__(self, o): return type(self)(self.n * 3, 0.5) if o != 2 else NotImplemented",
+                                     "def __setitem__(self, i, v): self.f = v; return i", "def __getitem__(self, i): return self.n if i else self.f", "def __iadd__(self, o): self.n += 1; return self",
+                                     "def __radd__(self, o): return 'r', o", "def __or__(self, o): return look(1, 1)", "def __xor__(self, o): return (self.n << 60) + o", "mine = property(lambda self: self.n, lambda self, v: note('set', v))",
+                                     "mine = staticmethod(len)", "mine = classmethod(lambda cls, x=1: cls.__name__[:1])", "def bump(self, k=1, *more): return super().bump(k, *more)", "def __add__(self, o): return NotImplemented"], 6):
+            self.emit(depth + 1, line)
+        one, two = self.private("k"), self.private("k")
+        self.emit(depth, f"{one}, {two} = {box}(3, 1.5), {self.pick([f'{box}(2, 0.5)', f'{box}(2**62)', f'{cls}(5)', '4', '2.5'])}")
+        self.emit(depth, f"for {item} in range({self.rng.randint(2, 12)}):")
+        for _ in range(3):
+            operands = self.pick([f"{one} {{}} {two}", f"{one} {{}} {item}", f"{two} {{}} {one}", f"{one} {{}} {one}"])
+            self.guarded(scope, depth + 1, self.pick([f"note(shown({operands.format(self.pick(['+', '-', '*', '|', '^', '+', '-']))}))", f"{one} += {self.pick([one, two, item])}", f"{one}[{item}] = {self.expr('float', scope, 0)}",
+                                                      f"note(shown({one}[{item} % 3]))", f"{one}.mine = {item}", f"note(shown({one}.mine))", f"note({one}.mine())", f"note({box}.mine('ab'))", f"note({one}.bump({item}))"]))
+        return None
+
     # -- numbers
 
     def number(self, scope):

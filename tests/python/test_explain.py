@@ -63,7 +63,7 @@ def test_stats_tell_who_was_refused_and_why():
     assert one["entries"] == 0 and "generators" in one["refused"] and __file__ in one["refused"]
 
 
-def test_explain_tells_who_was_excluded():
+def test_explain_tells_who_was_excluded(no_trials):
     excluded, filtered = make(), make()
     psyco.unbind(filtered)
     psyco.cannotcompile(excluded)
@@ -81,7 +81,7 @@ def test_explain_tells_who_was_excluded():
         psyco.setfilter(None)
 
 
-def test_a_loop_that_comes_to_its_return_says_so():
+def test_a_loop_that_comes_to_its_return_says_so(no_trials):
     total = make()
     psyco.unbind(total)
     psyco.full()
