@@ -35,6 +35,29 @@ def h():
 def k():
     S(1).z = 5
 """, ["f(P, 0, 5)", "f(P, 0.5, 5)", "f(S, 1, 4)", "f(S, 'x', 2)", "f(P, 2**62, 10)", "g()", "h()", "k()"]),
+    "a class that gets other bases is an instance of others": ("""
+class A:
+    pass
+class B:
+    pass
+class C(A):
+    pass
+def change(i):
+    if i % 10 == 7:
+        C.__bases__ = (B,) if C.__bases__ == (A,) else (A,)
+def f(n):
+    o, out = C(), []
+    for i in range(n):
+        out.append(isinstance(o, A))
+        change(i)
+    return out
+def g(n):
+    o, out = C(), []
+    for i in range(n):
+        out.append((isinstance(o, A), isinstance(o, B), issubclass(C, A)))
+        change(i)
+    return out
+""", ["f(40)", "g(40)", "f(20)"]),
     "instances of many shapes": ("""
 class A:
     def __init__(self):
