@@ -255,14 +255,18 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   }
   result_.inlined.push_back(inline_note(caller.code, raw_bci_, function, nullptr));
 
+  AVId keywords = kNoAV;
+  if (code->co_flags & CO_VARKEYWORDS) {
+    keywords = object_av(call_helper(ir::Helper::build_map, {}), &PyDict_Type);
+    drop(keywords);  // should there be no instance
+  }
   if (made) {
     AVId object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);
     av(object).fresh = true;
     args.insert(args.begin(), object);
     push(object);
   }
-  Value* keywords = nullptr;
-  if (code->co_flags & CO_VARKEYWORDS) keywords = call_helper(ir::Helper::build_map, {});
+  if (keywords != kNoAV) undrop(keywords);
   if (how.gone != kNoAV) emit(Op::ReleasePlain, {av(how.gone).value});
   FrameSlots& outer = st_.top();
   outer.call_bci = raw_bci_;
@@ -280,7 +284,7 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     frame.locals.push_back(
         given > wanted ? virtual_av(ir::VirtualKind::Tuple, {args.begin() + wanted, args.end()})
                        : const_av(shapes::empty_tuple()));
-  if (keywords) frame.locals.push_back(object_av(keywords, &PyDict_Type));
+  if (keywords != kNoAV) frame.locals.push_back(keywords);
   while (static_cast<int>(frame.locals.size()) < context->info->nlocals)
     frame.locals.push_back(null_av());
 
