@@ -35,7 +35,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     command("build", "build, and make .venv/bin/python able to import psyco")
 
     sub = command("bench", "measure plain against psyco; exit status 1 when a bar is missed")
-    sub.add_argument("names", nargs="*", help="programs of bench/programs, or 'examples'")
+    sub.add_argument("names", nargs="*", help="programs of bench/programs, 'examples', or "
+                     "'applications', after which names are rows of bench/applications/table.py")
+    sub.add_argument("--size", choices=["short", "long", "both"], default="both",
+                     help="applications: how much work they are given (both)")
+    sub.add_argument("--under", default="", metavar="OPTIONS",
+                     help="applications: further options of `python -m psyco`")
+    sub.add_argument("--debug", default="", metavar="ITEMS",
+                     help="applications: PSYCO_DEBUG of the half under psyco")
+    sub.add_argument("--profile", action="store_true",
+                     help="applications: show where the time goes, if perf is there")
     sub.add_argument("--pairs", type=int, default=7, help="process pairs to begin with")
     sub.add_argument("--max-pairs", type=int, default=15, help="limit for undecided programs")
     sub.add_argument("--calls", type=int, default=5, help="calls of run() in one process")
@@ -174,6 +183,11 @@ def _dispatch(options: argparse.Namespace) -> int:
         from devtool.compiletime import compile_times
 
         return compile_times(env, options)
+    if name == "bench" and options.names[:1] == ["applications"]:
+        from devtool.applications import applications
+
+        options.names = options.names[1:]
+        return applications(env, options)
     if name == "bench":
         from devtool.bench import bench
 

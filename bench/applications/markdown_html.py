@@ -1,0 +1,14 @@
+"""Markdown to HTML by markdown."""
+
+import markdown
+from support import main
+from inputs import markdown_text
+
+
+def run(n):
+    """Convert n documents; characters."""
+    convert = lambda text: markdown.markdown(text, extensions=["tables", "fenced_code"])
+    return sum(len(convert(markdown_text(8, i))) for i in range(n))
+
+
+main(run)

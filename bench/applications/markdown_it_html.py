@@ -1,0 +1,14 @@
+"""Markdown to HTML by markdown-it-py."""
+
+from markdown_it import MarkdownIt
+from support import main
+from inputs import markdown_text
+
+
+def run(n):
+    """Convert n documents; characters."""
+    convert = MarkdownIt().enable("table").render
+    return sum(len(convert(markdown_text(8, i))) for i in range(n))
+
+
+main(run)

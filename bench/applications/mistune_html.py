@@ -1,0 +1,14 @@
+"""Markdown to HTML by mistune."""
+
+import mistune
+from support import main
+from inputs import markdown_text
+
+
+def run(n):
+    """Convert n documents; characters."""
+    convert = mistune.create_markdown(plugins=["table", "strikethrough"])
+    return sum(len(convert(markdown_text(8, i))) for i in range(n))
+
+
+main(run)
