@@ -1,8 +1,9 @@
 """Source code formatted by Black, pure Python."""
 
 import black
-from support import main
 from inputs import python_source
+
+from support import main
 
 
 def run(n):

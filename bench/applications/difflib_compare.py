@@ -2,8 +2,9 @@
 
 import difflib
 
-from support import main
 from inputs import paragraphs
+
+from support import main
 
 
 def run(n):

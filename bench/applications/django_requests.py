@@ -2,6 +2,7 @@
 
 import django
 from django.conf import settings
+
 from support import main
 
 settings.configure(
@@ -19,11 +20,11 @@ settings.configure(
 )
 django.setup()
 
+from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.db import connection, models  # noqa: E402
 from django.http import HttpResponse, JsonResponse  # noqa: E402
 from django.shortcuts import render  # noqa: E402
 from django.test import RequestFactory  # noqa: E402
-from django.core.handlers.base import BaseHandler  # noqa: E402
 from django.urls import path  # noqa: E402
 
 

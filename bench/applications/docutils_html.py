@@ -1,8 +1,9 @@
 """reStructuredText to HTML by docutils."""
 
 from docutils.core import publish_string
-from support import main
 from inputs import paragraphs
+
+from support import main
 
 
 def document(sections, seed):

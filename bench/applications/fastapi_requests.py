@@ -5,6 +5,7 @@ import asyncio
 import httpx
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel
+
 from support import main
 
 app = FastAPI()

@@ -1,6 +1,7 @@
 """Requests through Flask's test client: routing, Jinja2 templates, sessions, JSON."""
 
 from flask import Flask, jsonify, render_template_string, request, session
+
 from support import main
 
 app = Flask(__name__)

@@ -4,8 +4,9 @@ import csv
 import io
 from html.parser import HTMLParser
 
-from support import main
 from inputs import html_text
+
+from support import main
 
 
 class Collector(HTMLParser):

@@ -1,6 +1,7 @@
 """Templates of Jinja2: compiled, then rendered, with filters, macros and inheritance."""
 
 from jinja2 import DictLoader, Environment
+
 from support import main
 
 TEMPLATES = {

@@ -5,8 +5,9 @@ import json.decoder
 import json.encoder
 import json.scanner
 
-from support import main
 from inputs import words
+
+from support import main
 
 json.encoder.c_make_encoder = None
 json.encoder.encode_basestring_ascii = json.encoder.py_encode_basestring_ascii

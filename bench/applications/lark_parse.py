@@ -1,6 +1,7 @@
 """A JSON and a calculator grammar of lark, LALR and Earley."""
 
 from lark import Lark, Transformer
+
 from support import main
 
 JSON = r"""

@@ -1,8 +1,9 @@
 """Markdown to HTML by markdown."""
 
 import markdown
-from support import main
 from inputs import markdown_text
+
+from support import main
 
 
 def run(n):

@@ -1,8 +1,9 @@
 """Markdown to HTML by markdown-it-py."""
 
-from markdown_it import MarkdownIt
-from support import main
 from inputs import markdown_text
+from markdown_it import MarkdownIt
+
+from support import main
 
 
 def run(n):

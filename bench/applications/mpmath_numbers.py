@@ -3,8 +3,9 @@
 import os
 
 os.environ["MPMATH_NOGMPY"] = "1"
-import mpmath  # noqa: E402
-from support import main  # noqa: E402
+import mpmath
+
+from support import main
 
 
 def run(n):

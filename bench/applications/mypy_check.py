@@ -1,11 +1,10 @@
 """Type checking by mypy's Python code."""
 
-import contextlib
-import io
 import pathlib
 import tempfile
 
 from mypy import api
+
 from support import main
 
 CODE = '''

@@ -1,6 +1,7 @@
 """Graph algorithms of networkx, pure Python."""
 
 import networkx as nx
+
 from support import main
 
 

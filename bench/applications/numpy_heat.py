@@ -1,6 +1,7 @@
 """Heat in a plate with numpy: many small array operations from a Python loop."""
 
 import numpy as np
+
 from support import main
 
 

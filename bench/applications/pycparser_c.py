@@ -1,6 +1,7 @@
 """C code parsed and written again by pycparser."""
 
 from pycparser import c_generator, c_parser
+
 from support import main
 
 CODE = """

@@ -1,6 +1,7 @@
 """Validation with pydantic: models made, Python validators called from its Rust core."""
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
+
 from support import main
 
 

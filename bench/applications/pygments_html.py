@@ -1,10 +1,11 @@
 """Source code highlighted by Pygments."""
 
+from inputs import html_text, python_source
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import HtmlLexer, PythonLexer
+
 from support import main
-from inputs import html_text, python_source
 
 
 def run(n):

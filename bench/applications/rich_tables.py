@@ -2,11 +2,12 @@
 
 import io
 
+from inputs import markdown_text
 from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
+
 from support import main
-from inputs import markdown_text
 
 
 def run(n):
@@ -21,7 +22,7 @@ def run(n):
             table.add_row(f"[bold]row {k}[/bold]", str(k * i), "some longer text that wraps " * 2)
         console.print(table)
         if i % 8 == 0:
-            console.print(Markdown(markdown_text(1, i)))
+            console.print(Markdown(markdown_text(1, i), hyperlinks=False))
     return len(out.getvalue())
 
 

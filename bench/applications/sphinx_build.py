@@ -3,9 +3,10 @@
 import pathlib
 import tempfile
 
-from sphinx.application import Sphinx
-from support import main
 from inputs import paragraphs, python_source
+from sphinx.application import Sphinx
+
+from support import main
 
 
 def run(n):

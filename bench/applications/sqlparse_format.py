@@ -1,6 +1,7 @@
 """SQL parsed and formatted by sqlparse."""
 
 import sqlparse
+
 from support import main
 
 QUERY = """select a.id, b.name as n, count(*) total, case when x > {n} then 'a' else 'b' end from

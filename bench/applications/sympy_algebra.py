@@ -1,7 +1,8 @@
 """Computer algebra: expansion, derivatives, simplification, solving."""
 
-from support import main
 from sympy import cos, diff, expand, factor, integrate, sin, solve, symbols
+
+from support import main
 
 
 def run(n):

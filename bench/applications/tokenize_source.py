@@ -4,8 +4,9 @@ import ast
 import io
 import tokenize
 
-from support import main
 from inputs import python_source
+
+from support import main
 
 
 class Names(ast.NodeVisitor):

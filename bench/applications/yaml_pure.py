@@ -1,8 +1,9 @@
 """YAML written and read by PyYAML's Python code."""
 
 import yaml
-from support import main
 from inputs import words
+
+from support import main
 
 
 def run(n):

@@ -25,7 +25,8 @@ namespace psyco {
 template <class P>
 concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
                                PyFunctionObject* function, PyCodeObject* code, PyObject* object,
-                               typename P::Slot slot, int i, size_t words, void* memory) {
+                               typename P::Slot slot, int i, size_t words, void* memory,
+                               PyInterpreterState* interp, int (*later)(void*)) {
   { P::kVersionHex } -> std::convertible_to<unsigned>;
   { P::kIterSlots } -> std::convertible_to<int>;
   { P::kWithSlots } -> std::convertible_to<int>;
@@ -46,6 +47,8 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::set_code_extra(code, Py_ssize_t{}, memory) } -> std::same_as<bool>;
   {P::keep_freed_chunks(bool{})};
   {P::forget_own_events(code, uint8_t{})};
+  { P::gil_is_held(interp) } -> std::same_as<bool>;
+  { P::call_soon(interp, later) } -> std::same_as<bool>;
   { P::unwind(ts, frame) } -> std::same_as<bool>;
   { P::unwind_running(ts, frame, i) } -> std::same_as<bool>;
 };

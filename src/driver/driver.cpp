@@ -22,6 +22,7 @@
 #include "runtime/helpers.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
+#include "runtime/sampler.h"
 #include "runtime/runtime.h"
 #include "runtime/table.h"
 #include "runtime/wanted.h"
@@ -95,6 +96,10 @@ class DriverFeedback : public FeedbackSource {
 
 void refuse(CodeEntry* entry, ir::Reason reason, int line) {
   entry->refused = true;
+  note_reason(entry, reason, line);
+}
+
+void note_reason(CodeEntry* entry, ir::Reason reason, int line) {
   entry->reason = reason;
   g_totals.refused++;
   g_totals.refused_by[static_cast<int>(reason)]++;
@@ -513,6 +518,8 @@ bool parse_debug(const char* text, std::string& error) {
       g_governor = false;
     } else if (item == "off=governor") {
       g_governor = false;
+    } else if (item == "off=sampler") {
+      g_sampling = false;
     } else if (item.rfind("stress=exit:random", 0) == 0) {
       g_options.exit_seed = item.size() > 19 && item[18] == ':' ? atoi(item.c_str() + 19) : 1;
       g_governor = false;

@@ -72,6 +72,8 @@ struct CodeHistory {
 
 // The function is left alone from now on, for this reason, seen in this line (0: no line of it).
 void refuse(CodeEntry* entry, ir::Reason reason, int line);
+// The same reason for people, where the function is not left alone altogether.
+void note_reason(CodeEntry* entry, ir::Reason reason, int line);
 void install_driver();  // sets g_driver
 bool start_driver();    // false: a Python error is set
 

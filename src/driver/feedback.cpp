@@ -198,15 +198,12 @@ void on_operands_met(OperandCache* enough) {
 
 // Measured, and the interpreter was faster.
 void on_lost(CodeEntry* entry, int target) {
+  if (target == kEntryCall) return note_reason(entry, ir::Reason::Slower, 0);
   CodeHistory* history = history_of(entry);
   for (size_t i = history->units.size(); i-- > 0;)
     if (history->units[i]->target == target) retire_unit(entry, history->units[i]);
-  if (target == kEntryCall) {
-    refuse(entry, ir::Reason::Slower, 0);
-  } else {
-    refuse_loop(entry, target);
-    history->slow_loop = true;
-  }
+  refuse_loop(entry, target);
+  history->slow_loop = true;
 }
 
 }  // namespace

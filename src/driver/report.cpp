@@ -10,6 +10,7 @@
 #include "runtime/activation.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
+#include "runtime/ledger.h"
 #include "runtime/osr.h"
 #include "runtime/wanted.h"
 #include "support/ticks.h"
@@ -204,7 +205,8 @@ PyObject* lines_of(const CodeEntry* entry, const CodeHistory* history) {
 PyObject* refusal(const CodeEntry* entry) {
   if (entry->excluded || filter_refuses(entry))
     return PyUnicode_FromString(ir::reason_message(ir::Reason::Excluded));
-  return entry->refused ? text(entry->reason_text) : Py_NewRef(Py_None);
+  const bool told = entry->refused || entry->unworthy;
+  return told ? text(entry->reason_text) : Py_NewRef(Py_None);
 }
 
 // ---- figures of each function
@@ -236,6 +238,12 @@ PyObject* functions() {
   }
   for (PyObject* code : codes) Py_DECREF(code);
   return list;
+}
+
+// What psyco has cost and won, in milliseconds of processor time: see runtime/ledger.h.
+PyObject* balance() {
+  return Py_BuildValue("{s:d,s:d}", "compiling_ms", static_cast<double>(g_compile_cpu_ns) / 1e6,
+                       "won_ms", won_ns() / 1e6);
 }
 
 const uint64_t g_first_tick = ticks();
@@ -315,7 +323,7 @@ PyObject* driver_stats() {
       !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
       !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
       !put(dict, "native_share", PyFloat_FromDouble(native_share())) ||
-      !put(dict, "functions", functions()) ||
+      !put(dict, "balance", balance()) || !put(dict, "functions", functions()) ||
       !put(dict, "exits", counts(g_totals.exits_by, reason)) ||
       !put(dict, "refused_by", counts(g_totals.refused_by, reason)) ||
       !put(dict, "ops", counts(g_totals.ops, op)) ||

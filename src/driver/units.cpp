@@ -313,6 +313,7 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   PyObject* info;
   if (!PyArg_ParseTuple(args, "sO!", &phase, &PyDict_Type, &info)) return nullptr;
   unpark_some();  // where there are no events, there are collections
+  review_verdicts();
   PyObject* generation = PyDict_GetItemString(info, "generation");
   if (!generation || PyLong_AsLong(generation) != 2) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.

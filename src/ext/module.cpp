@@ -124,7 +124,7 @@ bool set_option(PyObject* name, PyObject* value) {
     const int on = PyObject_IsTrue(value);
     if (on < 0) return false;
     if (option == "compile") {
-      g_compiling = on;
+      set_compiling(on);
     } else if (option == "governor") {
       g_governor = on;
     } else {

@@ -7,6 +7,7 @@
 #include "runtime/governor.h"
 #include "runtime/parked.h"
 #include "runtime/poll.h"
+#include "runtime/sampler.h"
 #include "runtime/wanted.h"
 #include "support/check.h"
 
@@ -26,6 +27,7 @@ void free_entry(void* memory) {
   if (!entry) return;
   code_dies(entry->code);
   forget_parked(entry);
+  forget_sampled(entry);
   for (Version& version : entry->versions) retire_code(version.code);
   if (g_entry_dies) g_entry_dies(entry);
   delete entry;
@@ -400,6 +402,12 @@ void uninstall_function(PyFunctionObject* function) {
 
 void uninstall_all() {
   while (!installed().empty()) uninstall_function(installed().begin()->first);
+}
+
+void for_each_installed(void (*visit)(PyFunctionObject*)) {
+  std::vector<PyFunctionObject*> functions;
+  for (const auto& [function, state] : installed()) functions.push_back(function);
+  for (PyFunctionObject* function : functions) visit(function);
 }
 
 void function_modified(PyFunctionObject* function, bool code_changed) {

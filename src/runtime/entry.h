@@ -73,15 +73,20 @@ struct LoopCounter {
   bool refused = false;  // cannot be compiled, or was slower than the interpreter
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;
+  double saved_ns = 0;  // by a native iteration, as measured
 };
 
-// Native and interpreted calls of one function, compared: see governor.cpp.
+// Native and interpreted calls of one function, compared chunk by chunk: see governor.cpp.
 struct CallTrial {
+  static constexpr int kMaxChunks = 16;
+  struct Side {
+    int calls = 0;
+    double sum = 0, longest = 0;  // nanoseconds
+  };
   int calls = 0, chunks = 0, rounds = 0;
-  int chunk_calls[2] = {};  // interpreted, native
-  int64_t ns[2] = {};
-  int64_t begun_ns = 0, measured_ns = 0;  // when by the wall clock; in all measured calls
-  float ratios[5] = {};
+  Side sides[2];           // interpreted, native: of the chunk under way
+  float logs[kMaxChunks];  // of native time over interpreted time, by chunk
+  double interpreted = 0;  // nanoseconds a call, all chunks together
   uint64_t exits = 0;
   bool by_cpu = false;  // calls are long enough to be measured by processor time
   bool decided = false;
@@ -107,6 +112,11 @@ struct CodeEntry {
   uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;  // why refused
   std::string reason_text;               // with file and line, for people
+  bool unworthy = false;                 // measured: not worth entering from the interpreter
+  double saved_ns = 0;                   // by a native call, as measured,
+  uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
+  uint32_t samples = 0, needed_samples = 0;  // seen at so many ticks: see sampler.h
+  bool settled = false;   // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;
   void* driver = nullptr;  // the driver's own
 };
@@ -141,6 +151,7 @@ bool is_installed(PyFunctionObject* function);
 // Nobody else has put a vectorcall of his own into the function.
 bool calls_are_ours(const PyFunctionObject* function);
 void uninstall_all();
+void for_each_installed(void (*visit)(PyFunctionObject* function));
 // From the function watcher.
 void function_modified(PyFunctionObject* function, bool code_changed);
 void function_destroyed(PyFunctionObject* function);

@@ -4,28 +4,20 @@
 // interrupted often, go by the wall clock.
 #include "runtime/governor.h"
 
-#include <time.h>
-
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/osr.h"
 
 namespace psyco {
 
 bool g_governor = true;
-int64_t g_compile_ns = 0;
-int64_t g_compile_cpu_ns = 0;
 uint64_t g_speculative_exits = 0;
 uint64_t g_unmeasured_calls = 0;
 void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
-constexpr int64_t kCompileGrant = 10 * 1000 * 1000;  // what the compiler may spend at once,
-constexpr int64_t kWinGrant = 5 * 1000 * 1000;       // for each time its code has won enough,
-constexpr double kWinShare = 0.05;                   // which is so much of the time,
-constexpr double kCompileShare = 0.02;               // and of all the time
-constexpr int64_t kAskAgainNs = 500 * 1000;          // who may not compile now
 constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
 constexpr int64_t kClockNs = 40, kCpuClockNs = 600;  // reading it
 constexpr int64_t kLongCallNs = 30 * 1000;  // long enough to be interrupted, and to read that one
@@ -39,28 +31,12 @@ constexpr double kWins = 0.95;                     // compiled code has to be th
 constexpr int kRounds = 5;
 constexpr int kMaxTrials = 8;
 constexpr int kMaxRestarts = 4;  // of phases that the loop was away in: then others have a turn
+constexpr int64_t kFirstReviewNs = 500 * 1000 * 1000;  // and then at every doubling
 constexpr int64_t kShortCallNs = 500 * 1000;  // loops in longer calls are decided by themselves
 
-int64_t clock_ns(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
-}
 int64_t wall_ns() { return now_ns() - g_compile_ns; }
 // Of the process: threads may take turns in one loop.
-int64_t cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - g_compile_cpu_ns; }
-
-// Where compiled code is clearly better, more of it is worth its price: in proportion to what it
-// saves, since a program of a thousand small functions, each called now and then, gains nothing.
-double g_wins = 0;
-// `measured` of the `elapsed` time was spent in what was compared, most of the rest elsewhere. The
-// worst ratio of several counts: what calls do differs, and luck is no reason to compile more.
-void note_win(double ratio, int64_t measured, int64_t elapsed) {
-  if (ratio >= 0.7) return;
-  const double share =
-      static_cast<double>(measured) / static_cast<double>(std::max(elapsed, measured));
-  g_wins += std::min(1.0, share * (1 - ratio) / kWinShare);
-}
+int64_t cpu_ns() { return process_cpu_ns() - g_compile_cpu_ns; }
 
 // Time that counts: without the compiler and, while interpreting, without our own callbacks.
 struct Stamp {
@@ -84,7 +60,6 @@ struct LoopTrial {
   int64_t last_ns = 0;         // the last sign of life, by the wall clock
   int64_t look_ns = 0;         // when to read the processor time again
   int64_t interpreted_ns = 0;  // of the phase before
-  int64_t begun_ns = 0, measured_ns = 0;
   uint64_t exits = 0;
   int round = 0, restarts = 0;
   double ratios[kRounds];
@@ -119,7 +94,6 @@ LoopCounter* counter(CodeEntry* entry, int target) {
 // True if the loop is decided.
 void end_round(int64_t native_ns) {
   const int64_t interpreted = std::max<int64_t>(g_trial.interpreted_ns, 1);
-  g_trial.measured_ns += interpreted + native_ns;
   g_trial.ratios[g_trial.round++] =
       static_cast<double>(native_ns) / static_cast<double>(interpreted);
   LoopCounter* loop = counter(g_trial.entry, g_trial.target);
@@ -133,7 +107,10 @@ void end_round(int64_t native_ns) {
   loop->trials++;
   if (ratios[g_trial.round / 2] <= kWins) {
     loop->decided = true;
-    note_win(ratios[g_trial.round - 1], g_trial.measured_ns, wall_ns() - g_trial.begun_ns);
+    // By the worst of the rounds: luck is no reason to compile more.
+    const double saved = 1 - ratios[g_trial.round - 1];
+    loop->saved_ns = std::max(0.0, saved) * static_cast<double>(interpreted) /
+                     static_cast<double>(std::max<int64_t>(g_trial.want, 1));
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -142,33 +119,6 @@ void end_round(int64_t native_ns) {
 }
 
 }  // namespace
-
-int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
-int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
-
-// What compiling so many code units costs. More than in proportion: large functions are built again
-// more often, and hold more across everything.
-static int64_t compile_estimate(int64_t units) { return units * 5000 + units * units * 4; }
-
-bool compiler_may_spend(int64_t units) {
-  const int64_t estimate = compile_estimate(units);
-  // One large function, warm in a program's start, must not use up what many small ones need.
-  const int64_t grant = kCompileGrant + static_cast<int64_t>(g_wins * kWinGrant);
-  const bool small = estimate <= kCompileGrant / 2;
-  if (!g_governor || (small && g_compile_cpu_ns <= grant)) return true;
-  const int64_t spent = small ? g_compile_cpu_ns - grant : std::max(g_compile_cpu_ns, estimate);
-  // The processor's clock is a system call, and who may not compile asks often.
-  static int64_t asked = 0, used = 0;
-  const auto affordable = [&] {
-    return static_cast<double>(spent) <= kCompileShare * static_cast<double>(used);
-  };
-  if (affordable()) return true;
-  const int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-  if (now - asked < kAskAgainNs) return false;
-  asked = now;
-  used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-  return affordable();
-}
 
 // The trial under way is over, or no reason to wait: a call that takes long, a loop whose
 // iterations do (what happens in them is decided by itself, and is to happen as it will), one that
@@ -211,8 +161,6 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.round = g_trial.restarts = 0;
     g_trial.slow = false;
     g_trial.interpreted_ns = 0;
-    g_trial.measured_ns = 0;
-    g_trial.begun_ns = wall_ns();
     g_trial.exits = g_speculative_exits;
     begin_phase(false);
     return LoopMode::Interpret;
@@ -250,6 +198,8 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
 }
 
 void loop_left(CodeEntry* entry, int target, int64_t iterations) {
+  const LoopCounter* loop = counter(entry, target);
+  if (loop && loop->decided) credit(loop->saved_ns * static_cast<double>(iterations));
   if (g_trial.entry != entry || g_trial.target != target || !g_trial.native) return;
   g_trial.count += iterations;
   g_trial.last_ns = wall_ns();
@@ -272,51 +222,78 @@ namespace {
 // side.
 bool native_turn(int call) { return __builtin_popcount(static_cast<unsigned>(call)) % 2 == 0; }
 
-constexpr int kChunkCalls = 8, kChunks = 5;
+constexpr int kChunkCalls = 16, kMinChunks = 4;
+constexpr double kChunkNs = 40 * 1000;  // a chunk lasts so long at least: clocks have a grain
+constexpr double kLongTrialNs = 20 * 1000 * 1000;  // of long calls, few have to do
+
+void add_call(CallTrial::Side& side, double ns) {
+  side.calls++;
+  side.sum += ns;
+  side.longest = std::max(side.longest, ns);
+}
+
+// Nanoseconds a call. The longest call is left out where there are enough: a collection of garbage
+// or another process may lie in it.
+double mean(const CallTrial::Side& side) {
+  if (side.calls < 4) return side.sum / side.calls;
+  return (side.sum - side.longest) / (side.calls - 1);
+}
+
+enum class Verdict : uint8_t { Open, Wins, Loses };
+
+// Whether the chunks so far tell native from interpreted calls: by the mean of the logarithms of
+// their ratios and its standard error. What stays unclear has not won.
+Verdict judge(const CallTrial& trial, double* pessimistic) {
+  double sum = 0, squares = 0;
+  for (int i = 0; i < trial.chunks; i++) {
+    sum += trial.logs[i];
+    squares += double{trial.logs[i]} * trial.logs[i];
+  }
+  const double n = trial.chunks, average = sum / n;
+  const double error = std::sqrt(std::max(squares / n - average * average, 1e-4) / (n - 1));
+  *pessimistic = std::exp(average + 2 * error);
+  if (*pessimistic < kWins) return Verdict::Wins;
+  if (average - 2 * error > std::log(kWins) || trial.chunks == CallTrial::kMaxChunks)
+    return Verdict::Loses;
+  return Verdict::Open;
+}
+
+void begin_trial(CallTrial& trial, int rounds) {
+  trial = CallTrial{};
+  trial.rounds = rounds;
+  trial.exits = g_speculative_exits;
+}
 
 void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool native) {
   CallTrial& trial = entry->trial;
   trial.calls++;
   const int64_t clock = trial.by_cpu ? kCpuClockNs : kClockNs;
-  trial.ns[native] += std::max<int64_t>(ns - clock - (native ? 0 : kCallNs), 1);
+  add_call(trial.sides[native],
+           static_cast<double>(std::max<int64_t>(ns - clock - (native ? 0 : kCallNs), 1)));
   trial.by_cpu = ns > kLongCallNs;
-  trial.measured_ns += ns;
-  trial.chunk_calls[native]++;
-  const bool each = trial.chunk_calls[0] && trial.chunk_calls[1];
-  if (!each) return;
-  const double ratio = (static_cast<double>(trial.ns[1]) / trial.chunk_calls[1]) /
-                       (static_cast<double>(trial.ns[0]) / trial.chunk_calls[0]);
-  const int64_t total = trial.ns[0] + trial.ns[1];
-  const int in_chunk = trial.chunk_calls[0] + trial.chunk_calls[1];
-  bool decided = false, native_wins = false;
-  double worst = ratio;
-  if (total > 20 * 1000 * 1000) {  // long calls: few have to do
-    decided = ratio < 0.8 || ratio > 1.25 || in_chunk >= 4;
-    native_wins = ratio <= kWins;
-    if (in_chunk < 4) worst = 1;
-  }
-  if (!decided && in_chunk >= kChunkCalls && trial.calls % kChunkCalls == 0 && total >= 40 * 1000) {
-    trial.ratios[trial.chunks++] = static_cast<float>(ratio);
-    trial.ns[0] = trial.ns[1] = 0;
-    trial.chunk_calls[0] = trial.chunk_calls[1] = 0;
-    if (trial.chunks == kChunks) {
-      std::sort(trial.ratios, trial.ratios + kChunks);
-      decided = true;
-      native_wins = trial.ratios[kChunks / 2] <= kWins;
-      worst = trial.ratios[kChunks - 1];
-    }
-  }
-  if (!decided) return;
-  if (!native_wins && trial.exits != g_speculative_exits && ++trial.rounds < kMaxTrials) {
-    const int rounds = trial.rounds;
-    trial = CallTrial{};
-    trial.rounds = rounds;
-    trial.exits = g_speculative_exits;
-    trial.begun_ns = wall_ns();
-    return;
-  }
+  const CallTrial::Side &plain = trial.sides[0], &compiled = trial.sides[1];
+  if (!plain.calls || !compiled.calls) return;
+  const int in_chunk = plain.calls + compiled.calls;
+  const double total = plain.sum + compiled.sum;
+  const bool is_long = total > kLongTrialNs && in_chunk >= 4;
+  if (!is_long && (in_chunk < kChunkCalls || total < kChunkNs || trial.calls % 8 != 0)) return;
+  trial.logs[trial.chunks++] = static_cast<float>(std::log(mean(compiled) / mean(plain)));
+  trial.interpreted += (mean(plain) - trial.interpreted) / trial.chunks;
+  trial.sides[0] = trial.sides[1] = {};
+  if (trial.chunks < (is_long ? 2 : kMinChunks)) return;
+  double pessimistic = 1;
+  const Verdict verdict = judge(trial, &pessimistic);
+  if (verdict == Verdict::Open) return;
+  if (verdict == Verdict::Loses && trial.exits != g_speculative_exits &&
+      trial.rounds + 1 < kMaxTrials)
+    return begin_trial(trial, trial.rounds + 1);  // the code may soon be replaced by better
   trial.decided = true;
-  if (native_wins) return note_win(worst, trial.measured_ns, wall_ns() - trial.begun_ns);
+  if (verdict == Verdict::Wins) {
+    entry->saved_ns = trial.interpreted * (1 - pessimistic);
+    return open_account(entry);
+  }
+  close_account(entry);
+  entry->unworthy = true;
   if (g_lost) g_lost(entry, kEntryCall);
   uninstall_function(function);
 }
@@ -347,6 +324,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const vectorcallfunc way = native ? psyco_call_function : g_plain_vectorcall;
   function->vectorcall = way;
   const uint64_t entries = g_entry_stats.native;
+  const int64_t compile_ns = g_compile_ns;
   const Stamp start = stamp(entry->trial.by_cpu);
   if (!native) {
     g_timing_a_call = true;
@@ -359,8 +337,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   if (same && (function->vectorcall == psyco_call_function || is_installed(function))) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
-    if (!entry->trial.decided && (!native || g_entry_stats.native != entries))
-      take_turns(function, entry, ns, native);
+    const bool counts = g_compile_ns == compile_ns && (!native || g_entry_stats.native != entries);
+    if (!entry->trial.decided && counts) take_turns(function, entry, ns, native);
     PyErr_SetRaisedException(error);
     if (!entry->trial.decided && function->vectorcall == psyco_call_function)
       function->vectorcall = psyco_measured_call;
@@ -375,12 +353,31 @@ void measure_calls(PyFunctionObject* function) {
   if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
   if (function->vectorcall != psyco_call_function) return;
   entry->trial.exits = g_speculative_exits;
-  if (!entry->trial.begun_ns) entry->trial.begun_ns = wall_ns();
   function->vectorcall = psyco_measured_call;
 }
 
-void governor_forget(const CodeEntry* entry) {
+void governor_forget(CodeEntry* entry) {
   if (g_trial.entry == entry) give_up();
+  close_account(entry);
+}
+
+// ---------------------------------------------------------------- verdicts reviewed
+
+static void review(PyFunctionObject* function) {
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (!entry || !entry->trial.decided || function->vectorcall != psyco_call_function) return;
+  begin_trial(entry->trial, 0);
+  measure_calls(function);
+}
+
+void review_verdicts() {
+  static int64_t due = kFirstReviewNs;
+  static unsigned asked = 0;
+  if (!g_governor || ++asked % 16 != 0) return;
+  const int64_t used = process_cpu_ns();
+  if (used < due) return;
+  due = 2 * used;
+  for_each_installed(review);
 }
 
 }  // namespace psyco

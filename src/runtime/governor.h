@@ -2,25 +2,19 @@
 // interpreted executions alternate and are timed, and the loser is dropped.
 #pragma once
 #include "runtime/entry.h"
+#include "runtime/ledger.h"
 
 namespace psyco {
 
-extern bool g_governor;       // false: whatever was compiled is used
-extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in any measurement
-// The same in processor time: what the compiler has cost the program, however busy the machine.
-extern int64_t g_compile_cpu_ns;
-int64_t thread_cpu_ns();
+extern bool g_governor;  // false: whatever was compiled is used
 extern uint64_t
     g_speculative_exits;  // guards that failed so far; each may still make the code better
 
 extern uint64_t g_unmeasured_calls;  // native, undecided, while something else was measured
 
-int64_t now_ns();
-bool compiler_may_spend(
-    int64_t units);  // on a function of that size  // within its share of the program's time
-
-// The loser's code is to be retired, and `target` (kEntryCall or a loop head) never compiled again.
-// May not run Python code.
+// A loop lost: its code is to be retired and the loop never compiled again. Calls lost (target
+// kEntryCall): the function is not worth entering from the interpreter; compiled callers go on
+// calling its code. May not run Python code.
 extern void (*g_lost)(CodeEntry* entry, int target);
 
 // ---- loops. One at a time is measured: some iterations in the interpreter, as many natively,
@@ -45,6 +39,10 @@ void measure_calls(PyFunctionObject* function);
 extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* args, size_t nargsf,
                                          PyObject* kwnames);
 
-void governor_forget(const CodeEntry* entry);  // the code dies
+void governor_forget(CodeEntry* entry);  // the code dies
+
+// Verdicts do not last for ever: at ever longer intervals what runs natively is measured again.
+// Cheap when none is due; may be called wherever Python code may run.
+void review_verdicts();
 
 }  // namespace psyco

@@ -12,6 +12,7 @@
 #include "runtime/governor.h"
 #include "runtime/parked.h"
 #include "runtime/poll.h"
+#include "runtime/sampler.h"
 #include "runtime/visible.h"
 #include "runtime/wanted.h"
 
@@ -115,13 +116,19 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
 }
 
 PyObject* denied(CodeEntry* entry, Permission permission) {
-  if (permission == Permission::Later && park(entry)) return disable();
+  if (permission == Permission::Refused) {
+    settle(entry);
+    return disable();
+  }
+  if (park(entry)) return disable();
   Py_RETURN_NONE;
 }
 
 // Every event passes here.
 void count_event() {
-  if (++g_osr_stats.events % 64 == 0) unpark_some();
+  if (++g_osr_stats.events % 64 != 0) return;
+  unpark_some();
+  review_verdicts();
 }
 
 int unit_argument(PyObject* offset) { return static_cast<int>(PyLong_AsLong(offset) / 2); }
@@ -229,6 +236,7 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
   if (entry->excluded || (entry->refused && !has_call_version(entry))) return disable();
+  if (entry->unworthy && !entry->bound) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
     Py_RETURN_NONE;
@@ -417,8 +425,10 @@ void refresh_instrumentation(PyCodeObject* code) {
 
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
-  if (!g_paused && !set_global(on ? g_event_set : 0)) return false;
-  g_everything = on;
+  stop_sampler();
+  const bool global = on && !(g_governor && g_sampling && start_sampler());
+  if (!g_paused && !set_global(global ? g_event_set : 0)) return false;
+  g_everything = global;
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <vector>
 
 #include "runtime/governor.h"
 #include "runtime/osr.h"
@@ -20,6 +21,11 @@ uint32_t g_round = 1, g_denials = 0;
 
 std::deque<CodeEntry*>& parked() {
   static auto* list = new std::deque<CodeEntry*>;
+  return *list;
+}
+
+std::vector<CodeEntry*>& settled() {
+  static auto* list = new std::vector<CodeEntry*>;
   return *list;
 }
 
@@ -52,7 +58,24 @@ void unpark_some() {
   }
 }
 
+void settle(CodeEntry* entry) {
+  if (!entry->settled) settled().push_back(entry);
+  entry->settled = true;
+}
+
+void wake_settled() {
+  const std::vector<CodeEntry*> all = std::move(settled());
+  settled().clear();
+  for (CodeEntry* entry : all) entry->settled = false;
+  // Events are switched without running Python code: all these entries stay alive meanwhile.
+  for (CodeEntry* entry : all) rearm_events(entry->code);
+}
+
 void forget_parked(CodeEntry* entry) {
+  if (entry->settled) {
+    auto& all = settled();
+    all.erase(std::remove(all.begin(), all.end(), entry), all.end());
+  }
   if (!entry->parked) return;
   auto& list = parked();
   list.erase(std::remove(list.begin(), list.end(), entry), list.end());

@@ -13,6 +13,11 @@ bool park(CodeEntry* entry);
 // If the compiler may spend something, some parked code raises events again. Cheap if there is
 // none; may be called wherever Python code may run.
 void unpark_some();
+
+// Hot code that the user does not want compiled at present raises no events (the caller disables
+// them) until somebody changes his mind.
+void settle(CodeEntry* entry);
+void wake_settled();
 void forget_parked(CodeEntry* entry);  // its code dies
 
 }  // namespace psyco

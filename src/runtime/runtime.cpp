@@ -6,6 +6,7 @@
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
+#include "runtime/sampler.h"
 #include "runtime/table.h"
 #include "runtime/visible.h"
 #include "runtime/watch.h"
@@ -35,6 +36,7 @@ bool start_runtime() {
 
 void stop_runtime() {
   Port::keep_freed_chunks(false);
+  stop_sampler();
   uninstall_all();
   stop_watching_tools();
   stop_monitoring();

@@ -7,6 +7,7 @@
 
 #include "runtime/governor.h"
 #include "runtime/osr.h"
+#include "runtime/parked.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -126,6 +127,12 @@ bool filter_refuses(const CodeEntry* entry) {
 void set_filter(PyObject* hook) {
   g_filter_generation++;
   Py_XSETREF(g_filter, Py_XNewRef(hook));
+  wake_settled();
+}
+
+void set_compiling(bool on) {
+  if (on && !g_compiling) wake_settled();
+  g_compiling = on;
 }
 
 void code_dies(PyCodeObject* code) {

@@ -6,6 +6,7 @@
 namespace psyco {
 
 extern bool g_compiling;  // false: run what there is, compile nothing more
+void set_compiling(bool on);
 
 enum class Permission : uint8_t {
   Granted,

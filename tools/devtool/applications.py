@@ -182,7 +182,7 @@ def profile(run: Runner, result: Measured, under: list[str]) -> str:
         ).stdout
     shares = {"compiled": 0.0, "psyco": 0.0, "interpreter": 0.0, "C": 0.0}
     for percent, place, symbol in re.findall(r"^\s*([\d.]+)%\s+(\S+)\s+(.*)$", told, re.MULTILINE):
-        if "psyco" in place and "_core" not in place or "memfd" in place or "[unknown]" in place:
+        if ("psyco" in place and "_core" not in place) or "memfd" in place or "[unknown]" in place:
             kind = "compiled"
         elif "_core" in place:
             kind = "psyco"

@@ -202,6 +202,15 @@ struct Port {
     for (uint8_t each : ts->interp->monitors.tools) tools |= each;
     return tools & ~own;
   }
+  // ---- for a thread that has no thread state
+  static bool gil_is_held(PyInterpreterState* interp) {
+    return _Py_atomic_load_int_relaxed(&interp->ceval.gil->locked) == 1;
+  }
+  // By whichever thread of the interpreter comes to it first; Py_AddPendingCall waits for the main
+  // thread. False if there are too many already.
+  static bool call_soon(PyInterpreterState* interp, int (*function)(void*)) {
+    return _PyEval_AddPendingCall(interp, function, nullptr, 0) == 0;
+  }
   static bool traced(PyThreadState* ts) { return ts->c_tracefunc || ts->c_profilefunc; }
 };
 

@@ -1,0 +1,98 @@
+#include "runtime/ledger.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/code.h"
+#include "runtime/governor.h"
+
+namespace psyco {
+
+int64_t g_compile_ns = 0;
+int64_t g_compile_cpu_ns = 0;
+
+namespace {
+
+constexpr int64_t kGrant = 4 * 1000 * 1000;  // what the compiler may spend before all else,
+constexpr double kShare = 0.01;              // of all the time,
+constexpr double kShareOfWins = 0.5;         // and of what its code has won
+constexpr int64_t kAskAgainNs = 500 * 1000;  // the clock of the process, and the accounts
+
+double g_won = 0;                    // settled so far
+std::vector<CodeEntry*> g_accounts;  // whose native calls win something
+
+int64_t clock_ns(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+
+uint64_t native_calls(const CodeEntry* entry) {
+  uint64_t sum = 0;
+  for (const Version& version : entry->versions)
+    if (version.target == kEntryCall) sum += state_of(version.code)->entries;
+  return sum;
+}
+
+void settle_account(CodeEntry* entry) {
+  const uint64_t calls = native_calls(entry);
+  // Fewer than before: they were counted in a version that is gone.
+  if (calls > entry->credited)
+    g_won += static_cast<double>(calls - entry->credited) * entry->saved_ns;
+  entry->credited = calls;
+}
+
+// What compiling so many code units costs. More than in proportion: large functions are built again
+// more often, and hold more across everything.
+int64_t estimate(int64_t units) { return units * 5000 + units * units * 4; }
+
+}  // namespace
+
+int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
+int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+int64_t process_cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
+
+bool compiler_may_spend(int64_t units) {
+  if (!g_governor) return true;
+  const int64_t cost = estimate(units);
+  // One large function, warm in a program's start, must not use up what many small ones need.
+  const bool small = cost <= kGrant / 2;
+  const double spent =
+      static_cast<double>(small ? g_compile_cpu_ns - kGrant : std::max(g_compile_cpu_ns, cost));
+  static double share = 0;
+  const auto affordable = [&] { return spent <= share + kShareOfWins * g_won; };
+  if (affordable()) return true;
+  // The process's clock is a system call, and who may not compile asks often.
+  static int64_t asked = 0;
+  const int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+  if (now - asked < kAskAgainNs) return false;
+  asked = now;
+  share = kShare * static_cast<double>(process_cpu_ns());
+  won_ns();
+  return affordable();
+}
+
+void credit(double ns) { g_won += ns; }
+
+void open_account(CodeEntry* entry) {
+  if (std::find(g_accounts.begin(), g_accounts.end(), entry) == g_accounts.end())
+    g_accounts.push_back(entry);
+  entry->credited = native_calls(entry);
+}
+
+void close_account(CodeEntry* entry) {
+  auto at = std::find(g_accounts.begin(), g_accounts.end(), entry);
+  if (at == g_accounts.end()) return;
+  settle_account(entry);
+  g_accounts.erase(at);
+}
+
+double won_ns() {
+  for (CodeEntry* entry : g_accounts) settle_account(entry);
+  return g_won;
+}
+
+}  // namespace psyco

@@ -1,0 +1,27 @@
+// What psyco has cost the program and what its code has won for it, in nanoseconds of processor
+// time; and from both, whether the compiler may spend more.
+#pragma once
+#include "runtime/entry.h"
+
+namespace psyco {
+
+int64_t now_ns();  // by the wall clock
+int64_t thread_cpu_ns();
+int64_t process_cpu_ns();
+
+extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in any measurement
+// The same in processor time: what the compiler has cost the program, however busy the machine.
+extern int64_t g_compile_cpu_ns;
+
+// Whether compiling a function of so many code units is within the compiler's share. It gets a
+// small grant, a small share of all the time, and half of what its code has won.
+bool compiler_may_spend(int64_t units);
+
+// A loop ran so many iterations natively, each of which is known to save something.
+void credit(double ns);
+// Each native call of this function from the interpreter saves CodeEntry::saved_ns from now on.
+void open_account(CodeEntry* entry);
+void close_account(CodeEntry* entry);  // its code dies, or calls are native no more
+double won_ns();                       // so far, all accounts together
+
+}  // namespace psyco

@@ -1,0 +1,286 @@
+// The thread never holds the GIL and touches no object. It only asks, through a pending call, that
+// whoever holds the GIL look at his frames; it asks again only when that was done. It sleeps longer
+// and longer while the process is idle, and while samples show nothing new.
+//
+// Around os.fork the thread is ended and begun again: a fork with other threads alive is warned of,
+// and the child would not have it. (3.13.0 counts the threads after the parent's hooks have run, so
+// those only ask for the new start.)
+#include "runtime/sampler.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+#include "runtime/activation.h"
+#include "runtime/ledger.h"
+#include "runtime/osr.h"
+#include "runtime/parked.h"
+#include "runtime/poll.h"
+#include "runtime/wanted.h"
+
+namespace psyco {
+
+bool g_sampling = true;
+
+namespace {
+
+constexpr int64_t kShortestNs = 2 * 1000 * 1000;   // between ticks, while samples show new code,
+constexpr int64_t kLongestNs = 20 * 1000 * 1000;   // while they do not,
+constexpr int64_t kIdleNs = 250 * 1000 * 1000;     // and while the process sleeps
+constexpr int kFrames = 4;                         // looked at, from the innermost
+constexpr int64_t kWindowNs = 20 * 1000 * 1000;    // of processor time: to show that code is hot
+constexpr int64_t kSlowWindowNs = 200 * 1000 * 1000;  // for loops whose iterations take long
+constexpr uint32_t kMostSamples = 64;
+
+struct Thread {
+  pthread_t handle;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t wake;
+  bool running = false;  // guarded by the mutex
+};
+Thread g_thread;
+bool g_wanted = false;              // by the user; the thread may be away for a fork
+bool g_hooked = false;              // the hooks of fork and exit are set
+bool g_over = false;                // the process ends
+PyInterpreterState* g_interpreter;  // where psyco lives
+std::atomic<bool> g_asked{false};   // a look is under way
+std::atomic<int64_t> g_interval{kShortestNs};
+
+// Code that raises events on trial.
+struct Trial {
+  CodeEntry* entry;
+  int64_t begun_ns;  // processor time
+};
+std::vector<Trial>& trials() {
+  static auto* list = new std::vector<Trial>;
+  return *list;
+}
+
+// ---------------------------------------------------------------- with the GIL
+
+// Whether events of this code lead to anything: it runs natively, or waits for its turn.
+bool stays_watched(const CodeEntry* entry) {
+  return !entry->versions.empty() || entry->bound || entry->parked || entry->settled ||
+         entry->unworthy || entry->refused ||
+         std::any_of(entry->loops.begin(), entry->loops.end(), [](const LoopCounter& loop) {
+           return loop.refused || loop.decided || loop.trials;
+         });
+}
+
+bool has_slow_loop(const CodeEntry* entry) {
+  return std::any_of(entry->loops.begin(), entry->loops.end(),
+                     [](const LoopCounter& loop) { return loop.spent_ns > 0; });
+}
+
+// Events cost, so who has not shown himself hot in time raises none until he is seen again, twice
+// as often as before.
+void end_trials(int64_t now) {
+  std::vector<Trial>& list = trials();
+  for (size_t i = list.size(); i-- > 0;) {
+    CodeEntry* entry = list[i].entry;
+    const int64_t age = now - list[i].begun_ns;
+    const bool over = age >= (has_slow_loop(entry) ? kSlowWindowNs : kWindowNs);
+    if (!over && !stays_watched(entry)) continue;
+    list.erase(list.begin() + static_cast<long>(i));
+    if (stays_watched(entry)) continue;
+    entry->needed_samples = std::min(2 * std::max(entry->needed_samples, 1u), kMostSamples);
+    entry->samples = 0;
+    entry->calls = 0;
+    for (LoopCounter& loop : entry->loops) {
+      loop.count = 0;
+      loop.spent_ns = 0;
+    }
+    if (!unwatch_code(entry->code)) PyErr_Clear();
+  }
+}
+
+// True if there is something new about the code.
+bool consider(PyCodeObject* code, int64_t now) {
+  CodeEntry* entry = code_entry(code, true);
+  if (!entry || entry->watched || entry->excluded || filter_refuses(entry)) return false;
+  if (++entry->samples < entry->needed_samples) return false;
+  if (!watch_code(code)) {
+    PyErr_Clear();
+    return false;
+  }
+  trials().push_back({entry, now});
+  return true;
+}
+
+int look(void*) {
+  g_asked = false;
+  if (!g_wanted || !g_compiling || events_are_paused()) return 0;
+  PyThreadState* ts = _PyThreadState_GET();
+  if (ts->interp != g_interpreter) return 0;
+  PyObject* error = PyErr_GetRaisedException();
+  const int64_t now = process_cpu_ns();
+  bool news = false;
+  int frames = 0;
+  for (_PyInterpreterFrame* frame = Port::current_frame(ts); frame && frames < kFrames;
+       frame = frame->previous) {
+    if (Port::is_entry_shim(frame) || !Port::is_complete(frame)) continue;
+    frames++;
+    news |= consider(Port::code_of(frame), now);
+  }
+  end_trials(now);
+  unpark_some();
+  const int64_t interval = g_interval;
+  g_interval = news ? kShortestNs : std::min(interval + interval / 8, kLongestNs);
+  PyErr_SetRaisedException(error);
+  return 0;
+}
+
+// ---------------------------------------------------------------- the thread
+
+int64_t cpu_used() {
+  timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return used.tv_sec * int64_t{1000000000} + used.tv_nsec;
+}
+
+void wait(int64_t ns) {
+  timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += ns % 1000000000;
+  until.tv_sec += ns / 1000000000 + until.tv_nsec / 1000000000;
+  until.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(&g_thread.wake, &g_thread.mutex, &until);
+}
+
+void* run(void*) {
+  int64_t used = 0, idle = 0;
+  int native = 0;
+  pthread_mutex_lock(&g_thread.mutex);
+  while (g_thread.running) {
+    wait(std::max<int64_t>(g_interval, idle));
+    if (!g_thread.running) break;
+    const int64_t now = cpu_used();
+    const bool sleeps = now - used < kShortestNs / 8;
+    used = now;
+    idle = sleeps ? std::min(std::max(2 * idle, kShortestNs), kIdleNs) : 0;
+    if (sleeps || g_asked || !Port::gil_is_held(g_interpreter)) continue;
+    // Where compiled code runs, what it calls is seldom of interest, and to look makes it stop.
+    if (__atomic_load_n(&g_newest_activation, __ATOMIC_RELAXED) && ++native % 4 != 0) continue;
+    g_asked = true;
+    if (!Port::call_soon(g_interpreter, look)) g_asked = false;
+  }
+  pthread_mutex_unlock(&g_thread.mutex);
+  return nullptr;
+}
+
+bool begin_thread() {
+  if (g_thread.running || g_over) return true;
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(&g_thread.wake, &attributes);
+  pthread_condattr_destroy(&attributes);
+  g_asked = false;
+  g_interval = kShortestNs;
+  g_thread.running = true;
+  // Signals are for the program's own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 64 * 1024);
+  g_thread.running = pthread_create(&g_thread.handle, &small, run, nullptr) == 0;
+  pthread_attr_destroy(&small);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!g_thread.running) pthread_cond_destroy(&g_thread.wake);
+  return g_thread.running;
+}
+
+void end_thread() {
+  if (!g_thread.running) return;
+  pthread_mutex_lock(&g_thread.mutex);
+  g_thread.running = false;
+  pthread_cond_signal(&g_thread.wake);
+  pthread_mutex_unlock(&g_thread.mutex);
+  pthread_join(g_thread.handle, nullptr);
+  pthread_cond_destroy(&g_thread.wake);
+}
+
+// ---------------------------------------------------------------- fork and exit
+
+int begin_again(void*) {
+  if (g_wanted) begin_thread();
+  return 0;
+}
+
+PyObject* before_fork(PyObject*, PyObject*) {
+  end_thread();
+  Py_RETURN_NONE;
+}
+PyObject* after_fork(PyObject*, PyObject*) {
+  if (g_wanted) Port::call_soon(g_interpreter, begin_again);
+  Py_RETURN_NONE;
+}
+PyObject* at_exit(PyObject*, PyObject*) {
+  g_over = true;
+  end_thread();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef g_before = {"psyco_before_fork", before_fork, METH_NOARGS, nullptr};
+PyMethodDef g_after = {"psyco_after_fork", after_fork, METH_NOARGS, nullptr};
+PyMethodDef g_exit = {"psyco_at_exit", at_exit, METH_NOARGS, nullptr};
+
+bool call_with(const char* module, const char* function, PyObject* positional, PyObject* named) {
+  PyObject* owner = PyImport_ImportModule(module);
+  PyObject* callable = owner ? PyObject_GetAttrString(owner, function) : nullptr;
+  PyObject* args = positional ? PyTuple_Pack(1, positional) : PyTuple_New(0);
+  PyObject* done = callable && args ? PyObject_Call(callable, args, named) : nullptr;
+  const bool ok = done != nullptr;
+  Py_XDECREF(done);
+  Py_XDECREF(args);
+  Py_XDECREF(callable);
+  Py_XDECREF(owner);
+  return ok;
+}
+
+bool hook_process() {
+  if (g_hooked) return true;
+  PyObject* before = PyCFunction_New(&g_before, nullptr);
+  PyObject* after = PyCFunction_New(&g_after, nullptr);
+  PyObject* exit = PyCFunction_New(&g_exit, nullptr);
+  PyObject* named = before && after
+                        ? Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", after,
+                                        "after_in_child", after)
+                        : nullptr;
+  g_hooked = named && exit && call_with("posix", "register_at_fork", nullptr, named) &&
+             call_with("atexit", "register", exit, nullptr);
+  Py_XDECREF(named);
+  Py_XDECREF(exit);
+  Py_XDECREF(after);
+  Py_XDECREF(before);
+  return g_hooked;
+}
+
+}  // namespace
+
+bool start_sampler() {
+  g_interpreter = PyInterpreterState_Get();
+  g_wanted = hook_process() && begin_thread();
+  if (!g_wanted) PyErr_Clear();
+  return g_wanted;
+}
+
+void stop_sampler() {
+  g_wanted = false;
+  end_thread();
+}
+
+void forget_sampled(const CodeEntry* entry) {
+  std::vector<Trial>& list = trials();
+  list.erase(std::remove_if(list.begin(), list.end(),
+                            [entry](const Trial& trial) { return trial.entry == entry; }),
+             list.end());
+}
+
+}  // namespace psyco
