@@ -132,6 +132,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
           AV na;
           na.kind = SlotKind::Int;
           na.value = p;
+          na.object = graph_.new_object();
           na.nonnegative = fa.nonnegative;
           // A new AV: the old one may also be a variable, which stays as it is.
           AVId moved = h.add(na);
@@ -143,6 +144,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     AV na = a;
     na.constant = nullptr;
     na.methods = {};
+    na.object = graph_.new_object();
     if (f.no_type) {
       na.type = nullptr;
       na.likely = nullptr;

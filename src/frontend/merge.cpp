@@ -166,7 +166,9 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
       if (!out.likely) out.likely = a.likely;
       out.nonnegative &= a.nonnegative;
       out.not_null &= a.not_null;
+      if (a.object != at(0, key[0]).object) out.object = 0;
     }
+    if (!out.object) out.object = graph_.new_object();
     switch (target) {
       case kSame:
       case kNull:

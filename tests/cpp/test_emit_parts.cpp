@@ -115,7 +115,8 @@ TEST_CASE("exit records come back as they were") {
       r.frames.push_back(f);
     }
     for (int k = 0; k < virtuals; k++)
-      r.virtuals.push_back({static_cast<ir::VirtualKind>(pick(7)), slots(5, virtuals)});
+      r.virtuals.push_back({static_cast<ir::VirtualKind>(pick(7)), static_cast<uint32_t>(pick(300)),
+                            slots(5, virtuals)});
     r.drops = slots(4, 0);
     records.push_back(r);
     ids.push_back(writer.add(r));
