@@ -322,6 +322,7 @@ class Builder {
   void switch_on(const std::vector<Way>& ways);
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again
+  void split_unbound(std::vector<Edge>& edges, const std::vector<Use>& uses);
 
   void emit_release(ir::Value* object, ir::FrameState* state);
   void release_av(AVId id, ir::FrameState* state);
