@@ -411,7 +411,7 @@ def raises(v, t, big):
 def inlined(v, t, n, big):
     u = (v, t, v)
     y = n + big
-    return u, v, t
+    return u, v, t, y > 0
 def twice_inlined(v, t, n, big):
     u = (t, v)
     r = inlined(v, u, n, big)
@@ -419,7 +419,7 @@ def twice_inlined(v, t, n, big):
 def handed_on(v, t, n, big):
     u = (t, v)
     y = n + big
-    return u[1], u[0], u
+    return u[1], u[0], (u, y > 0)
 def names_of(objects, v, t, depth=0):
     # Where v and t are in a structure of tuples.
     if objects is v: return 'v'
