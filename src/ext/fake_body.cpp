@@ -25,8 +25,10 @@
 //                               at, or (locals, stack, unit, exception) raised there; _test_null:
 //                               empty slot
 //     ("return", loc)           hands over the reference
-// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned[, object]),
-// ("bool", loc) or ("virt", index); a virtual is (kind, slots[, object]). A loc is ("s", i) spill, ("r", i) gpr, ("x", i) xmm, ("i", value) or
+// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned[,
+// object]),
+// ("bool", loc) or ("virt", index); a virtual is (kind, slots[, object]). A loc is ("s", i) spill,
+// ("r", i) gpr, ("x", i) xmm, ("i", value) or
 // ("o", object).
 #include <cstring>
 #include <unordered_map>
@@ -148,8 +150,8 @@ bool parse_frame(PyObject* from, ExitFrame* to) {
 }
 
 bool parse_virtual(PyObject* from, ExitVirtual* to) {
-  static const char* const names[] = {"tuple",      "range_iter",   "count_iter", "range",
-                                      "list_iter",  "tuple_iter",   "bound_method", "slice",
+  static const char* const names[] = {"tuple",      "range_iter",    "count_iter",   "range",
+                                      "list_iter",  "tuple_iter",    "bound_method", "slice",
                                       "bytes_iter", "bytearray_iter"};
   for (int i = 0; i < ir::kVirtualKinds; i++)
     if (text_is(item(from, 0), names[i])) to->kind = static_cast<ir::VirtualKind>(i);

@@ -337,6 +337,18 @@ def advanced(items):
 """, ["by_locals(2.0)", "by_eval(2.0)", "by_frame(2.0)", "by_chain(2.0)", "by_finaliser(2.0)", "by_traceback(2.0)",
       "in_a_loop(1.5, 12)", "advanced(range(8))", "advanced([1, 2, 3, 4, 5])", "advanced((1, 2, 3, 4))",
       "advanced(b'\\1\\2\\3\\4')", "advanced(bytearray(b'\\2\\3\\4'))"]),
+    "variables that nobody but locals() compares": ("""
+def f(a, n):
+    x = a * 1.5
+    y = x
+    z = 0.0
+    for i in range(n):
+        z = z + x * y
+        if i == 2:
+            x = x + 1
+    seen = locals()
+    return seen['x'] is seen['y'], seen['z'] is seen['x']
+""", ["f(2.0, 2)", "f(2.0, 5)"]),
     "a reader in another thread": ("""
 import sys, threading
 def reader(ident, go, done, out):
