@@ -85,11 +85,13 @@ struct ExitSlot {
   bool nullable = false;
   bool box_owned = false;  // the same for box
   Location value;
-  Location box;       // Int/Float: the number's object if it has one; kind None if not
-  int32_t virt = -1;  // Virtual: index into ExitRecord::virtuals
+  Location box;         // Int/Float: the number's object if it has one; kind None if not
+  int32_t virt = -1;    // Virtual: index into ExitRecord::virtuals
+  uint32_t object = 0;  // Int/Float: see ir/graph.h, OBJECTS
 };
 struct ExitVirtual {
   ir::VirtualKind kind;
+  uint32_t object;
   std::vector<ExitSlot> fields;
 };
 struct ExitFrame {

@@ -1,10 +1,11 @@
 // Exit records as bytes.
 //
-//   record   = reason value_id shown_bci frames{count, frame...} virtuals{count, (kind, slots)...}
-//   drops{slots} frame    = index bci cont function(slot) locals{slots} stack{slots} slots    =
-//   count slot... slot     = header byte: kind(3 bits) owned nullable box_owned has_box; then by
-//   kind
-//              value location, box location if has_box, or the virtual's number
+//   record   = reason value_id shown_bci frames{count, frame...}
+//              virtuals{count, (kind object slots)...} drops{slots}
+//   frame    = index bci cont function(slot) locals{slots} stack{slots}
+//   slots    = count slot...
+//   slot     = header byte: kind(3 bits) owned nullable box_owned has_box has_object; then the
+//              virtual's number, or: value location, box location if has_box, object if has_object
 //   location = kind(3 bits) | small payload(5 bits, 31: a varint follows)
 // Numbers are LEB128; signed ones zigzag.
 #include "emit/records.h"
@@ -61,10 +62,11 @@ struct Writer {
   void slot(const ExitSlot& s) {
     bool has_box = s.box.kind != Location::None;
     byte(static_cast<uint8_t>(static_cast<uint8_t>(s.kind) | s.owned << 3 | s.nullable << 4 |
-                              s.box_owned << 5 | has_box << 6 | (s.virt >= 0) << 7));
-    if (s.kind != SlotKind::Null && s.kind != SlotKind::Virtual) location(s.value);
+                              s.box_owned << 5 | has_box << 6 | (s.object != 0) << 7));
+    if (s.kind == SlotKind::Virtual) return number(static_cast<uint64_t>(s.virt));
+    if (s.kind != SlotKind::Null) location(s.value);
     if (has_box) location(s.box);
-    if (s.virt >= 0) number(static_cast<uint64_t>(s.virt));
+    if (s.object) number(s.object);
   }
   void slots(const std::vector<ExitSlot>& list) {
     number(list.size());
@@ -119,9 +121,13 @@ struct Reader {
     s.owned = b >> 3 & 1;
     s.nullable = b >> 4 & 1;
     s.box_owned = b >> 5 & 1;
-    if (s.kind != SlotKind::Null && s.kind != SlotKind::Virtual) s.value = location();
+    if (s.kind == SlotKind::Virtual) {
+      s.virt = static_cast<int32_t>(number());
+      return s;
+    }
+    if (s.kind != SlotKind::Null) s.value = location();
     if (b >> 6 & 1) s.box = location();
-    if (b >> 7) s.virt = static_cast<int32_t>(number());
+    if (b >> 7) s.object = static_cast<uint32_t>(number());
     return s;
   }
   void slots(std::vector<ExitSlot>& list) {
@@ -151,6 +157,7 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
   w.number(record.virtuals.size());
   for (const ExitVirtual& v : record.virtuals) {
     w.byte(static_cast<uint8_t>(v.kind));
+    w.number(v.object);
     w.slots(v.fields);
   }
   w.slots(record.drops);
@@ -207,6 +214,7 @@ ExitRecord decode_record(const CompiledCode& code, uint32_t id) {
   record.virtuals.resize(r.number());
   for (ExitVirtual& v : record.virtuals) {
     v.kind = static_cast<ir::VirtualKind>(r.byte());
+    v.object = static_cast<uint32_t>(r.number());
     r.slots(v.fields);
   }
   r.slots(record.drops);

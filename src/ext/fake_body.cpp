@@ -25,8 +25,10 @@
 //                               at, or (locals, stack, unit, exception) raised there; _test_null:
 //                               empty slot
 //     ("return", loc)           hands over the reference
-// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned), ("bool",
-// loc) or ("virt", index). A loc is ("s", i) spill, ("r", i) gpr, ("x", i) xmm, ("i", value) or
+// A slot is None, ("obj", loc, owned), ("int" | "float", loc, box loc or None, box owned[,
+// object]),
+// ("bool", loc) or ("virt", index); a virtual is (kind, slots[, object]). A loc is ("s", i) spill,
+// ("r", i) gpr, ("x", i) xmm, ("i", value) or
 // ("o", object).
 #include <cstring>
 #include <unordered_map>
@@ -84,6 +86,10 @@ bool parse_location(PyObject* from, Location* to) {
   return to->kind != Location::None;
 }
 
+uint32_t object_number(PyObject* from) {
+  return from == Py_None ? 0 : static_cast<uint32_t>(PyLong_AsLong(from));
+}
+
 bool parse_slot(PyObject* from, ExitSlot* to) {
   *to = ExitSlot();
   if (from == Py_None) return true;
@@ -104,6 +110,7 @@ bool parse_slot(PyObject* from, ExitSlot* to) {
     to->kind = text_is(kind, "int") ? ir::SlotKind::Int : ir::SlotKind::Float;
     if (!parse_location(item(from, 2), &to->box)) return false;
     to->box_owned = item(from, 3) == Py_True;
+    to->object = object_number(item(from, 4));
   }
   return true;
 }
@@ -143,10 +150,12 @@ bool parse_frame(PyObject* from, ExitFrame* to) {
 }
 
 bool parse_virtual(PyObject* from, ExitVirtual* to) {
-  static const char* const names[] = {"tuple",     "range_iter", "count_iter",   "range",
-                                      "list_iter", "tuple_iter", "bound_method", "slice"};
-  for (int i = 0; i < 8; i++)
+  static const char* const names[] = {"tuple",      "range_iter",    "count_iter",   "range",
+                                      "list_iter",  "tuple_iter",    "bound_method", "slice",
+                                      "bytes_iter", "bytearray_iter"};
+  for (int i = 0; i < ir::kVirtualKinds; i++)
     if (text_is(item(from, 0), names[i])) to->kind = static_cast<ir::VirtualKind>(i);
+  to->object = object_number(item(from, 2));
   return parse_slots(item(from, 1), &to->fields);
 }
 

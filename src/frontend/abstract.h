@@ -33,6 +33,7 @@ struct AV {
   ir::Value* value = nullptr;  // Object, Int, Float, Bool
   ir::Value* box = nullptr;    // Int, Float: the object that is this number, null if none was made;
                                // may be a nullable value: null at run time means none
+  uint32_t object = 0;  // Int, Float, Virtual: which object it will be: see ir/graph.h, OBJECTS
   ir::VirtualKind virtual_kind = ir::VirtualKind::Tuple;
   std::span<const AVId> fields;     // Virtual
   PyTypeObject* type = nullptr;     // Object: proved exact type

@@ -56,6 +56,7 @@ AVId Builder::int_av(Value* value, bool nonnegative) {
   AV a;
   a.kind = SlotKind::Int;
   a.value = value;
+  a.object = graph_.new_object();
   a.nonnegative = nonnegative;
   return st_.add(a);
 }
@@ -64,6 +65,7 @@ AVId Builder::float_av(Value* value) {
   AV a;
   a.kind = SlotKind::Float;
   a.value = value;
+  a.object = graph_.new_object();
   return st_.add(a);
 }
 
@@ -104,6 +106,7 @@ AVId Builder::virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields) 
   AV a;
   a.kind = SlotKind::Virtual;
   a.virtual_kind = kind;
+  a.object = graph_.new_object();
   a.fields = in_arena<AVId>(graph_.arena, fields);
   return st_.add(a);
 }
@@ -426,45 +429,40 @@ bool a_field_reaches(const State& st, AVId from, AVId id) {
   return false;
 }
 
-ir::Slot Builder::slot_of(AVId id) {
+ir::Slot Builder::slot_of(AVId id, Virtuals& virtuals) {
   ir::Slot slot;
   const AV& a = st_.avs[id];
   slot.kind = a.kind;
-  slot.value = a.value;
-  slot.box = a.box;
-  if (a.kind == SlotKind::Virtual) {
-    slot.virt = graph_.new_virtual(a.virtual_kind);
-    for (AVId field : a.fields) slot.virt->fields.push_back(graph_.arena, slot_of(field));
+  if (a.kind != SlotKind::Virtual) {
+    slot.value = a.value;
+    slot.box = a.box;
+    if (a.kind == SlotKind::Int || a.kind == SlotKind::Float) slot.object = a.object;
+    return slot;
   }
+  const auto [it, fresh] = virtuals.try_emplace(id);
+  if (fresh) {
+    ir::Virtual* virt = it->second = graph_.new_virtual(a.virtual_kind);
+    virt->object = a.object;
+    for (AVId field : a.fields) virt->fields.push_back(graph_.arena, slot_of(field, virtuals));
+  }
+  slot.virt = it->second;
   return slot;
 }
 
 void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
-                         const std::vector<AVId>& locals, const std::vector<AVId>& stack) {
+                         const std::vector<AVId>& locals, const std::vector<AVId>& stack,
+                         Virtuals& virtuals) {
   fs->frame = frame.context->info;
   fs->function = frame.context->function_value;
-  std::map<AVId, ir::Virtual*> built;  // one Virtual for all slots of one frame that share it
   auto fill = [&](ArenaVec<ir::Slot>& list, const std::vector<AVId>& ids) {
     list.resize(graph_.arena, ids.size());
-    for (size_t i = 0; i < ids.size(); i++) {
-      const AV& a = st_.avs[ids[i]];
-      ir::Slot& slot = list[i];
-      slot.kind = a.kind;
-      if (a.kind != SlotKind::Virtual) {
-        slot.value = a.value;
-        slot.box = a.box;
-        continue;
-      }
-      auto [it, fresh] = built.try_emplace(ids[i]);
-      if (fresh) it->second = slot_of(ids[i]).virt;
-      slot.virt = it->second;
-    }
+    for (size_t i = 0; i < ids.size(); i++) list[i] = slot_of(ids[i], virtuals);
   };
   fill(fs->locals, locals);
   fill(fs->stack, stack);
 }
 
-ir::FrameState* Builder::chain(size_t count) {
+ir::FrameState* Builder::chain(size_t count, Virtuals& virtuals) {
   ir::FrameState* caller = nullptr;
   for (size_t i = 0; i < count; i++) {
     const FrameSlots& frame = st_.frames[i];
@@ -472,7 +470,7 @@ ir::FrameState* Builder::chain(size_t count) {
     fs->caller = caller;
     fs->bci = frame.call_bci;
     fs->cont = frame.cont;
-    fill_state(fs, frame, frame.locals, frame.stack);
+    fill_state(fs, frame, frame.locals, frame.stack, virtuals);
     caller = fs;
   }
   return caller;
@@ -480,10 +478,11 @@ ir::FrameState* Builder::chain(size_t count) {
 
 ir::FrameState* Builder::capture(int bci) {
   ir::FrameState* fs = graph_.new_state();
-  fs->caller = chain(st_.frames.size() - 1);
+  Virtuals virtuals;
+  fs->caller = chain(st_.frames.size() - 1, virtuals);
   fs->bci = bci;
   if (half_) fs->cont = ir::Continuation::Half;
-  fill_state(fs, st_.top(), st_.top().locals, st_.top().stack);
+  fill_state(fs, st_.top(), st_.top().locals, st_.top().stack, virtuals);
   return fs;
 }
 
@@ -506,10 +505,11 @@ ir::FrameState* Builder::before(AVId gone) {
     for (std::vector<AVId>* list : {&before_locals_, &before_stack_})
       std::replace(list->begin(), list->end(), gone, null_av());
   ir::FrameState* fs = graph_.new_state();
-  fs->caller = chain(st_.frames.size() - 1);
+  Virtuals virtuals;
+  fs->caller = chain(st_.frames.size() - 1, virtuals);
   fs->bci = raw_bci_;
   if (half_) fs->cont = ir::Continuation::Half;
-  fill_state(fs, st_.top(), before_locals_, before_stack_);
+  fill_state(fs, st_.top(), before_locals_, before_stack_, virtuals);
   add_pending_drops(fs);
   if (mutants::kBuilt && bc_) spoil(fs, neutral_name(bc_->op), raw_next_);
   return fs;

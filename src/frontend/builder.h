@@ -322,6 +322,7 @@ class Builder {
   void switch_on(const std::vector<Way>& ways);
   void split(ir::Value* condition, Edge* if_true, Edge* if_false);
   void merge_here(std::vector<Edge>& edges, int bci);  // continue after edges meet again
+  void split_unbound(std::vector<Edge>& edges, const std::vector<Use>& uses);
 
   void emit_release(ir::Value* object, ir::FrameState* state);
   void release_av(AVId id, ir::FrameState* state);
@@ -349,11 +350,12 @@ class Builder {
   bool any_entry_value(Context& context, int local);
   bool is_any_type(int entry_value) const;
   void type_entry_value(AVId id, PyObject* example);
-  ir::Slot slot_of(AVId id);
+  using Virtuals = std::map<AVId, ir::Virtual*>;  // of one state, all its frames
+  ir::Slot slot_of(AVId id, Virtuals& virtuals);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
-                  const std::vector<AVId>& stack);
+                  const std::vector<AVId>& stack, Virtuals& virtuals);
   void add_pending_drops(ir::FrameState* fs);
-  ir::FrameState* chain(size_t count);
+  ir::FrameState* chain(size_t count, Virtuals& virtuals);
   void predict_variable(Context& context, int index, size_t base);
   void find_live(Context& context);
   bool is_live(Context& context, int index, int local);

@@ -204,6 +204,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
     char* example = reinterpret_cast<char*>(st_.avs[plan.id].example);
     AV cursor;
     cursor.kind = SlotKind::Virtual;
+    cursor.object = graph_.new_object();
     std::vector<AVId> fields;
     if (plan.kind == 1 || plan.kind == 6) {
       Value* current = load(Op::LoadI64, iterator, shapes::kRangeIterStart, ir::Heap::Other);

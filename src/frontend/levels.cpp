@@ -27,6 +27,10 @@ void Builder::check_bound(AVId id) {
 
 Value* Builder::force(AVId id) {
   AV& a = st_.avs[id];
+  // A reader of f_locals may have got the object: then the exit goes on with that one, and nothing
+  // else is made of it on the way there.
+  PSYCO_DCHECK(!python_ran_ || a.kind == SlotKind::Null || a.kind == SlotKind::Object ||
+               a.kind == SlotKind::Bool || (a.box && !a.box->nullable()));
   switch (a.kind) {
     case SlotKind::Null:
       return const_null();

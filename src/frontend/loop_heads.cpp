@@ -41,6 +41,42 @@ void Builder::predict_variable(Context& context, int index, size_t base) {
   heads_memory_.try_emplace({context.path, index, static_cast<int>(base) + local}, prediction);
 }
 
+namespace {
+
+// Calls visit for the value and for what it is made of, each once: all objects, not the position
+// of an iterator.
+template <class Visit>
+void for_each_part(const State& st, AVId id, std::set<AVId>& seen, Visit& visit) {
+  if (!seen.insert(id).second) return;
+  visit(id);
+  const AV& a = st.avs[id];
+  if (a.kind != SlotKind::Virtual) return;
+  for (size_t k = 0; k < object_fields(a); k++) for_each_part(st, a.fields[k], seen, visit);
+}
+
+// A value without an object that a phi parts from its other names, which may be parts of virtual
+// objects: it is built, so that `is` sees one object.
+void build_shared(Builder& f, const std::vector<AVId*>& slots, const std::vector<uint8_t>& is_phi,
+                  const std::vector<Use>& uses) {
+  std::map<AVId, bool> names;  // has one of them a phi?
+  std::vector<AVId> shared;
+  const State& st = f.state();
+  for (size_t s = 0; s < slots.size(); s++) {
+    std::set<AVId> seen;
+    auto visit = [&](AVId id) {
+      if (!has_identity(st.avs[id], uses[s], uses[s])) return;
+      auto [it, fresh] = names.try_emplace(id, is_phi[s]);
+      if (fresh) return;
+      it->second |= is_phi[s];
+      if (it->second) shared.push_back(id);
+    };
+    for_each_part(st, *slots[s], seen, visit);
+  }
+  for (AVId id : shared) f.force(id);
+}
+
+}  // namespace
+
 void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   int bci = context.decoded->list[index].bci;
   merge_here(edges, bci);
@@ -84,11 +120,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   }
 
   const std::vector<Use> uses = uses_from(st_, bci);
-  for (size_t s = 0; s < slots.size(); s++)
-    for (size_t t = 0; t < s; t++)
-      if (*slots[s] == *slots[t] && (is_phi[s] || is_phi[t]) &&
-          has_identity(st_.avs[*slots[s]], uses[s], uses[t]))
-        force(*slots[s]);
+  build_shared(*this, slots, is_phi, uses);
   flush_drops(bci);
 
   Block* before_head = cur_;
@@ -132,6 +164,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
           AV na;
           na.kind = SlotKind::Int;
           na.value = p;
+          na.object = graph_.new_object();
           na.nonnegative = fa.nonnegative;
           // A new AV: the old one may also be a variable, which stays as it is.
           AVId moved = h.add(na);
@@ -143,6 +176,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     AV na = a;
     na.constant = nullptr;
     na.methods = {};
+    na.object = graph_.new_object();
     if (f.no_type) {
       na.type = nullptr;
       na.likely = nullptr;
@@ -263,11 +297,7 @@ void Builder::back_edge(int index) {
   const bool iterates = context.decoded->list[index].op == NeutralOp::ForIter;
   auto is_cursor = [&](size_t s) { return iterates && s + 1 == hs.size(); };
 
-  const std::vector<Use> uses = uses_from(st_, bci);
-  for (size_t s = 0; s < bs.size(); s++)
-    for (size_t t = 0; t < s; t++)
-      if (*bs[s] == *bs[t] && *hs[s] != *hs[t] && has_identity(st_.avs[*bs[s]], uses[s], uses[t]))
-        force(*bs[s]);
+  build_shared(*this, bs, head->is_phi, uses_from(st_, bci));
 
   if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index) {
     for (size_t s = 0; s < result_.any_entry.size(); s++) {

@@ -11,12 +11,53 @@
 // old position).
 //
 // Numbers keep their object beside them through a second phi, null where no object was made, unless
-// all objects are constants: constants' identity is not kept through a phi. A value without an
+// all objects are constants: constants' identity is not kept through a phi. (A number that may be
+// unbound cannot carry an object that has to be released: if that matters it becomes an object, and
+// an edge that does not know whether it is bound parts in two.) A value without an
 // object that slots shared on one edge and not on another is built on the first, so that `is` sees
 // one object; names that are not read again, or are only calculated with, do not count.
 #include "frontend/merge.h"
 
 namespace psyco {
+
+namespace {
+
+// A number whose object the activation owns; the merged one is to carry it along.
+bool owns_box(const AV& a) {
+  const bool number = a.kind == SlotKind::Int || a.kind == SlotKind::Float;
+  return number && carried_box(a) && a.box->owned();
+}
+
+}  // namespace
+
+// An edge on which a number may be unbound becomes two where another edge brings an object for it.
+void Builder::split_unbound(std::vector<Edge>& edges, const std::vector<Use>& uses) {
+  std::vector<std::vector<AVId>> ids;  // by edge
+  for (Edge& edge : edges) {
+    ids.emplace_back();
+    for (const AVId* slot : all_slots(edge.state)) ids.back().push_back(*slot);
+  }
+  for (size_t s = 0; s < uses.size(); s++) {
+    bool owned = false;
+    for (size_t e = 0; e < edges.size(); e++) {
+      const AV& a = edges[e].state.avs[ids[e][s]];
+      owned |= owns_box(a) && uses[s] >= least_use(a);
+    }
+    for (size_t e = 0; owned && e < edges.size(); e++) {
+      const AVId id = ids[e][s];
+      const AV& a = edges[e].state.avs[id];
+      if ((a.kind != SlotKind::Int && a.kind != SlotKind::Float) || a.not_null) continue;
+      ids.push_back(ids[e]);
+      Edge unbound, bound;
+      enter(edges[e]);
+      split(emit(Op::IsSame, {st_.avs[id].box, const_unbound()}), &unbound, &bound);
+      unbound.state.avs[id] = AV();
+      bound.state.avs[id].not_null = true;
+      edges[e] = std::move(bound);
+      edges.push_back(std::move(unbound));
+    }
+  }
+}
 
 void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   if (edges.empty()) {
@@ -31,7 +72,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   int saved_edge_bci = edge_bci_;
   edge_bci_ = bci;
   Merger m(*this);
-  const size_t n = edges.size();
+  size_t n = edges.size();
 
   // Group the slots.
   std::map<std::vector<AVId>, AVId> merged_id;
@@ -85,6 +126,10 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         floats = kinds[int(SlotKind::Float)], bools = kinds[int(SlotKind::Bool)],
         virtuals = kinds[int(SlotKind::Virtual)];
     if (null == static_cast<int>(n)) return kNull;
+    if (null)
+      for (size_t e = 0; e < n; e++)
+        if (owns_box(at(e, key[e])) && uses[merged_id.at(key)] >= least_use(at(e, key[e])))
+          return kObject;
     if (virtuals == static_cast<int>(n)) {
       const AV& first = at(0, key[0]);
       bool alike = true;
@@ -104,6 +149,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   // group (an alias was boxed), so this repeats until nothing moves; levels only go up.
   for (bool changed = true; changed;) {
     changed = false;
+    split_unbound(edges, slot_uses);
+    n = edges.size();
     regroup();
     for (size_t k = 0; k < keys.size(); k++) {
       const std::vector<AVId> key = keys[k];
@@ -166,7 +213,9 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
       if (!out.likely) out.likely = a.likely;
       out.nonnegative &= a.nonnegative;
       out.not_null &= a.not_null;
+      if (a.object != at(0, key[0]).object) out.object = 0;
     }
+    if (!out.object) out.object = graph_.new_object();
     switch (target) {
       case kSame:
       case kNull:

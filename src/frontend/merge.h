@@ -42,10 +42,32 @@ inline bool objectless(const AV& a) {
   return (a.kind == SlotKind::Int || a.kind == SlotKind::Float) && (!a.box || a.box->nullable());
 }
 
+// The first so many fields are objects that the object holds; the others are numbers of its own.
+inline size_t object_fields(const AV& a) {
+  switch (a.virtual_kind) {
+    case ir::VirtualKind::RangeIter:
+    case ir::VirtualKind::CountIter:
+      return 0;
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter:
+    case ir::VirtualKind::BytesIter:
+    case ir::VirtualKind::ByteArrayIter:
+      return 1;
+    case ir::VirtualKind::Tuple:
+    case ir::VirtualKind::Range:
+    case ir::VirtualKind::BoundMethod:
+    case ir::VirtualKind::Slice:
+      break;
+  }
+  return a.fields.size();
+}
+
+// From which use on it matters which object it is.
+inline Use least_use(const AV& a) { return a.kind == SlotKind::Float ? Use::Key : Use::Object; }
+
 // Must two names of it, used so, be made names of one object before they part?
 inline bool has_identity(const AV& a, Use x, Use y) {
-  const Use least = a.kind == SlotKind::Float ? Use::Key : Use::Object;
-  return objectless(a) && x >= least && y >= least;
+  return objectless(a) && x >= least_use(a) && y >= least_use(a);
 }
 
 inline bool same_value(const State& x, AVId ix, const State& y, AVId iy) {

@@ -15,6 +15,17 @@ using ir::SlotKind;
 using ir::Value;
 
 namespace {
+
+// It can see by name which of its variables are one object, however little it does with them.
+bool shows_its_variables(const PyCodeObject* code) {
+  constexpr const char* kReaders[] = {"locals",    "vars",         "eval",    "exec",
+                                      "_getframe", "currentframe", "f_locals"};
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(code->co_names); i++)
+    for (const char* reader : kReaders)
+      if (PyUnicode_EqualToUTF8(PyTuple_GET_ITEM(code->co_names, i), reader)) return true;
+  return false;
+}
+
 constexpr int kMaxRebuilds = 40;
 }  // namespace
 
@@ -92,6 +103,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   analyze_code(*context);
   expect_stores(request_, *context);
   context->uses = local_uses(*decoded, info->nlocals);
+  if (shows_its_variables(code)) std::fill(context->uses.begin(), context->uses.end(), Use::Object);
   contexts_.push_back(std::move(context));
   return contexts_.back().get();
 }

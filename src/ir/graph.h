@@ -219,6 +219,7 @@ enum class VirtualKind : uint8_t {
   BytesIter,      // fields: Object bytes, Int index
   ByteArrayIter,  // fields: Object bytearray, Int index
 };
+constexpr int kVirtualKinds = static_cast<int>(VirtualKind::ByteArrayIter) + 1;
 
 struct Virtual;
 // The box of an Int or Float slot may be kUnbound at run time: then the slot is empty (an unbound
@@ -226,14 +227,21 @@ struct Virtual;
 constexpr uintptr_t kUnbound = 1;
 struct Slot {
   SlotKind kind = SlotKind::Null;
+  uint32_t object = 0;  // Int, Float: which one the number is while it has no box. See OBJECTS
   Value* value = nullptr;
   Value* box = nullptr;
   Virtual* virt = nullptr;
 };
-// An object not built yet. Two slots that name the same Virtual get the same object.
+// OBJECTS. What is not built yet, a number without a box or a Virtual, has an identity all the
+// same: the number of its abstract value. All slots of a state (its callers, fields of virtuals)
+// that name one object carry one number and get one object; 0 stands for an object that no other
+// slot names. Equal values are not enough: of two calculations that number_values has found to be
+// the same, each makes an object. An object keeps its number from state to state, so that what was
+// built for a reader of f_locals is found again at the exit.
 struct Virtual {
   VirtualKind kind;
   uint32_t id;
+  uint32_t object;
   ArenaVec<Slot> fields;
 };
 
@@ -258,6 +266,7 @@ struct Graph {
   ArenaVec<Block*> blocks;      // blocks[0] is the entry; reverse post order after the front end
   ArenaVec<FrameInfo*> frames;  // frames[0] is the outermost
   uint32_t value_count = 0, block_count = 0, state_count = 0, virtual_count = 0;
+  uint32_t object_count = 0;
   uint32_t arg_count = 0;  // length of activation->args
 
   Block* new_block();
@@ -269,6 +278,7 @@ struct Graph {
   void replace_all(Value* from, Value* to);  // inputs and frame states, whole graph: O(values)
   FrameState* new_state();
   Virtual* new_virtual(VirtualKind kind);
+  uint32_t new_object() { return ++object_count; }  // see OBJECTS
   void connect(Block* from, Block* to);  // adds the edge; phis get their input separately
 };
 

@@ -1,5 +1,6 @@
 #include "ir/parser.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
@@ -456,6 +457,7 @@ class Parser {
       slot.kind = first == "int" ? SlotKind::Int : SlotKind::Float;
       slot.value = value_ref(word());
       if (accept_word("box")) slot.box = value_ref(word());
+      slot.object = parse_object();
       return slot;
     }
     if (first == "bool") {
@@ -463,7 +465,8 @@ class Parser {
       slot.value = value_ref(word());
       return slot;
     }
-    int kind = lookup(first, 8, [](int i) { return virtual_name(static_cast<VirtualKind>(i)); });
+    int kind = lookup(first, kVirtualKinds,
+                      [](int i) { return virtual_name(static_cast<VirtualKind>(i)); });
     if (kind < 0) {
       fail("expected a slot, found '" + first + "'");
       return slot;
@@ -474,7 +477,14 @@ class Parser {
     expect("(");
     parse_slots(slot.virt->fields, ')');
     expect(")");
+    slot.virt->object = parse_object();
     return slot;
+  }
+  uint32_t parse_object() {
+    if (!accept_word("is")) return 0;
+    const auto object = static_cast<uint32_t>(integer());
+    graph_.object_count = std::max(graph_.object_count, object);
+    return object;
   }
 
   std::string_view text_;

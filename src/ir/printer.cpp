@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <vector>
 
 namespace psyco::ir {
@@ -142,10 +143,12 @@ class Printer {
     for (const Block* block : graph_.blocks) {
       block_numbers_[block->id] = blocks++;
       count(block->entry_state);
+      find_shared(block->entry_state);
       for (const ArenaVec<Value*>* list : {&block->phis, &block->values})
         for (const Value* value : *list) {
           if (value->rep != Rep::None) value_numbers_[value->id] = values++;
           count(value->state);
+          find_shared(value->state);
         }
     }
   }
@@ -159,6 +162,22 @@ class Printer {
   void count(const Slot& slot) {
     if (!slot.virt || virtual_uses_[slot.virt->id]++) return;
     for (const Slot& field : slot.virt->fields) count(field);
+  }
+
+  // Numbers of objects are shown where one state has several slots with them.
+  void find_shared(const FrameState* state) {
+    std::set<uint32_t> seen;
+    std::set<const Virtual*> virtuals;
+    for (; state; state = state->caller)
+      for (const ArenaVec<Slot>* slots : {&state->locals, &state->stack})
+        for (const Slot& slot : *slots) find_shared(slot, seen, virtuals);
+  }
+  void find_shared(const Slot& slot, std::set<uint32_t>& seen, std::set<const Virtual*>& virtuals) {
+    if (slot.virt && !virtuals.insert(slot.virt).second) return;
+    const uint32_t object = slot.virt ? slot.virt->object : slot.object;
+    if (object && !seen.insert(object).second) shared_.try_emplace(object, 0);
+    if (!slot.virt) return;
+    for (const Slot& field : slot.virt->fields) find_shared(field, seen, virtuals);
   }
 
   void print_header() {
@@ -322,6 +341,12 @@ class Printer {
       add_state(state->caller);
     }
   }
+  void add_object(uint32_t object) {
+    const auto shared = shared_.find(object);
+    if (shared == shared_.end()) return;
+    if (!shared->second) shared->second = ++next_object_;
+    out_ += " is " + std::to_string(shared->second);
+  }
   void add_slots(const ArenaVec<Slot>& slots) {
     const char* separator = "";
     for (const Slot& slot : slots) {
@@ -346,6 +371,7 @@ class Printer {
           out_ += " box ";
           add_ref(slot.box);
         }
+        add_object(slot.object);
         return;
       case SlotKind::Bool:
         out_ += "bool ";
@@ -367,13 +393,15 @@ class Printer {
     out_ += "(";
     add_slots(slot.virt->fields);
     out_ += ")";
+    add_object(slot.virt->object);
   }
 
   const Graph& graph_;
   PtrPrintMap& names_;
   std::string out_;
   bool raw_ = false;
-  uint32_t next_state_ = 0, next_virtual_ = 0;
+  uint32_t next_state_ = 0, next_virtual_ = 0, next_object_ = 0;
+  std::map<uint32_t, uint32_t> shared_;  // objects to what they are printed as, 0 if not yet
   std::vector<uint32_t> value_numbers_, block_numbers_, state_numbers_, state_uses_,
       virtual_numbers_, virtual_uses_;
 };

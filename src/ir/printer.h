@@ -20,6 +20,8 @@
 //   SLOT   -            null                    int v1 [box v2]    float v1 [box v2]    bool v1
 //          v1           object                  Tuple(SLOT, ...)   a virtual; %N=Tuple(...) if used
 //          again
+//          a number or a virtual, then: is N        the object (graph.h, OBJECTS), where one state
+//          has several slots for it
 //   ATTRIBUTES  #imm  <<shift  heap=H  why=REASON  @bci  kind:name (pointer)   flags: owned
 //   nullable hoisted Constants are written bare: ConstI64 5, ConstF64 0.5 or
 //   bits:0x7ff8000000000001, Arg 0. A semicolon starts a comment outside states.

@@ -28,6 +28,9 @@
 // V12 After UpdateFloatSlot or UpdateIntSlot nothing uses or names a borrowed object that was
 //     loaded from the same heap class (of attributes: the same offset), unless it is proved to be
 //     no number. Why: the object may have been changed in place, or freed.
+// V13 One state makes each object once: it has one Virtual for an object, all its slots with the
+//     number of an object agree, and no Virtual is part of itself. Why: `is`, and an exit builds
+//     fields before what holds them.
 //
 // An owned load holds no reference yet: it is *pending* until its Retain, or until a StoreObject to
 // the same address, whose old reference it then takes over.
@@ -35,6 +38,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "ir/printer.h"
 
@@ -394,8 +398,39 @@ class Verifier {
         return;
     }
   }
+  // ---- V13
+  struct Objects {
+    std::map<uint32_t, const Slot*> numbers;
+    std::map<uint32_t, const Virtual*> virtuals;
+    std::map<const Virtual*, bool> done;  // false: its fields are being looked at
+  };
+  bool check_objects(const ArenaVec<Slot>& slots, Objects& objects, const Value* at) {
+    for (const Slot& slot : slots) {
+      if (slot.object && (slot.kind == SlotKind::Int || slot.kind == SlotKind::Float)) {
+        const Slot* other = objects.numbers.try_emplace(slot.object, &slot).first->second;
+        if (slot.kind != other->kind || slot.value != other->value || slot.box != other->box)
+          fail("V13", at, "slots differ that name object " + std::to_string(slot.object));
+      }
+      const Virtual* virt = slot.virt;
+      if (!virt) continue;
+      if (virt->object && objects.virtuals.try_emplace(virt->object, virt).first->second != virt)
+        fail("V13", at, "object " + std::to_string(virt->object) + " is made twice");
+      const auto [it, fresh] = objects.done.try_emplace(virt, false);
+      if (!fresh && it->second) continue;
+      if (!fresh) {
+        fail("V13", at, "a virtual is part of itself");
+        return false;
+      }
+      if (!check_objects(virt->fields, objects, at)) return false;
+      objects.done[virt] = true;
+    }
+    return true;
+  }
   void check_state(const FrameState* state, const Block* block, uint32_t position,
                    const Value* at) {
+    Objects objects;
+    for (const FrameState* s = state; s; s = s->caller)
+      if (!check_objects(s->locals, objects, at) || !check_objects(s->stack, objects, at)) return;
     for (const FrameState* s = state; s; s = s->caller) {
       if (!s->frame) {
         fail("V6", at, "state without a frame");

@@ -9,7 +9,7 @@
 namespace psyco::ir {
 
 enum class VerifyLevel : uint8_t {
-  Structure,  // V1 to V8
+  Structure,  // V1 to V8 and V13
   Ownership,  // and V9 to V12
 };
 

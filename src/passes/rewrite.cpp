@@ -177,6 +177,7 @@ class Cloner {
     for (auto& [old, copy] : virtuals_)
       if (old == from) return copy;
     ir::Virtual* copy = graph_.new_virtual(from->kind);
+    copy->object = from->object;
     virtuals_.push_back({from, copy});
     slots(from->fields, copy->fields);
     return copy;

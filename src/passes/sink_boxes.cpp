@@ -6,8 +6,8 @@
 //
 // Needs SSA. Keeps edges. O(values + states).
 // Sound: only boxes that nothing but states and releases use. The states take the number instead,
-// and an exit makes one object for all slots that name the same number, so that `x is y` still
-// holds; an activation leaves at most once. A BoxOr may go if the object it prefers is borrowed for
+// all slots with the number of one object, so that an exit makes one and `x is y` still holds; an
+// activation leaves at most once. A BoxOr may go if the object it prefers is borrowed for
 // good (argument or constant), since the states must then name that object as the number's box.
 #include "analysis/effects.h"
 #include "analysis/liveness.h"
@@ -58,6 +58,19 @@ bool sink_boxes(Graph& graph, PassContext& context) {
   }
   if (!changed) return false;
 
+  // The object that a box was: what the slots of its number say, if there are any.
+  std::vector<uint32_t> objects(graph.value_count, 0);
+  analysis::for_each_state(graph, [&](FrameState* state) {
+    analysis::for_each_slot(state, [&](Slot& slot) {
+      if (slot.box && sinks[slot.box->id] && !objects[slot.box->id])
+        objects[slot.box->id] = slot.object;
+    });
+  });
+  auto object_of = [&](const Value* box) {
+    uint32_t& object = objects[box->id];
+    if (!object) object = graph.new_object();
+    return object;
+  };
   auto other_object = [](Value* box) -> Value* {
     return box->op == Op::BoxOr && box->input(1)->op != Op::ConstNull ? box->input(1) : nullptr;
   };
@@ -66,9 +79,11 @@ bool sink_boxes(Graph& graph, PassContext& context) {
       if (slot.kind == SlotKind::Object && sinks[slot.value->id]) {
         Value* box = slot.value;
         slot.kind = box->input(0)->rep == Rep::I64 ? SlotKind::Int : SlotKind::Float;
+        slot.object = object_of(box);
         slot.value = box->input(0);
         slot.box = other_object(box);
       } else if (slot.box && sinks[slot.box->id]) {
+        slot.object = object_of(slot.box);
         slot.box = other_object(slot.box);
       }
     });

@@ -141,6 +141,7 @@ void drop_frame(PyThreadState* ts, Activation* act, _PyInterpreterFrame* frame) 
   } else {
     PyObject* error = PyErr_GetRaisedException();
     _PyEval_FrameClearAndPop(ts, frame);
+    forget_made(act);
     PyErr_SetRaisedException(error);
   }
 }
@@ -234,6 +235,7 @@ Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame*
 
 void pop_osr(PyThreadState* ts, Activation* act) {
   unlist(act);
+  forget_made(act);
   Port::c_recursion_remaining(ts)++;
   left(act->code);
   Port::pop_to(ts, act);

@@ -4,7 +4,9 @@
 #include <internal/pycore_list.h>
 #include <internal/pycore_tuple.h>
 
+#include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 #include "support/check.h"
 
@@ -26,7 +28,26 @@ PyObject* new_range_iterator(int64_t current, int64_t step, int64_t remaining) {
   return reinterpret_cast<PyObject*>(iterator);
 }
 
+// Of activations that somebody reads the variables of: until they leave, which is soon.
+std::unordered_map<const Activation*, MadeObjects> g_made;
+
+MadeObjects take_made(const Activation* act) {
+  const auto node = act->filled ? g_made.extract(act) : decltype(g_made)::node_type();
+  return node ? std::move(node.mapped()) : MadeObjects();
+}
+
+void drop(MadeObjects& objects) {
+  const MadeObjects dropped = std::move(objects);
+  objects.clear();
+  for (const auto& [number, object] : dropped) Py_DECREF(object);
+}
+
 }  // namespace
+
+void forget_made(const Activation* act) {
+  MadeObjects made = take_made(act);
+  drop(made);
+}
 
 uint64_t read_location(const Activation* act, const Location& location) {
   switch (location.kind) {
@@ -52,14 +73,21 @@ Materializer::Materializer(const Activation* act, const DecodedRecord& decoded)
     : act_(act),
       record_(decoded.record),
       owned_(decoded.owned),
+      made_(take_made(act)),
       virtuals_(decoded.record.virtuals.size(), nullptr) {}
 
-Materializer::~Materializer() { drop_own(); }
+Materializer::~Materializer() { drop(made_); }
 
-void Materializer::drop_own() {
-  for (const Box& box : boxes_) Py_DECREF(box.object);
-  boxes_.clear();
-  for (PyObject*& object : virtuals_) Py_CLEAR(object);
+void Materializer::keep() {
+  if (!made_.empty()) g_made[act_] = std::move(made_);
+  made_.clear();
+}
+
+PyObject* Materializer::known(uint32_t object) const {
+  if (object)
+    for (const auto& [number, made] : made_)
+      if (number == object) return made;
+  return nullptr;
 }
 
 PyObject* Materializer::out_of_memory() {
@@ -88,9 +116,9 @@ PyObject* Materializer::object(const ExitSlot& slot) {
 PyObject* Materializer::number(const ExitSlot& slot) {
   const uint64_t box = read_location(act_, slot.box);
   if (box == ir::kUnbound) return nullptr;
+  // What a reader got comes before a box made since.
+  if (PyObject* made = known(slot.object)) return Py_NewRef(made);
   if (box) return Py_NewRef(as_object(box));
-  for (const Box& known : boxes_)
-    if (known.kind == slot.kind && same(known.location, slot.value)) return Py_NewRef(known.object);
   const uint64_t bits = read_location(act_, slot.value);
   PyObject* made;
   if (slot.kind == ir::SlotKind::Int) {
@@ -101,17 +129,21 @@ PyObject* Materializer::number(const ExitSlot& slot) {
     made = PyFloat_FromDouble(value);
   }
   if (!made) return out_of_memory();
-  boxes_.push_back({slot.kind, slot.value, made});
-  return Py_NewRef(made);
+  if (slot.object) made_.emplace_back(slot.object, Py_NewRef(made));
+  return made;
 }
 
 PyObject* Materializer::virtual_object(int index) {
-  PyObject*& object = virtuals_[index];
-  if (!object) {
-    PyObject* made = build(record_.virtuals[index]);  // may build others on the way
-    virtuals_[index] = made ? made : out_of_memory();
+  if (virtuals_[index]) return virtuals_[index];
+  const ExitVirtual& virt = record_.virtuals[index];
+  PyObject* made = known(virt.object);
+  if (!made) {
+    made = build(virt);  // may build others on the way
+    const uint32_t number = made ? virt.object : 0;
+    if (!made) made = out_of_memory();
+    made_.emplace_back(number, made);
   }
-  return virtuals_[index];
+  return virtuals_[index] = made;
 }
 
 int64_t Materializer::integer(const ExitSlot& slot) {
@@ -202,7 +234,8 @@ void Materializer::release_owned() {
     const uint64_t bits = read_location(act_, location);
     if (bits && bits != ir::kUnbound) objects[count++] = as_object(bits);
   }
-  drop_own();
+  drop(made_);
+  std::fill(virtuals_.begin(), virtuals_.end(), nullptr);
   for (size_t i = 0; i < count; i++) Py_DECREF(objects[i]);
 }
 

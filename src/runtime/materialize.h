@@ -3,7 +3,11 @@
 // Only allocates: no Python code runs, no error is left set (one that is set already must be held
 // aside by the caller). Every result is a new reference. The activation keeps its own references
 // until release_owned().
+//
+// Each object is made once for the life of the activation (ir/graph.h, OBJECTS): what a reader of
+// f_locals got is what the exit goes on with, also where the operand stack names it.
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "cpython/port.h"
@@ -17,6 +21,12 @@ uint64_t read_location(const Activation* act, const Location& location);
 // Where the distinct owned values of a record are, drops included.
 std::vector<Location> owned_locations(const ExitRecord& record);
 
+// By number; 0: in virtuals_ only. Owned.
+using MadeObjects = std::vector<std::pair<uint32_t, PyObject*>>;
+
+// The activation ends: lets go of what was made for it. May run finalisers.
+void forget_made(const Activation* act);
+
 class Materializer {
  public:
   Materializer(const Activation* act, const DecodedRecord& decoded);
@@ -29,28 +39,26 @@ class Materializer {
   PyObject* object(const ExitSlot& slot);
   bool failed() const { return failed_; }
 
+  // Leaves what was made to the activation: the next Materializer finds it.
+  void keep();
+
   // Gives up the activation's references: one for each distinct owned value of the record, drops
   // included. May run finalisers. The values are unusable afterwards, and nothing is held any more.
   void release_owned();
 
  private:
-  struct Box {
-    ir::SlotKind kind;
-    Location location;
-    PyObject* object;  // owned
-  };
+  PyObject* known(uint32_t object) const;
   PyObject* number(const ExitSlot& slot);
   PyObject* virtual_object(int index);
   PyObject* build(const ExitVirtual& virt);
   int64_t integer(const ExitSlot& slot);
   PyObject* out_of_memory();
-  void drop_own();
 
   const Activation* act_;
   const ExitRecord& record_;
   const std::vector<Location>& owned_;
-  std::vector<Box> boxes_;
-  std::vector<PyObject*> virtuals_;  // owned; null until built
+  MadeObjects made_;
+  std::vector<PyObject*> virtuals_;  // null until built; made_ holds them
   bool failed_ = false;
 };
 

@@ -145,6 +145,7 @@ void fill_frames(Activation* act) {
         Port::slots(frame)[k] = object ? Port::slot_steal(object) : Port::slot_null();
       }
     }
+    values.keep();
   }
   act->filled = static_cast<uint8_t>(standing);
   act->leave = 1;

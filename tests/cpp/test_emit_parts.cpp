@@ -25,7 +25,7 @@ bool same(const Location& a, const Location& b) {
 bool same(const ExitSlot& a, const ExitSlot& b) {
   return a.kind == b.kind && a.owned == b.owned && a.nullable == b.nullable &&
          a.box_owned == b.box_owned && same(a.value, b.value) && same(a.box, b.box) &&
-         a.virt == b.virt;
+         a.virt == b.virt && a.object == b.object;
 }
 bool same(const std::vector<ExitSlot>& a, const std::vector<ExitSlot>& b) {
   if (a.size() != b.size()) return false;
@@ -84,6 +84,7 @@ ExitSlot slot(int virtuals) {
   if (s.kind != ir::SlotKind::Object) {
     s.box = location(true);
     s.box_owned = pick(2);
+    if (s.kind != ir::SlotKind::Bool) s.object = static_cast<uint32_t>(pick(300));
   }
   return s;
 }
@@ -115,7 +116,8 @@ TEST_CASE("exit records come back as they were") {
       r.frames.push_back(f);
     }
     for (int k = 0; k < virtuals; k++)
-      r.virtuals.push_back({static_cast<ir::VirtualKind>(pick(7)), slots(5, virtuals)});
+      r.virtuals.push_back({static_cast<ir::VirtualKind>(pick(7)), static_cast<uint32_t>(pick(300)),
+                            slots(5, virtuals)});
     r.drops = slots(4, 0);
     records.push_back(r);
     ids.push_back(writer.add(r));
@@ -141,6 +143,7 @@ TEST_CASE("exit records come back as they were") {
     REQUIRE(r.virtuals.size() == e.virtuals.size());
     for (size_t k = 0; k < e.virtuals.size(); k++) {
       REQUIRE(r.virtuals[k].kind == e.virtuals[k].kind);
+      REQUIRE(r.virtuals[k].object == e.virtuals[k].object);
       REQUIRE(same(r.virtuals[k].fields, e.virtuals[k].fields));
     }
     REQUIRE(same(r.drops, e.drops));

@@ -1,17 +1,18 @@
 """Productions for what programs rarely do: each is a method (scope, depth) that emits statements.
 
 A program uses a few of the themes, so that what makes everything slow or interpreted (a tracer, say)
-is not in all of them. The productions are in language.py and surroundings.py; what they need at run time
-is in prelude.py.
+is not in all of them. The productions are in language.py, identity.py and surroundings.py; what they need
+at run time is in prelude.py.
 """
 
 from __future__ import annotations
 
+from identity import Identity
 from language import OWN, Language
 from surroundings import Surroundings
 
 
-class Features(Language, Surroundings):
+class Features(Language, Identity, Surroundings):
     """Mixed into the Generator, whose expressions and statements these use."""
 
     THEMES = {
@@ -26,6 +27,7 @@ class Features(Language, Surroundings):
         "generators": ["close_in_loop", "close_in_loop", "yield_from", "expression_of_generators", "coroutine", "coroutine"],
         "calls": ["odd_call", "odd_call", "alter_callee", "endless_recursion", "local_function", "pass_functions"],
         "functions": ["pass_functions"],
+        "identity": ["identity", "identity_of_numbers"],
         "text": ["format_text", "format_text", "text_methods"],
         "world": ["signals", "threads", "reference_counts", "collect", "import_wrong"],
     }

@@ -168,6 +168,46 @@ def poke(name, value, depth=1):
     return value
 
 
+# --- Which object is which -------------------------------------------------------------------------
+
+
+def variable(name, depth=1):
+    return sys._getframe(depth).f_locals.get(name)
+
+
+def handed(v, t, n):
+    u = (t, v, t)
+    y = (n + 1) * 2**61
+    return u, v, t, y > 0
+
+
+def handed_twice(v, t, n):
+    u = (v, t)
+    r = handed(u, t, n)
+    return r, u, v, r[0][1] is u
+
+
+def handed_and_read(v, t):
+    u = (v, t)
+    return u, variable("u"), variable("v"), u
+
+
+def where(parts, v, t, depth=0):
+    if parts is v:
+        return "v"
+    if parts is t:
+        return "t"
+    if type(parts) is tuple and depth < 4:
+        return [where(part, v, t, depth + 1) for part in parts]
+    return 0
+
+
+def twice_next(thing):
+    if hasattr(thing, "__next__"):
+        return next(thing, None), next(thing, None)
+    return type(thing).__name__
+
+
 def read_kept():
     return " ".join(stack_text(frame, 2) for frame in kept[-3:])
 

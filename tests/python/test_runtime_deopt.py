@@ -249,19 +249,20 @@ def run_body(function, *args, **plan):
 
 
 def test_values_and_identity():
-    def f(a, b, c, d, e, g, h):
-        return a, b, c, d, e, g, h, (a is b), (c is d)
+    def f(a, b, c, d, e, g, h, i):
+        return a, b, c, d, e, g, h, (a is b), (c is d), (a is i)
 
     record = one_frame(
         f,
         [
-            ("int", S(0), None, False),
-            ("int", S(0), None, False),  # the same value: one box
-            ("float", ("x", 3), None, False),
-            ("float", ("x", 3), None, False),
+            ("int", S(0), None, False, 5),
+            ("int", S(0), None, False, 5),  # the same object: one box
+            ("float", ("x", 3), None, False, 2),
+            ("float", ("x", 3), None, False, 2),
             ("bool", S(1)),
             ("int", S(0), S(2), True),  # has its object
             ("obj", ("o", "const"), False),
+            ("int", S(0), None, False, 6),  # the same value only
         ],
         [],
         1,
@@ -269,7 +270,7 @@ def test_values_and_identity():
     big = 10**15 + 7
     boxed = 10**17
     result = run_body(
-        f, 1, 2, 3, 4, 5, 6, 7,
+        f, 1, 2, 3, 4, 5, 6, 7, 8,
         records=[record],
         steps=[
             ("int", S(0), big),
@@ -279,7 +280,7 @@ def test_values_and_identity():
             ("exit", 0, None),
         ],
     )
-    assert result == (big, big, 2.5, 2.5, True, boxed, "const", True, True)
+    assert result == (big, big, 2.5, 2.5, True, boxed, "const", True, True, False)
     assert result[5] is boxed
 
 

@@ -398,6 +398,7 @@ Location Emitter::location_of(ir::Value* v) {
 ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
   ExitSlot out;
   out.kind = slot.kind;
+  if (slot.kind == ir::SlotKind::Int || slot.kind == ir::SlotKind::Float) out.object = slot.object;
   if (slot.value && slot.kind != ir::SlotKind::Null && slot.kind != ir::SlotKind::Virtual) {
     out.value = location_of(slot.value);
     if (slot.kind == ir::SlotKind::Object) {
@@ -465,7 +466,7 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
     }
   for (size_t i = 0; i < virtuals_.size(); i++) {  // fields may name further virtuals
     ir::Virtual* v = virtuals_[i];
-    record.virtuals.push_back({v->kind, {}});
+    record.virtuals.push_back({v->kind, v->object, {}});
     for (size_t k = 0; k < v->fields.size(); k++) {
       ExitSlot slot = encode_slot(v->fields[k]);
       record.virtuals[i].fields.push_back(slot);

@@ -90,6 +90,39 @@ bool lower_math(Builder& f, const known::MathFunction& m, const std::vector<AVId
   return finish(f, args, f.float_av(r));
 }
 
+// What the code does with the result of this instruction: it calculates or compares, and nobody
+// sees which object it is.
+bool only_calculates(Builder& f) {
+  const DecodedCode& code = *f.context().decoded;
+  int above = 0;  // operands on top of it
+  for (size_t i = static_cast<size_t>(&f.bc() - code.list.data()) + 1;
+       i < code.list.size() && !code.leader[i]; i++) {
+    const Bytecode& bc = code.list[i];
+    switch (bc.op) {
+      case NeutralOp::LoadLocal:
+      case NeutralOp::LoadLocalCheck:
+      case NeutralOp::LoadConst:
+        above++;
+        break;
+      case NeutralOp::Binary:
+        if (above < 2) return above == 0 || bc.arg != kSubscript;
+        above--;
+        break;
+      case NeutralOp::Compare:
+        if (above < 2) return true;
+        above--;
+        break;
+      case NeutralOp::StoreLocal:
+        if (above == 0) return f.context().uses[static_cast<size_t>(bc.arg)] == Use::Value;
+        above--;
+        break;
+      default:
+        return above == 0 && (bc.op == NeutralOp::ToBool || bc.op == NeutralOp::Pop);
+    }
+  }
+  return false;
+}
+
 bool lower_abs(Builder& f, const std::vector<AVId>& args) {
   PyTypeObject* type = f.likely_type(args[0]);
   if (type == &PyFloat_Type) {
@@ -100,6 +133,20 @@ bool lower_abs(Builder& f, const std::vector<AVId>& args) {
   if (f.av(args[0]).nonnegative) return finish(f, args, args[0]), true;
   Value* x = f.to_int(args[0]);
   if (!x) return false;
+  // Of a number that is not negative it is the number itself, which matters if somebody else has
+  // it.
+  if ((f.held_live(args[0]) || f.av(args[0]).box) && !only_calculates(f)) {
+    Value* negative = f.emit(Op::CmpInt, {x, f.const_int(0)});
+    negative->cond = Cond::Lt;
+    f.drop(args[0]);
+    auto negated = [&] {
+      Value* v = f.emit(Op::SubInt, {f.const_int(0), x}, f.before());
+      v->reason = Reason::Overflow;
+      return f.int_av(v, true);
+    };
+    f.choose(negative, negated, [&] { return args[0]; });
+    return true;
+  }
   // |x| = (x ^ s) - s with s the sign; the smallest int overflows.
   Value* s = f.emit(Op::ShrInt, {x, f.const_int(63)}, f.before());
   Value* v = f.emit(Op::SubInt, {f.emit(Op::XorInt, {x, s}), s}, f.before());
