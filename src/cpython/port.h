@@ -46,6 +46,7 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::set_code_extra(code, Py_ssize_t{}, memory) } -> std::same_as<bool>;
   {P::keep_freed_chunks(bool{})};
   {P::forget_own_events(code, uint8_t{})};
+  { P::foreign_local_calls(code, uint8_t{}) } -> std::same_as<bool>;
   { P::unwind(ts, frame) } -> std::same_as<bool>;
   { P::unwind_running(ts, frame, i) } -> std::same_as<bool>;
 };

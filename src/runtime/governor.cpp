@@ -356,7 +356,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const int64_t ns = since(start);
   if (!native) g_timing_a_call = false;
   const bool same = reinterpret_cast<PyObject*>(code) == function->func_code;
-  if (same && (function->vectorcall == psyco_call_function || is_installed(function))) {
+  const bool ours = function->vectorcall == psyco_call_function || is_installed(function);
+  if (same && ours && !calls_are_plain()) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
     if (!entry->trial.decided && (!native || g_entry_stats.native != entries))
@@ -373,6 +374,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
 void measure_calls(PyFunctionObject* function) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
   if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
+  note_measured(function);
   if (function->vectorcall != psyco_call_function) return;
   entry->trial.exits = g_speculative_exits;
   if (!entry->trial.begun_ns) entry->trial.begun_ns = wall_ns();

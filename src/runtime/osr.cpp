@@ -5,6 +5,7 @@
 #include "runtime/osr.h"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,13 @@ PyObject* g_disable = nullptr;
 long g_event_set = 0;  // JUMP | PY_START
 bool g_everything = false;
 bool g_paused = false;
-std::vector<PyCodeObject*> g_paused_codes;  // owned
+bool g_paused_everywhere = false;
+std::vector<PyCodeObject*> g_paused_codes;  // owned; of no account if paused everywhere
+// Those with CodeEntry::watched; each tells when it dies.
+std::unordered_set<CodeEntry*>& watched() {
+  static auto* set = new std::unordered_set<CodeEntry*>;
+  return *set;
+}
 
 constexpr uint32_t kFewEvents = 4;
 
@@ -133,7 +140,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   count_event();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->excluded) return disable();
+  if (entry->excluded || !is_wanted(entry)) return disable();
   PyThreadState* ts = _PyThreadState_GET();
   _PyInterpreterFrame* frame = ts->current_frame;
   if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
@@ -173,6 +180,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
       if (loop_counter(entry, target)->refused) return disable();
       Py_RETURN_NONE;
     }
+    if (!native_allowed(ts, code)) Py_RETURN_NONE;  // finalisers may have run meanwhile
   }
   if (!body_allowed(body)) Py_RETURN_NONE;
   int64_t budget = INT64_MAX;
@@ -228,7 +236,8 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->excluded || (entry->refused && !has_call_version(entry))) return disable();
+  if (entry->excluded || !is_wanted(entry)) return disable();
+  if (entry->refused && !has_call_version(entry)) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
     Py_RETURN_NONE;
@@ -333,6 +342,15 @@ bool set_global(long events) {
 
 }  // namespace
 
+// Our events of this code object at present.
+static long events_now(const CodeEntry* entry) {
+  if (!entry || !entry->watched || g_paused_everywhere) return 0;
+  if (Port::foreign_local_events(entry->code, g_own_tools)) return 0;
+  const auto& paused = g_paused_codes;
+  if (std::find(paused.begin(), paused.end(), entry->code) != paused.end()) return 0;
+  return g_event_set;
+}
+
 bool init_monitoring() {
   if (g_tool >= 0) return true;
   PyObject* monitoring = PySys_GetObject("monitoring");
@@ -375,25 +393,39 @@ void stop_monitoring() {
 
 int monitoring_tool() { return g_tool; }
 
-bool watch_code(PyCodeObject* code) {
-  if (g_tool < 0) return true;  // calls only
+bool is_wanted(const CodeEntry* entry) { return entry->bound || entry->wanted_by || g_everything; }
+
+bool arm_events(CodeEntry* entry) {
+  if (g_tool < 0) return true;                                     // calls only
+  if (entry->watched && !set_local(entry->code, 0)) return false;  // re-arms what was disabled
+  entry->watched = true;
+  watched().insert(entry);
+  return set_local(entry->code, events_now(entry));
+}
+
+bool drop_unwanted(CodeEntry* entry) {
+  if (entry->bound || entry->wanted_by) return true;
+  if (!g_everything) uninstall_functions_of(entry->code);
+  if (!entry->watched) return true;
+  forget_watched(entry);
+  return g_tool < 0 || set_local(entry->code, 0);
+}
+
+bool watch_code(PyCodeObject* code, WantedBy who) {
   CodeEntry* entry = code_entry(code, true);
   if (!entry) {
     PyErr_NoMemory();
     return false;
   }
-  if (entry->watched && !set_local(code, 0)) return false;  // re-arms what was disabled
-  if (!set_local(code, g_event_set)) return false;
-  entry->watched = true;
-  return true;
+  entry->wanted_by |= who;
+  return arm_events(entry);
 }
 
-bool unwatch_code(PyCodeObject* code) {
+bool unwatch_code(PyCodeObject* code, WantedBy who) {
   CodeEntry* entry = code_entry(code, false);
-  if (g_tool < 0 || !entry || !entry->watched) return true;
-  if (!set_local(code, 0)) return false;
-  entry->watched = false;
-  return true;
+  if (!entry || !(entry->wanted_by & who)) return true;
+  entry->wanted_by &= static_cast<uint8_t>(~who);
+  return drop_unwanted(entry);
 }
 
 bool events_are_paused() { return g_paused; }
@@ -408,45 +440,95 @@ void rearm_events(PyCodeObject* code) {
 void refresh_instrumentation(PyCodeObject* code) {
   if (g_tool < 0) return;
   PyObject* error = PyErr_GetRaisedException();
-  CodeEntry* entry = code_entry(code, false);
-  const bool watched = entry && entry->watched;
-  if (!set_local(code, watched ? 0 : g_event_set) || !set_local(code, watched ? g_event_set : 0))
-    PyErr_Clear();
+  const long now = events_now(code_entry(code, false));
+  if (!set_local(code, now ? 0 : g_event_set) || !set_local(code, now)) PyErr_Clear();
   PyErr_SetRaisedException(error);
+}
+
+// Their first start is one that was hot already: it raises no event any more.
+static void uninstall_unwanted() {
+  std::vector<PyObject*> codes;  // to re-arm them may run anything
+  for (PyFunctionObject* function : installed_functions()) {
+    PyObject* code = function->func_code;
+    const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
+    if (entry && is_wanted(entry)) continue;
+    uninstall_function(function);
+    codes.push_back(Py_NewRef(code));
+  }
+  for (PyObject* code : codes) {
+    rearm_events(reinterpret_cast<PyCodeObject*>(code));
+    Py_DECREF(code);
+  }
 }
 
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
   if (!g_paused && !set_global(on ? g_event_set : 0)) return false;
   g_everything = on;
+  if (!on) uninstall_unwanted();
   return true;
 }
 
-void pause_events(PyThreadState* ts) {
+// Owned: to set events may run anything, and codes may die.
+static std::vector<PyCodeObject*> watched_codes() {
+  std::vector<PyCodeObject*> codes;
+  for (const CodeEntry* entry : watched())
+    codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(entry->code)));
+  return codes;
+}
+
+static void pause_code(PyCodeObject* code) {
+  const auto others = static_cast<uint8_t>(~g_own_tools);
+  if (!Port::foreign_local_events(code, others)) return;
+  g_paused_codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
+  if (!set_local(code, 0)) PyErr_Clear();
+}
+
+void pause_events(PyThreadState* ts, bool everywhere) {
   if (g_tool < 0) return;
   if (g_everything && !g_paused && !set_global(0)) PyErr_Clear();
   g_paused = true;
+  if (everywhere && !g_paused_everywhere) {
+    g_paused_everywhere = true;
+    for (PyCodeObject* code : watched_codes()) {
+      if (!set_local(code, 0)) PyErr_Clear();
+      Py_DECREF(code);
+    }
+  }
   for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous) {
-    if (Port::is_entry_shim(frame)) continue;
-    PyCodeObject* code = Port::code_of(frame);
-    const auto others = static_cast<uint8_t>(~g_own_tools);
-    if (!Port::foreign_local_events(code, others)) continue;
-    if (!set_local(code, 0)) PyErr_Clear();
-    g_paused_codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
+    if (!Port::is_entry_shim(frame)) pause_code(Port::code_of(frame));
   }
 }
 
 void resume_events() {
   if (!g_paused) return;
-  g_paused = false;
-  const std::vector<PyCodeObject*> codes = std::move(g_paused_codes);
+  std::vector<PyCodeObject*> codes = std::move(g_paused_codes);
   g_paused_codes.clear();
+  if (g_paused_everywhere)
+    for (PyCodeObject* code : watched_codes()) codes.push_back(code);
+  g_paused = g_paused_everywhere = false;
   if (g_tool >= 0 && g_everything && !set_global(g_event_set)) PyErr_Clear();
   for (PyCodeObject* code : codes) {
-    const CodeEntry* entry = code_entry(code, false);
-    if (g_tool >= 0 && entry && entry->watched && !set_local(code, g_event_set)) PyErr_Clear();
+    take_up_again(code);
     Py_DECREF(code);
   }
+}
+
+void give_way(PyCodeObject* code) {
+  const CodeEntry* entry = code_entry(code, false);
+  if (g_tool >= 0 && entry && entry->watched && !set_local(code, 0)) PyErr_Clear();
+}
+
+void take_up_again(PyCodeObject* code) {
+  if (g_tool < 0) return;
+  const long now = events_now(code_entry(code, false));
+  if (now && !set_local(code, now)) PyErr_Clear();
+}
+
+void forget_watched(CodeEntry* entry) {
+  if (!entry->watched) return;
+  entry->watched = false;
+  watched().erase(entry);
 }
 
 void refuse_loop(CodeEntry* entry, int target_bci) {
