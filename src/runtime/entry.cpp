@@ -463,9 +463,10 @@ std::vector<PyFunctionObject*> installed_functions() {
 }
 
 void uninstall_functions_of(const PyCodeObject* code) {
-  for (PyFunctionObject* function : installed_functions())
-    if (function->func_code == reinterpret_cast<const PyObject*>(code))
-      uninstall_function(function);
+  std::vector<PyFunctionObject*> found;
+  for (const auto& [function, it] : installed())
+    if (function->func_code == reinterpret_cast<const PyObject*>(code)) found.push_back(function);
+  for (PyFunctionObject* function : found) uninstall_function(function);
 }
 
 void uninstall_function(PyFunctionObject* function) {

@@ -5,10 +5,12 @@
 #include "runtime/osr.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "cpython/lines.h"
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/parked.h"
@@ -34,12 +36,12 @@ PyObject* g_disable = nullptr;
 long g_event_set = 0;  // JUMP | PY_START
 bool g_everything = false;
 bool g_paused = false;
-bool g_paused_everywhere = false;
-std::vector<PyCodeObject*> g_paused_codes;  // owned; of no account if paused everywhere
-// Those with CodeEntry::watched; each tells when it dies.
-std::unordered_set<CodeEntry*>& watched() {
-  static auto* set = new std::unordered_set<CodeEntry*>;
-  return *set;
+bool g_lines_paused = false;
+std::unordered_set<PyCodeObject*> g_paused_codes;  // owned
+// Those with CodeEntry::watched, which tell when they die, and first_line_needs_start_events().
+std::unordered_map<CodeEntry*, bool>& watched() {
+  static auto* map = new std::unordered_map<CodeEntry*, bool>;
+  return *map;
 }
 
 constexpr uint32_t kFewEvents = 4;
@@ -344,10 +346,8 @@ bool set_global(long events) {
 
 // Our events of this code object at present.
 static long events_now(const CodeEntry* entry) {
-  if (!entry || !entry->watched || g_paused_everywhere) return 0;
+  if (!entry || !entry->watched || g_paused_codes.count(entry->code)) return 0;
   if (Port::foreign_local_events(entry->code, g_own_tools)) return 0;
-  const auto& paused = g_paused_codes;
-  if (std::find(paused.begin(), paused.end(), entry->code) != paused.end()) return 0;
   return g_event_set;
 }
 
@@ -393,13 +393,18 @@ void stop_monitoring() {
 
 int monitoring_tool() { return g_tool; }
 
+static void keep_paused(PyCodeObject* code) {
+  if (g_paused_codes.insert(code).second) Py_INCREF(code);
+}
+
 bool is_wanted(const CodeEntry* entry) { return entry->bound || entry->wanted_by || g_everything; }
 
 bool arm_events(CodeEntry* entry) {
   if (g_tool < 0) return true;                                     // calls only
   if (entry->watched && !set_local(entry->code, 0)) return false;  // re-arms what was disabled
   entry->watched = true;
-  watched().insert(entry);
+  watched()[entry] = first_line_needs_start_events(entry->code);
+  if (g_paused) keep_paused(entry->code);
   return set_local(entry->code, events_now(entry));
 }
 
@@ -469,44 +474,33 @@ bool watch_everything(bool on) {
   return true;
 }
 
-// Owned: to set events may run anything, and codes may die.
-static std::vector<PyCodeObject*> watched_codes() {
-  std::vector<PyCodeObject*> codes;
-  for (const CodeEntry* entry : watched())
-    codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(entry->code)));
-  return codes;
-}
-
-static void pause_code(PyCodeObject* code) {
-  const auto others = static_cast<uint8_t>(~g_own_tools);
-  if (!Port::foreign_local_events(code, others)) return;
-  g_paused_codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
-  if (!set_local(code, 0)) PyErr_Clear();
-}
-
-void pause_events(PyThreadState* ts, bool everywhere) {
+void pause_events(PyThreadState* ts, bool lines) {
   if (g_tool < 0) return;
   if (g_everything && !g_paused && !set_global(0)) PyErr_Clear();
   g_paused = true;
-  if (everywhere && !g_paused_everywhere) {
-    g_paused_everywhere = true;
-    for (PyCodeObject* code : watched_codes()) {
-      if (!set_local(code, 0)) PyErr_Clear();
-      Py_DECREF(code);
-    }
+  const auto others = static_cast<uint8_t>(~g_own_tools);
+  std::vector<PyCodeObject*> codes;  // kept paused, and so alive, before any of them is
+  const auto pause = [&](PyCodeObject* code) {
+    if (!Port::foreign_local_events(code, others)) return;
+    keep_paused(code);
+    codes.push_back(code);
+  };
+  for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous)
+    if (!Port::is_entry_shim(frame)) pause(Port::code_of(frame));
+  if (lines && !g_lines_paused) {
+    g_lines_paused = true;
+    for (const auto& [entry, needs_start] : watched())
+      if (needs_start) pause(entry->code);
   }
-  for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous) {
-    if (!Port::is_entry_shim(frame)) pause_code(Port::code_of(frame));
-  }
+  for (PyCodeObject* code : codes)
+    if (!set_local(code, 0)) PyErr_Clear();
 }
 
 void resume_events() {
   if (!g_paused) return;
-  std::vector<PyCodeObject*> codes = std::move(g_paused_codes);
+  g_paused = g_lines_paused = false;
+  const std::unordered_set<PyCodeObject*> codes = std::move(g_paused_codes);
   g_paused_codes.clear();
-  if (g_paused_everywhere)
-    for (PyCodeObject* code : watched_codes()) codes.push_back(code);
-  g_paused = g_paused_everywhere = false;
   if (g_tool >= 0 && g_everything && !set_global(g_event_set)) PyErr_Clear();
   for (PyCodeObject* code : codes) {
     take_up_again(code);

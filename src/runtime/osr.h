@@ -33,10 +33,11 @@ bool watch_everything(bool on);
 // While somebody traces, no native code starts, so nothing needs counting: our global events are
 // off, and the local ones of the functions that are running. They would do harm. When a second
 // tool's event joins ours in a code object, CPython (3.12, 3.13: update_instrumentation_data)
-// forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those. And next to our
-// PY_START code of one line has LINE events that a tool would not get alone. So for these two all
-// our events are off, `everywhere`; in a code object with events of another tool's own, always.
-void pause_events(PyThreadState* ts, bool everywhere);
+// forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those. Next to our
+// PY_START a tool that wants LINE events (`lines`) would be told of more of them than alone, so
+// then they are off in all code where that is so. In a code object with events of another tool's
+// own, ours are off always.
+void pause_events(PyThreadState* ts, bool lines);
 void resume_events();
 void give_way(PyCodeObject* code);       // another tool is about to set its events of this code
 void take_up_again(PyCodeObject* code);  // it has done so, or taken them away

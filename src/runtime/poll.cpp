@@ -54,12 +54,11 @@ PyObject* hook_one(PyObject* self, PyObject* argument) {
   return result;
 }
 
-// Whether these events are among those that ours would change: see pause_events.
 bool mentions_lines(PyObject* events) {
   if (!PyLong_CheckExact(events)) return false;
   int overflow;
   const long set = PyLong_AsLongAndOverflow(events, &overflow);
-  return set >= 0 && (set & Port::kLineEvents);
+  return set >= 0 && (set & Port::kLineEvent);
 }
 
 template <int kHook>
@@ -121,6 +120,12 @@ void watch_tools() {
   g_interpreter = _PyThreadState_GET()->interp;
   PyObject* sys = PyImport_ImportModule("sys");
   PyObject* monitoring = PySys_GetObject("monitoring");
+  // Those that were there before us may have events of single code objects.
+  for (int id = 0; monitoring && id < 6; id++) {
+    PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", id);
+    g_local_tools |= name && name != Py_None && !(g_own_tools >> id & 1);
+    Py_XDECREF(name);
+  }
   hook(0, sys, "settrace", hook_one<0>, METH_O);
   hook(1, sys, "setprofile", hook_one<1>, METH_O);
   hook(2, sys, "_settraceallthreads", hook_one<2>, METH_O);

@@ -6,6 +6,7 @@ it, or by a call from within, and what the tool is told in the two worlds is com
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import psyco
@@ -388,3 +389,28 @@ def test_functions_are_native_again_afterwards():
         mon.free_tool_id(2)
         psyco.unbind(f)
     assert _core._test_function_version(f) != 0
+
+
+EARLIER = """
+import sys
+mon = sys.monitoring
+seen = []
+def leaf(x):
+    return x * 2
+def caller(n):
+    return [leaf(i) for i in range(n)]
+mon.use_tool_id(2, "earlier")
+mon.register_callback(2, mon.events.LINE, lambda code, line: seen.append(line))
+mon.set_local_events(2, leaf.__code__, mon.events.LINE)
+import psyco
+psyco._engine.core.set_options({"governor": False})
+psyco.bind(caller)
+for _ in range(50):
+    caller(4)
+print(len(seen), set(seen))
+"""
+
+
+def test_a_tool_that_was_there_before_psyco():
+    done = subprocess.run([sys.executable, "-c", EARLIER], capture_output=True, text=True, check=True)
+    assert done.stdout == "200 {6}\n"

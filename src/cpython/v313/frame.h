@@ -202,8 +202,7 @@ struct Port {
     return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
   }
   static constexpr uintptr_t kEventsMask = _PY_EVAL_EVENTS_MASK;
-  static constexpr long kLineEvents =
-      1 << PY_MONITORING_EVENT_LINE | 1 << PY_MONITORING_EVENT_INSTRUCTION;
+  static constexpr long kLineEvent = 1 << PY_MONITORING_EVENT_LINE;
   // The tools behind sys.settrace and sys.setprofile.
   static constexpr uint8_t kTracers =
       1 << PY_MONITORING_SYS_PROFILE_ID | 1 << PY_MONITORING_SYS_TRACE_ID;
