@@ -71,9 +71,9 @@ void set_native(PyFunctionObject* function, Installed& it) {
 
 // Its code's entry, if the function was bound.
 CodeEntry* forget_bound(PyFunctionObject* function) {
-  if (!bound().erase(function)) return nullptr;
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (entry) entry->bound--;
+  if (!entry || !entry->bound || !bound().erase(function)) return nullptr;
+  entry->bound--;
   return entry;
 }
 
