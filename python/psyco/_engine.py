@@ -63,7 +63,7 @@ class Off:
     def stats(self) -> dict[str, Any]:
         """Zeroes."""
         return {
-            "code_bytes": 0, "compile_ms": 0.0, "native_share": 0.0, "entries": 0,
+            "code_bytes": 0, "compile_ms": 0.0, "covered_share": 0.0, "entries": 0,
             "osr_entries": 0, "functions": [],
         }
 

@@ -187,7 +187,9 @@ def bind(target: Any = _NOTHING, rec: int = DEFAULT_RECURSION) -> Any:
 def unbind(target: Any) -> Any:
     """Undo bind(): *target* is plain again from its next call on. Returns *target*.
 
-    What was never bound is left as it is.
+    What was never bound is left as it is. What jit(), full() or another bound function covers, too,
+    is subject to that as any other function: counted, and compiled when it is hot. Functions made
+    by the same `def` share their code: it is compiled as long as one of them is bound.
 
     >>> @bind
     ... def double(x):
@@ -196,8 +198,9 @@ def unbind(target: Any) -> Any:
     42
     """
     for func in target_functions(target, "unbind"):
-        if id(func) in _state.bound:
-            _state.note(f"unbind {_location(func)}")
+        if id(func) not in _state.bound:
+            continue
+        _state.note(f"unbind {_location(func)}")
         _state.forget_bound(id(func))
         core.unbind_function(func)
     return target
@@ -428,7 +431,8 @@ def _set_compiling(on: bool) -> None:
 def stop() -> None:
     """End all automatic compilation: jit(), psyco.classes, full(), profile().
 
-    bind() and proxy() remain in effect.
+    What was compiled on their behalf runs plainly again, from its next call on; bind() and proxy()
+    remain in effect. runonly() is for who wants to keep what is compiled.
 
     >>> stop()
     """
@@ -448,11 +452,13 @@ def stats() -> dict[str, Any]:
     """Figures of the compiler so far.
 
     Keys: `code_bytes` (machine code now), `compile_ms` (processor time spent compiling, ms),
-    `native_share` (of the time since the import of psyco, 0 to 1, in compiled code and what that
-    called), and `functions`, a list of dictionaries, one per function that was compiled or refused
-    and still exists: `name`, `file`, `line`, `entries` (calls and loops entered from interpreted
-    code or C), `exits` (times its code left for the interpreter), `code_bytes`, and `refused` (why
-    its calls are not compiled, or None). More keys may be there.
+    `covered_share` (the part, 0 to 1, of the time since the import of psyco in which some call or
+    loop that runs compiled was under way, with all that it called, interpreted, C or waiting: how
+    much of the program psyco has taken over, not how much of its time is spent in machine code),
+    and `functions`, a list of dictionaries, one per function that was compiled or refused and still
+    exists: `name`, `file`, `line`, `entries` (calls and loops entered from interpreted code or C),
+    `exits` (times its code left for the interpreter), `code_bytes`, and `refused` (why its calls
+    are not compiled, or None). More keys may be there.
 
     >>> stats()['code_bytes'] >= 0
     True

@@ -49,6 +49,7 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   {P::forget_own_events(code, uint8_t{})};
   { P::gil_is_held(interp) } -> std::same_as<bool>;
   { P::call_soon(interp, later) } -> std::same_as<bool>;
+  { P::foreign_local_calls(code, uint8_t{}) } -> std::same_as<bool>;
   { P::unwind(ts, frame) } -> std::same_as<bool>;
   { P::unwind_running(ts, frame, i) } -> std::same_as<bool>;
 };

@@ -248,7 +248,7 @@ PyObject* balance() {
 
 const uint64_t g_first_tick = ticks();
 
-double native_share() {
+double covered_share() {
   return static_cast<double>(native_ticks()) / static_cast<double>(ticks() - g_first_tick);
 }
 
@@ -322,7 +322,7 @@ PyObject* driver_stats() {
       !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
       !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
       !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||
-      !put(dict, "native_share", PyFloat_FromDouble(native_share())) ||
+      !put(dict, "covered_share", PyFloat_FromDouble(covered_share())) ||
       !put(dict, "balance", balance()) || !put(dict, "functions", functions()) ||
       !put(dict, "exits", counts(g_totals.exits_by, reason)) ||
       !put(dict, "refused_by", counts(g_totals.refused_by, reason)) ||

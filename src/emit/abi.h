@@ -42,15 +42,17 @@ struct Activation {
   Activation* next;
   void* tstate;
   CompiledCode* code;
-  void* frame;             // outermost _PyInterpreterFrame (Osr: the interpreter's own)
-  void** args;             // entry values, read by Op::Arg (Call: borrowed; Osr: owned, moved out)
-  void* function;          // function object of the outermost frame (borrowed)
-  uint32_t site;           // record of the call-out under way: its stack map; kNoSite if none
-  uint8_t leave;           // non-zero: leave at the next CheckLeave. Set by the runtime only.
-  uint8_t entry_kind;      // ir::EntryKind
-  uint8_t linked;          // inlined frames linked, for the call-out under way or an earlier one
-  uint8_t filled;          // so many frames, from the outermost, hold their variables (f_locals)
-  int64_t budget;          // Osr: iterations of the entered loop still allowed; negative: leave
+  void* frame;         // outermost _PyInterpreterFrame (Osr: the interpreter's own)
+  void** args;         // entry values, read by Op::Arg (Call: borrowed; Osr: owned, moved out)
+  void* function;      // function object of the outermost frame (borrowed)
+  uint32_t site;       // record of the call-out under way: its stack map; kNoSite if none
+  uint8_t entry_kind;  // ir::EntryKind
+  uint8_t linked;      // inlined frames linked, for the call-out under way or an earlier one
+  uint8_t filled;      // so many frames, from the outermost, hold their variables (f_locals)
+  int64_t budget;      // Osr: iterations of the entered loop still allowed; negative: leave
+  // The monitoring version under which it runs: the eval breaker without its events. With another
+  // one, or told to leave, it leaves at the next Poll or CheckLeave. Set by the runtime only.
+  uint64_t expected;
   void* linked_frames[8];  // inlined frames, outer to inner, when linked
   uint8_t direct;          // called by another body
   uint8_t framed;          // Framed
@@ -64,6 +66,7 @@ struct Activation {
   int64_t spill[1];  // spill_count slots
 };
 constexpr uint32_t kNoSite = 0xffffffffu;
+constexpr uint64_t kToldToLeave = ~uint64_t{0};  // Activation::expected: no eval breaker is like it
 // Inlined frames stay linked for the next call-out of the same inlined call, if its frame index is
 // at most this. Until then nobody can look; whatever calls out from elsewhere, or returns, drops
 // them first.
@@ -204,8 +207,6 @@ struct RuntimeTable {
   void (*note_types)(OperandCache* cache, void* left, void* right) = nullptr;
 };
 
-// Poll compares the eval breaker with this: the version bits expected now. See runtime/poll.
-extern uint64_t g_expected_eval_breaker;
 // Our own sys.monitoring tool, as a bit mask in each byte.
 extern uint64_t g_own_tools_bytes;
 

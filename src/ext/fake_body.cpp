@@ -321,7 +321,7 @@ uint64_t fake_enter(const uint8_t* entry, Activation* act) {
       auto* object = reinterpret_cast<PyObject*>(load(act, value));
       Py_XDECREF(PyObject_CallOneArg(where, object ? object : Py_None));
     } else if (text_is(what, "leave?")) {
-      if (act->leave) return psyco_exit(act, static_cast<uint32_t>(PyLong_AsLong(where)), 0);
+      if (must_leave(act)) return psyco_exit(act, static_cast<uint32_t>(PyLong_AsLong(where)), 0);
     } else if (text_is(what, "exit")) {
       if (value != Py_None) PyErr_SetRaisedException(PyObject_CallNoArgs(value));
       return psyco_exit(act, static_cast<uint32_t>(PyLong_AsLong(where)), value != Py_None);

@@ -42,22 +42,12 @@ PyObject* core_status(PyObject*, PyObject*) {
 
 PyObject* core_bind_function(PyObject*, PyObject* arg) {
   PyFunctionObject* function = function_argument(arg, "bind_function");
-  if (!function) return nullptr;
-  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
-  if (!entry) return PyErr_NoMemory();
-  entry->bound = true;
-  if (!watch_code(entry->code)) return nullptr;  // its loops are entered through events
-  install_function(function);                    // one with a foreign vectorcall stays as it is
-  Py_RETURN_NONE;
+  return function ? none_if(bind_function(function)) : nullptr;
 }
 
 PyObject* core_unbind_function(PyObject*, PyObject* arg) {
   PyFunctionObject* function = function_argument(arg, "unbind_function");
-  if (!function) return nullptr;
-  if (CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false))
-    entry->bound = false;
-  uninstall_function(function);
-  Py_RETURN_NONE;
+  return function ? none_if(unbind_function(function)) : nullptr;
 }
 
 PyObject* core_is_bound(PyObject*, PyObject* arg) {
@@ -68,12 +58,12 @@ PyObject* core_is_bound(PyObject*, PyObject* arg) {
 
 PyObject* core_watch_code(PyObject*, PyObject* arg) {
   PyCodeObject* code = code_argument(arg, "watch_code");
-  return code ? none_if(watch_code(code)) : nullptr;
+  return code ? none_if(watch_code(code, kByRequest)) : nullptr;
 }
 
 PyObject* core_unwatch_code(PyObject*, PyObject* arg) {
   PyCodeObject* code = code_argument(arg, "unwatch_code");
-  return code ? none_if(unwatch_code(code)) : nullptr;
+  return code ? none_if(unwatch_code(code, kByRequest)) : nullptr;
 }
 
 PyObject* core_watch_all(PyObject*, PyObject* arg) {
@@ -279,6 +269,7 @@ PyObject* core_exclude(PyObject* self, PyObject* arg) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
   if (!entry) return PyErr_NoMemory();
   entry->excluded = true;
+  uninstall_functions_of(entry->code);
   break_dependents(function);
   return core_forget(self, arg);
 }

@@ -65,7 +65,7 @@ enum class CompareKind : uint8_t {
   Identity,    // a == imm, 64 bits (cc E or NE), or a == b
   Type,        // [a + ob_type] == imm
   FitsDouble,  // -2**53 <= a <= 2**53 (cc BE)
-  Leave,       // activation->leave == 0
+  Leave,       // the activation is not told to leave, nor is the monitoring version another one
   Poll,        // the eval breaker is as expected
 };
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/materialize.h"
+#include "runtime/poll.h"
 #include "runtime/visible.h"
 #include "support/check.h"
 #include "support/ticks.h"
@@ -64,15 +65,16 @@ uint64_t g_entry_clock = 0;
 
 // Ticks with any compiled code running, its callees included: of the outermost activation. Reading
 // the counter twice costs as much as a small function, so where calls have been short one in so
-// many stands for all.
+// many stands for all. (One in so many of these, not of all entries: of a function that is entered
+// again and again within its own calls the outermost might be those that are timed, always.)
 constexpr uint64_t kSample = 64, kLongTicks = 50000;
 constexpr uint8_t kFirstCalls = 16;
 uint64_t g_native_ticks = 0, g_native_since = 0;  // 0: not being timed
 uint64_t g_native_weight = 1;
 
-void begin_native_time(const CodeState* state) {
+void begin_native_time(CodeState* state) {
   const bool sampled = state->untimed;
-  if (sampled && state->entries % kSample) {
+  if (sampled && ++state->short_calls % kSample) {
     g_native_since = 0;
     return;
   }
@@ -115,7 +117,7 @@ void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::Ent
   act->tstate = ts;
   act->code = code;
   act->site = kNoSite;
-  act->leave = 0;
+  act->expected = g_expected_eval_breaker;
   act->entry_kind = static_cast<uint8_t>(kind);
   act->linked = 0;
   act->chain = 0;
@@ -259,9 +261,13 @@ void unlist(Activation* act) {
 uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
 
 void tell_to_leave(const CompiledCode* code) {
-  for_each_activation([&](Activation* act) {
-    if (!code || act->code == code) act->leave = 1;
+  for_each_activation([code](Activation* act) {
+    if (act->code == code) tell_to_leave(act);
   });
+}
+
+void tell_all_to_leave() {
+  for_each_activation([](Activation* act) { tell_to_leave(act); });
 }
 
 void adopt_code(CompiledCode* code) {

@@ -65,6 +65,13 @@ uint32_t direct_record_bytes(const CompiledCode* code);
 extern "C" void* psyco_new_chunk(void* tstate, uint32_t bytes);
 extern "C" void psyco_end_direct(Activation* act);
 
-void tell_to_leave(const CompiledCode* code);  // null: all activations
+inline void tell_to_leave(Activation* act) { act->expected = kToldToLeave; }
+void tell_to_leave(const CompiledCode* code);
+void tell_all_to_leave();
+// What Op::CheckLeave asks.
+inline bool must_leave(const Activation* act) {
+  return (Port::eval_breaker(static_cast<PyThreadState*>(act->tstate)) & ~Port::kEventsMask) !=
+         act->expected;
+}
 
 }  // namespace psyco

@@ -2,9 +2,11 @@
 
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
+#include "runtime/osr.h"
 #include "runtime/parked.h"
 #include "runtime/poll.h"
 #include "runtime/sampler.h"
@@ -28,6 +30,8 @@ void free_entry(void* memory) {
   code_dies(entry->code);
   forget_parked(entry);
   forget_sampled(entry);
+  forget_monitored_calls(entry);
+  forget_watched(entry);
   for (Version& version : entry->versions) retire_code(version.code);
   if (g_entry_dies) g_entry_dies(entry);
   delete entry;
@@ -38,6 +42,7 @@ void free_entry(void* memory) {
 struct Installed {
   uint32_t version;  // to be restored; 0: it has none any more
   bool suspended;    // runs plain for a while: the C stack is short
+  bool measured;     // by the governor, until that is decided
 };
 // Not owning: the function watcher tells us when one dies.
 std::unordered_map<PyFunctionObject*, Installed>& installed() {
@@ -45,10 +50,33 @@ std::unordered_map<PyFunctionObject*, Installed>& installed() {
   return *map;
 }
 
+// Named by bind(); not owning either.
+std::unordered_set<PyFunctionObject*>& bound() {
+  static auto* set = new std::unordered_set<PyFunctionObject*>;
+  return *set;
+}
+bool g_calls_are_plain = false;
+
 void set_plain(PyFunctionObject* function, uint32_t version) {
   PyFunction_SetVectorcall(function, g_plain_vectorcall);
   // Without its version calls of the function would stay unspecialised for ever.
   if (version) _PyFunction_SetVersion(function, version);
+}
+
+// From the interpreter's vectorcall to ours, if nothing speaks against it.
+void set_native(PyFunctionObject* function, Installed& it) {
+  if (g_calls_are_plain || it.suspended || function->vectorcall != g_plain_vectorcall) return;
+  it.version = function->func_version;
+  PyFunction_SetVectorcall(function, psyco_call_function);
+  if (it.measured) measure_calls(function);
+}
+
+// Its code's entry, if the function was bound.
+CodeEntry* forget_bound(PyFunctionObject* function) {
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (!entry || !entry->bound || !bound().erase(function)) return nullptr;
+  entry->bound--;
+  return entry;
 }
 
 // ---- arguments
@@ -177,10 +205,7 @@ PyObject* run_suspended(PyFunctionObject* function, PyObject* const* args, size_
   it = installed().find(function);
   if (it != installed().end() && it->second.suspended) {
     it->second.suspended = false;
-    if (function->vectorcall == g_plain_vectorcall) {
-      it->second.version = function->func_version;
-      PyFunction_SetVectorcall(function, psyco_call_function);
-    }
+    set_native(function, it->second);
   }
   Py_DECREF(function);
   return result;
@@ -355,6 +380,8 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
       entry->compiling = true;
       body = g_compile_entry(function, entry, bound.values, bound.count);
       entry->compiling = false;
+      // The user's filter has run meanwhile, and finalisers may have: perhaps somebody looks now.
+      if (!native_allowed(ts, code)) body = nullptr;
       Version* made = body ? find_version(entry, kEntryCall, bound.values, bound.count) : nullptr;
       body = made ? made->code : nullptr;
       if (made) entry_words(*made, bound.values, words);
@@ -367,7 +394,8 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
   if (!body) {
     g_entry_stats.interpreted++;
     // Nothing will ever come of it: calls need not pass by here any more.
-    if (entry && entry->refused && entry->versions.empty()) uninstall_function(function);
+    if (entry && (entry->refused || entry->excluded) && entry->versions.empty())
+      uninstall_function(function);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   auto** kept = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (bound.count + 1)));
@@ -385,9 +413,62 @@ bool calls_are_ours(const PyFunctionObject* function) {
 bool install_function(PyFunctionObject* function) {
   if (is_installed(function)) return true;
   if (function->vectorcall != g_plain_vectorcall) return false;
-  installed()[function] = {function->func_version, false};
-  PyFunction_SetVectorcall(function, psyco_call_function);
+  set_native(function, installed()[function] = {});
   return true;
+}
+
+void note_measured(PyFunctionObject* function) {
+  auto it = installed().find(function);
+  if (it != installed().end()) it->second.measured = true;
+}
+
+bool calls_are_plain() { return g_calls_are_plain; }
+
+void keep_calls_plain(bool plain) {
+  if (plain == g_calls_are_plain) return;
+  g_calls_are_plain = plain;
+  for (auto& [function, it] : installed()) {
+    if (!plain)
+      set_native(function, it);
+    else if (!it.suspended && calls_are_ours(function))
+      set_plain(function, it.version);
+  }
+}
+
+bool bind_function(PyFunctionObject* function) {
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+  if (!entry) {
+    PyErr_NoMemory();
+    return false;
+  }
+  if (bound().insert(function).second) entry->bound++;
+  if (!arm_events(entry)) return false;  // its loops are entered through events
+  install_function(function);            // one with a foreign vectorcall stays as it is
+  return true;
+}
+
+bool unbind_function(PyFunctionObject* function) {
+  forget_bound(function);
+  uninstall_function(function);
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
+  if (!entry) return true;
+  if (!drop_unwanted(entry)) return false;
+  // Wanted by others still, it is counted as any other function from now on.
+  if (is_wanted(entry)) rearm_events(entry->code);
+  return true;
+}
+
+std::vector<PyFunctionObject*> installed_functions() {
+  std::vector<PyFunctionObject*> functions;
+  for (const auto& [function, it] : installed()) functions.push_back(function);
+  return functions;
+}
+
+void uninstall_functions_of(const PyCodeObject* code) {
+  std::vector<PyFunctionObject*> found;
+  for (const auto& [function, it] : installed())
+    if (function->func_code == reinterpret_cast<const PyObject*>(code)) found.push_back(function);
+  for (PyFunctionObject* function : found) uninstall_function(function);
 }
 
 void uninstall_function(PyFunctionObject* function) {
@@ -404,13 +485,8 @@ void uninstall_all() {
   while (!installed().empty()) uninstall_function(installed().begin()->first);
 }
 
-void for_each_installed(void (*visit)(PyFunctionObject*)) {
-  std::vector<PyFunctionObject*> functions;
-  for (const auto& [function, state] : installed()) functions.push_back(function);
-  for (PyFunctionObject* function : functions) visit(function);
-}
-
 void function_modified(PyFunctionObject* function, bool code_changed) {
+  if (code_changed) forget_bound(function);  // it is about the code
   auto it = installed().find(function);
   if (it == installed().end()) return;
   // CPython takes the version away itself; the one we saved stands for the old contents.
@@ -418,7 +494,13 @@ void function_modified(PyFunctionObject* function, bool code_changed) {
   if (code_changed) uninstall_function(function);
 }
 
-void function_destroyed(PyFunctionObject* function) { installed().erase(function); }
+void function_destroyed(PyFunctionObject* function) {
+  const CodeEntry* entry = forget_bound(function);
+  installed().erase(function);
+  // Others of the same code may be installed on its behalf. (The events go one by one, when they
+  // come.)
+  if (entry && !is_wanted(entry)) uninstall_functions_of(entry->code);
+}
 
 bool init_entry() {
   if (g_extra_index >= 0) return true;

@@ -52,6 +52,9 @@ struct EntryGuard {
   }
 };
 
+// Who, besides bind(), wants a code object counted and compiled.
+enum WantedBy : uint8_t { kByRequest = 1, kByScope = 2 };
+
 constexpr int kEntryCall = -1;
 constexpr int kMaxEntryValues = 24;
 struct Version {
@@ -97,15 +100,18 @@ struct CodeEntry {
   PyCodeObject* code;  // borrowed
   std::vector<Version> versions;
   std::vector<LoopCounter> loops;
-  uint64_t calls = 0;    // counted at PY_START and at entries without a version
-  bool bound = false;    // wanted by name: compile at the first call
-  bool watched = false;  // our monitoring events are on
+  uint64_t calls = 0;     // counted at PY_START and at entries without a version
+  uint32_t bound = 0;     // functions of this code named by bind(): compile at the first call
+  uint8_t wanted_by = 0;  // WantedBy
+  bool watched = false;   // our monitoring events are on
+  // Another tool has CALL events of this code in particular: see poll.h.
+  bool calls_monitored = false;
   bool refused = false;  // do not try to compile calls again
   bool compiling = false;
   bool parked = false;     // raises no events until the compiler may spend: see parked.h
   bool relied_on = false;  // some compiled code is good for a function of this code only
   uint32_t parking_round = 0, denials = 0;
-  uint32_t installed = 0;     // function objects of a nested code: see osr.cpp
+  uint32_t installed = 0;     // function objects of a nested code, ever: see osr.cpp
   uint64_t native_calls = 0;  // of its versions, when that was looked at last
   bool excluded = false;      // never to be compiled nor walked in place
   bool filter_allows = true;  // the user's filter said so, in this generation:
@@ -147,11 +153,22 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
 void uninstall_function(PyFunctionObject* function);
+void uninstall_functions_of(const PyCodeObject* code);
 bool is_installed(PyFunctionObject* function);
+// A function is installed as long as somebody wants its code: bind() by name, or watch_code().
+// False: an error is set.
+bool bind_function(PyFunctionObject* function);
+bool unbind_function(PyFunctionObject* function);
+std::vector<PyFunctionObject*> installed_functions();  // not owned
+// The interpreter tells monitoring tools of a call as one of C, and of exceptions as out of C, if
+// the function's vectorcall is not its own. So installed functions have the interpreter's as long
+// as a tool looks at calls.
+void keep_calls_plain(bool plain);
+bool calls_are_plain();
+void note_measured(PyFunctionObject* function);  // its calls go by psyco_measured_call
 // Nobody else has put a vectorcall of his own into the function.
 bool calls_are_ours(const PyFunctionObject* function);
 void uninstall_all();
-void for_each_installed(void (*visit)(PyFunctionObject* function));
 // From the function watcher.
 void function_modified(PyFunctionObject* function, bool code_changed);
 void function_destroyed(PyFunctionObject* function);

@@ -334,7 +334,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const int64_t ns = since(start);
   if (!native) g_timing_a_call = false;
   const bool same = reinterpret_cast<PyObject*>(code) == function->func_code;
-  if (same && (function->vectorcall == psyco_call_function || is_installed(function))) {
+  const bool ours = function->vectorcall == psyco_call_function || is_installed(function);
+  if (same && ours && !calls_are_plain()) {
     if (function->vectorcall == way) function->vectorcall = psyco_call_function;
     PyObject* error = PyErr_GetRaisedException();
     const bool counts = g_compile_ns == compile_ns && (!native || g_entry_stats.native != entries);
@@ -351,6 +352,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
 void measure_calls(PyFunctionObject* function) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
   if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
+  note_measured(function);
   if (function->vectorcall != psyco_call_function) return;
   entry->trial.exits = g_speculative_exits;
   function->vectorcall = psyco_measured_call;
@@ -377,7 +379,7 @@ void review_verdicts() {
   const int64_t used = process_cpu_ns();
   if (used < due) return;
   due = 2 * used;
-  for_each_installed(review);
+  for (PyFunctionObject* function : installed_functions()) review(function);
 }
 
 }  // namespace psyco

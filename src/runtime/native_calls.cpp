@@ -83,7 +83,7 @@ extern "C" uint64_t psyco_convert_result(Activation* act, LinkCell* cell, uint64
   }
   // The slot of the result is its box, whatever the number says: leave at the state behind the
   // call.
-  act->leave = 1;
+  tell_to_leave(act);
   if (++cell->misfits >= 50 && g_result_misfits) {
     cell->misfits = 0;
     g_result_misfits(cell, act->code);

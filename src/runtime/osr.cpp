@@ -5,9 +5,12 @@
 #include "runtime/osr.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "cpython/lines.h"
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/parked.h"
@@ -32,9 +35,16 @@ PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
 long g_event_set = 0;  // JUMP | PY_START
-bool g_everything = false;
+bool g_everything = false;     // all code is wanted,
+bool g_global_events = false;  // and global events find what is hot, not the sampler
 bool g_paused = false;
-std::vector<PyCodeObject*> g_paused_codes;  // owned
+bool g_lines_paused = false;
+std::unordered_set<PyCodeObject*> g_paused_codes;  // owned
+// Those with CodeEntry::watched, which tell when they die, and first_line_needs_start_events().
+std::unordered_map<CodeEntry*, bool>& watched() {
+  static auto* map = new std::unordered_map<CodeEntry*, bool>;
+  return *map;
+}
 
 constexpr uint32_t kFewEvents = 4;
 
@@ -140,7 +150,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   count_event();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->excluded) return disable();
+  if (entry->excluded || !is_wanted(entry)) return disable();
   PyThreadState* ts = _PyThreadState_GET();
   _PyInterpreterFrame* frame = ts->current_frame;
   if (Port::code_of(frame) != code || entry->compiling) Py_RETURN_NONE;
@@ -180,6 +190,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
       if (loop_counter(entry, target)->refused) return disable();
       Py_RETURN_NONE;
     }
+    if (!native_allowed(ts, code)) Py_RETURN_NONE;  // finalisers may have run meanwhile
   }
   if (!body_allowed(body)) Py_RETURN_NONE;
   int64_t budget = INT64_MAX;
@@ -235,7 +246,8 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
-  if (entry->excluded || (entry->refused && !has_call_version(entry))) return disable();
+  if (entry->excluded || !is_wanted(entry)) return disable();
+  if (entry->refused && !has_call_version(entry)) return disable();
   if (entry->unworthy && !entry->bound) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
   if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
@@ -341,6 +353,13 @@ bool set_global(long events) {
 
 }  // namespace
 
+// Our events of this code object at present.
+static long events_now(const CodeEntry* entry) {
+  if (!entry || !entry->watched || g_paused_codes.count(entry->code)) return 0;
+  if (Port::foreign_local_events(entry->code, g_own_tools)) return 0;
+  return g_event_set;
+}
+
 bool init_monitoring() {
   if (g_tool >= 0) return true;
   PyObject* monitoring = PySys_GetObject("monitoring");
@@ -375,7 +394,7 @@ void stop_monitoring() {
       Py_XDECREF(done);
     }
   }
-  g_everything = false;
+  g_everything = g_global_events = false;
   forget_tool();
   resume_events();  // only lets go of them
   PyErr_SetRaisedException(error);
@@ -383,25 +402,48 @@ void stop_monitoring() {
 
 int monitoring_tool() { return g_tool; }
 
-bool watch_code(PyCodeObject* code) {
-  if (g_tool < 0) return true;  // calls only
+static void keep_paused(PyCodeObject* code) {
+  if (g_paused_codes.insert(code).second) Py_INCREF(code);
+}
+
+bool is_wanted(const CodeEntry* entry) { return entry->bound || entry->wanted_by || g_everything; }
+
+bool arm_events(CodeEntry* entry) {
+  if (g_tool < 0) return true;                                     // calls only
+  if (entry->watched && !set_local(entry->code, 0)) return false;  // re-arms what was disabled
+  entry->watched = true;
+  watched()[entry] = first_line_needs_start_events(entry->code);
+  if (g_paused) keep_paused(entry->code);
+  return set_local(entry->code, events_now(entry));
+}
+
+bool drop_unwanted(CodeEntry* entry) {
+  if (entry->bound || entry->wanted_by) return true;
+  if (!g_everything) uninstall_functions_of(entry->code);
+  return disarm_events(entry);
+}
+
+bool disarm_events(CodeEntry* entry) {
+  if (!entry->watched) return true;
+  forget_watched(entry);
+  return g_tool < 0 || set_local(entry->code, 0);
+}
+
+bool watch_code(PyCodeObject* code, WantedBy who) {
   CodeEntry* entry = code_entry(code, true);
   if (!entry) {
     PyErr_NoMemory();
     return false;
   }
-  if (entry->watched && !set_local(code, 0)) return false;  // re-arms what was disabled
-  if (!set_local(code, g_event_set)) return false;
-  entry->watched = true;
-  return true;
+  entry->wanted_by |= who;
+  return arm_events(entry);
 }
 
-bool unwatch_code(PyCodeObject* code) {
+bool unwatch_code(PyCodeObject* code, WantedBy who) {
   CodeEntry* entry = code_entry(code, false);
-  if (g_tool < 0 || !entry || !entry->watched) return true;
-  if (!set_local(code, 0)) return false;
-  entry->watched = false;
-  return true;
+  if (!entry || !(entry->wanted_by & who)) return true;
+  entry->wanted_by &= static_cast<uint8_t>(~who);
+  return drop_unwanted(entry);
 }
 
 bool events_are_paused() { return g_paused; }
@@ -416,11 +458,25 @@ void rearm_events(PyCodeObject* code) {
 void refresh_instrumentation(PyCodeObject* code) {
   if (g_tool < 0) return;
   PyObject* error = PyErr_GetRaisedException();
-  CodeEntry* entry = code_entry(code, false);
-  const bool watched = entry && entry->watched;
-  if (!set_local(code, watched ? 0 : g_event_set) || !set_local(code, watched ? g_event_set : 0))
-    PyErr_Clear();
+  const long now = events_now(code_entry(code, false));
+  if (!set_local(code, now ? 0 : g_event_set) || !set_local(code, now)) PyErr_Clear();
   PyErr_SetRaisedException(error);
+}
+
+// Their first start is one that was hot already: it raises no event any more.
+static void uninstall_unwanted() {
+  std::vector<PyObject*> codes;  // to re-arm them may run anything
+  for (PyFunctionObject* function : installed_functions()) {
+    PyObject* code = function->func_code;
+    const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), false);
+    if (entry && is_wanted(entry)) continue;
+    uninstall_function(function);
+    codes.push_back(Py_NewRef(code));
+  }
+  for (PyObject* code : codes) {
+    rearm_events(reinterpret_cast<PyCodeObject*>(code));
+    Py_DECREF(code);
+  }
 }
 
 bool watch_everything(bool on) {
@@ -428,35 +484,61 @@ bool watch_everything(bool on) {
   stop_sampler();
   const bool global = on && !(g_governor && g_sampling && start_sampler());
   if (!g_paused && !set_global(global ? g_event_set : 0)) return false;
-  g_everything = global;
+  g_everything = on;
+  g_global_events = global;
+  if (!on) uninstall_unwanted();
   return true;
 }
 
-void pause_events(PyThreadState* ts) {
+void pause_events(PyThreadState* ts, bool lines) {
   if (g_tool < 0) return;
-  if (g_everything && !g_paused && !set_global(0)) PyErr_Clear();
+  if (g_global_events && !g_paused && !set_global(0)) PyErr_Clear();
   g_paused = true;
-  for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous) {
-    if (Port::is_entry_shim(frame)) continue;
-    PyCodeObject* code = Port::code_of(frame);
-    const auto others = static_cast<uint8_t>(~g_own_tools);
-    if (!Port::foreign_local_events(code, others)) continue;
-    if (!set_local(code, 0)) PyErr_Clear();
-    g_paused_codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
+  const auto others = static_cast<uint8_t>(~g_own_tools);
+  std::vector<PyCodeObject*> codes;  // kept paused, and so alive, before any of them is
+  const auto pause = [&](PyCodeObject* code) {
+    if (!Port::foreign_local_events(code, others)) return;
+    keep_paused(code);
+    codes.push_back(code);
+  };
+  for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous)
+    if (!Port::is_entry_shim(frame)) pause(Port::code_of(frame));
+  if (lines && !g_lines_paused) {
+    g_lines_paused = true;
+    for (const auto& [entry, needs_start] : watched())
+      if (needs_start) pause(entry->code);
   }
+  for (PyCodeObject* code : codes)
+    if (!set_local(code, 0)) PyErr_Clear();
 }
 
 void resume_events() {
   if (!g_paused) return;
-  g_paused = false;
-  const std::vector<PyCodeObject*> codes = std::move(g_paused_codes);
+  g_paused = g_lines_paused = false;
+  const std::unordered_set<PyCodeObject*> codes = std::move(g_paused_codes);
   g_paused_codes.clear();
-  if (g_tool >= 0 && g_everything && !set_global(g_event_set)) PyErr_Clear();
+  if (g_tool >= 0 && g_global_events && !set_global(g_event_set)) PyErr_Clear();
   for (PyCodeObject* code : codes) {
-    const CodeEntry* entry = code_entry(code, false);
-    if (g_tool >= 0 && entry && entry->watched && !set_local(code, g_event_set)) PyErr_Clear();
+    take_up_again(code);
     Py_DECREF(code);
   }
+}
+
+void give_way(PyCodeObject* code) {
+  const CodeEntry* entry = code_entry(code, false);
+  if (g_tool >= 0 && entry && entry->watched && !set_local(code, 0)) PyErr_Clear();
+}
+
+void take_up_again(PyCodeObject* code) {
+  if (g_tool < 0) return;
+  const long now = events_now(code_entry(code, false));
+  if (now && !set_local(code, now)) PyErr_Clear();
+}
+
+void forget_watched(CodeEntry* entry) {
+  if (!entry->watched) return;
+  entry->watched = false;
+  watched().erase(entry);
 }
 
 void refuse_loop(CodeEntry* entry, int target_bci) {

@@ -17,20 +17,32 @@ bool init_monitoring();
 void stop_monitoring();
 int monitoring_tool();  // -1: none
 
-// Our local events for this code on or off. Off and on again also re-arms disabled locations.
-bool watch_code(PyCodeObject* code);  // false: a Python error is set
-bool unwatch_code(PyCodeObject* code);
+// Our local events for this code on, which also re-arms disabled locations; or off, when it is the
+// last that wanted them, and then its functions are plain again. False: a Python error is set.
+bool watch_code(PyCodeObject* code, WantedBy who);
+bool unwatch_code(PyCodeObject* code, WantedBy who);
+bool is_wanted(const CodeEntry* entry);
+bool arm_events(CodeEntry* entry);
+bool drop_unwanted(CodeEntry* entry);  // the second half of unwatch_code
+bool disarm_events(CodeEntry* entry);
 // Fits the code with the events that the tools want now; an error that is set stays set.
 void refresh_instrumentation(PyCodeObject* code);
 void rearm_events(PyCodeObject* code);  // the same, and our disabled locations are on again
-bool watch_everything(bool on);         // global events: costs every function a little
+// Global events: costs every function a little. Off, functions nobody else wants are plain again.
+bool watch_everything(bool on);
 
 // While somebody traces, no native code starts, so nothing needs counting: our global events are
 // off, and the local ones of the functions that are running. They would do harm. When a second
 // tool's event joins ours in a code object, CPython (3.12, 3.13: update_instrumentation_data)
-// forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those.
-void pause_events(PyThreadState* ts);
+// forgets whom its INSTRUCTION events are for, and pdb.set_trace() lives on those. Next to our
+// PY_START a tool that wants LINE events (`lines`) would be told of more of them than alone, so
+// then they are off in all code where that is so. In a code object with events of another tool's
+// own, ours are off always.
+void pause_events(PyThreadState* ts, bool lines);
 void resume_events();
+void give_way(PyCodeObject* code);       // another tool is about to set its events of this code
+void take_up_again(PyCodeObject* code);  // it has done so, or taken them away
+void forget_watched(CodeEntry* entry);   // its code dies
 bool events_are_paused();
 
 // The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those

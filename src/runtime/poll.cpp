@@ -23,6 +23,20 @@ PyCFunction g_original[kHooks];
 // The functions of sys are one for all interpreters; psyco lives in one.
 PyInterpreterState* g_interpreter = nullptr;
 
+// Whom a call of a function with another vectorcall than the interpreter's would look different to:
+// tools with global events, legacy tracers excepted (they are told of calls of C functions only by
+// the function's type), and those with CALL events of some code object, of which there are so many.
+bool g_global_monitoring = false;
+int g_monitored_codes = 0;
+
+void note_monitored_calls(PyCodeObject* code) {
+  CodeEntry* entry = code_entry(code, true);
+  const bool monitored = Port::foreign_local_calls(code, g_own_tools);
+  if (!entry || entry->calls_monitored == monitored) return;
+  entry->calls_monitored = monitored;
+  g_monitored_codes += monitored ? 1 : -1;
+}
+
 // Somebody was switched on or off.
 void look_again(PyThreadState* ts) {
   PyObject* error = PyErr_GetRaisedException();
@@ -34,10 +48,17 @@ template <int kHook>
 PyObject* hook_one(PyObject* self, PyObject* argument) {
   PyThreadState* ts = _PyThreadState_GET();
   if (ts->interp != g_interpreter) return g_original[kHook](self, argument);
-  if (argument != Py_None) pause_events(ts);
+  if (argument != Py_None) pause_events(ts, false);
   PyObject* result = g_original[kHook](self, argument);
   look_again(ts);
   return result;
+}
+
+bool mentions_lines(PyObject* events) {
+  if (!PyLong_CheckExact(events)) return false;
+  int overflow;
+  const long set = PyLong_AsLongAndOverflow(events, &overflow);
+  return set >= 0 && (set & Port::kLineEvent);
 }
 
 template <int kHook>
@@ -50,16 +71,25 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     own = tool >= 0 && tool < 8 && (g_own_tools >> tool & 1);
   }
   PyThreadState* ts = _PyThreadState_GET();
-  // Next to our PY_START a tool would get LINE events that it does not get alone: of functions
-  // whose body stands on the line of its `def`.
-  if (count == 2 && !own && ts->interp == g_interpreter) pause_events(ts);  // set_events
+  PyCodeObject* code = nullptr;  // set_local_events
+  if (count == 3 && PyCode_Check(args[1])) code = reinterpret_cast<PyCodeObject*>(args[1]);
+  if (!own && ts->interp == g_interpreter) {
+    if (code)
+      give_way(code);
+    else if (count == 2)  // set_events
+      pause_events(ts, mentions_lines(args[1]));
+  }
   using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t);
   auto original = reinterpret_cast<Fast>(reinterpret_cast<void*>(g_original[kHook]));
   PyObject* result = original(self, args, count);
   if (own || ts->interp != g_interpreter) return result;
-  if (count == 3 && PyCode_Check(args[1])) {  // set_local_events
+  if (code) {
     g_local_tools = true;
-    if (g_local_events_hook) g_local_events_hook(reinterpret_cast<PyCodeObject*>(args[1]));
+    note_monitored_calls(code);
+    if (g_local_events_hook) g_local_events_hook(code);
+    PyObject* error = PyErr_GetRaisedException();
+    take_up_again(code);
+    PyErr_SetRaisedException(error);
   }
   look_again(ts);
   return result;
@@ -90,6 +120,12 @@ void watch_tools() {
   g_interpreter = _PyThreadState_GET()->interp;
   PyObject* sys = PyImport_ImportModule("sys");
   PyObject* monitoring = PySys_GetObject("monitoring");
+  // Those that were there before us may have events of single code objects.
+  for (int id = 0; monitoring && id < 6; id++) {
+    PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", id);
+    g_local_tools |= name && name != Py_None && !(g_own_tools >> id & 1);
+    Py_XDECREF(name);
+  }
   hook(0, sys, "settrace", hook_one<0>, METH_O);
   hook(1, sys, "setprofile", hook_one<1>, METH_O);
   hook(2, sys, "_settraceallthreads", hook_one<2>, METH_O);
@@ -123,12 +159,21 @@ extern "C" void* psyco_attend(Activation* act, void* result) {
   return nullptr;
 }
 
+void forget_monitored_calls(CodeEntry* entry) {
+  if (!entry->calls_monitored) return;
+  g_monitored_codes--;
+  keep_calls_plain(g_global_monitoring || g_monitored_codes);
+}
+
 void tools_changed(PyThreadState* ts) {
   g_foreign_tools = Port::foreign_global_events(ts, g_own_tools);
   if (!g_foreign_tools) resume_events();
   g_expected_eval_breaker = Port::eval_breaker(ts) & ~Port::kEventsMask;
   // Activations that have not polled yet would compare with the new value and stay.
-  tell_to_leave(nullptr);
+  tell_all_to_leave();
+  g_global_monitoring =
+      Port::foreign_global_events(ts, static_cast<uint8_t>(g_own_tools | Port::kTracers));
+  keep_calls_plain(g_global_monitoring || g_monitored_codes);
 }
 
 }  // namespace psyco

@@ -1,18 +1,23 @@
 // Signals, other threads and tools: when native code may start and when it must leave.
 //
 // One word per thread, the eval breaker, has it all: the low byte asks for attention, the rest is
-// the version of the global monitoring events. Compiled code compares it with
-// g_expected_eval_breaker.
+// the version of the global monitoring events. Compiled code compares it with the version under
+// which its activation was entered, at entry, at back edges and after whatever may have run Python
+// code: a tracer that C code installs (PyEval_SetTrace) tells nobody but this word.
 #pragma once
 #include "cpython/port.h"
 #include "emit/abi.h"
+#include "runtime/entry.h"
 
 namespace psyco {
 
+// The monitoring version that g_foreign_tools is about.
+extern uint64_t g_expected_eval_breaker;
 extern uint8_t g_own_tools;   // bit mask of our sys.monitoring tool id, 0 if we have none
 extern bool g_foreign_tools;  // a tool of somebody else has global events
 
 extern bool g_local_tools;  // somebody else has set events of single code objects
+void forget_monitored_calls(CodeEntry* entry);  // its code dies
 
 // The monitoring version changed: look who is there, and tell every activation to leave. Our own
 // events go on when nobody is left: see pause_events.

@@ -94,7 +94,7 @@ void end_trials(int64_t now) {
       loop.count = 0;
       loop.spent_ns = 0;
     }
-    if (!unwatch_code(entry->code)) PyErr_Clear();
+    if (!entry->wanted_by && !disarm_events(entry)) PyErr_Clear();
   }
 }
 
@@ -103,7 +103,7 @@ bool consider(PyCodeObject* code, int64_t now) {
   CodeEntry* entry = code_entry(code, true);
   if (!entry || entry->watched || entry->excluded || filter_refuses(entry)) return false;
   if (++entry->samples < entry->needed_samples) return false;
-  if (!watch_code(code)) {
+  if (!arm_events(entry)) {
     PyErr_Clear();
     return false;
   }

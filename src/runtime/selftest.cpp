@@ -234,7 +234,7 @@ const char* check_walk(PyObject* space) {
     PyObject* result = PyObject_CallNoArgs(g_walker);
     if (!result) return psyco_exit(act, 0, 1);
     Py_DECREF(result);
-    if (!act->leave) return uint64_t{0};
+    if (!must_leave(act)) return uint64_t{0};
     g_next_record = g_record;
     g_next_record.frames[0].stack = {constant(Py_None)};
     g_next_record.frames[0].bci = following_unit(
@@ -272,12 +272,12 @@ const char* check_loop(PyObject* space) {
   const int index = decoded.index_at(head);
   if (index < 0 || decoded.list[index].target < 0) return "the decoder is wrong";
   record(decoded.list[decoded.list[index].target].bci, {}, {});
-  if (!watch_code(code)) {
+  if (!watch_code(code, kByRequest)) {
     PyErr_Clear();
     return "events cannot be switched on";
   }
   const bool ok = is_text(call_with_one(subject, 10), "total 777");
-  if (!unwatch_code(code)) PyErr_Clear();
+  if (!unwatch_code(code, kByRequest)) PyErr_Clear();
   return ok ? nullptr : "running loops cannot be taken over";
 }
 

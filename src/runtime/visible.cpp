@@ -78,7 +78,7 @@ void show_call_site(Activation* act) {
 extern "C" void psyco_note_kept_frame(Activation* act) {
   auto* frame = static_cast<_PyInterpreterFrame*>(act->frame);
   const bool call = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Call);
-  if (call && frame && frame_is_kept(frame)) act->leave = 1;
+  if (call && frame && frame_is_kept(frame)) tell_to_leave(act);
 }
 
 // The interpreter unlinks a frame before it clears it.
@@ -101,7 +101,7 @@ extern "C" void psyco_unlink_frames(Activation* act) {
   for (int i = 0; i < act->linked; i++) {
     const auto* frame = static_cast<_PyInterpreterFrame*>(act->linked_frames[i]);
     if (!frame_is_kept(frame) && !is_marked_for_tools(frame)) continue;
-    act->leave = 1;
+    tell_to_leave(act);
     return;
   }
   if (act->filled) return;  // told to leave already
@@ -148,7 +148,7 @@ void fill_frames(Activation* act) {
     values.keep();
   }
   act->filled = static_cast<uint8_t>(standing);
-  act->leave = 1;
+  tell_to_leave(act);
   PyErr_SetRaisedException(error);
 }
 

@@ -63,8 +63,8 @@ void watch_one(PyFunctionObject* function) {
   if (!(it->second.scope & (is_method(function->func_qualname) ? 2 : 1))) return;
   PyObject* code = function->func_code;
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(code), true);
-  if (!entry || entry->watched) return;
-  if (!watch_code(reinterpret_cast<PyCodeObject*>(code))) {
+  if (!entry || (entry->wanted_by & kByScope)) return;
+  if (!watch_code(reinterpret_cast<PyCodeObject*>(code), kByScope)) {
     PyErr_Clear();
     return;
   }
@@ -85,7 +85,7 @@ int watch_fresh(void*) {
 void on_created(PyFunctionObject* function) {
   // Closures and lambdas are made again and again, from a code that is watched already.
   const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if ((entry && entry->watched) || !scopes().count(function->func_globals)) return;
+  if ((entry && (entry->wanted_by & kByScope)) || !scopes().count(function->func_globals)) return;
   fresh().push_back(function);
   if (!g_pending && Py_AddPendingCall(watch_fresh, nullptr) == 0) g_pending = true;
 }
@@ -99,7 +99,8 @@ void on_destroyed(PyFunctionObject* function) {
 
 Permission permission_to_compile(CodeEntry* entry, int64_t units) {
   if (!g_compiling || g_in_filter) return Permission::Refused;
-  if (!entry->bound && !compiler_may_spend(units)) return Permission::Later;
+  if (entry->bound) return Permission::Granted;  // the user has named it: no filter is asked
+  if (!compiler_may_spend(units)) return Permission::Later;
   if (!g_filter) return Permission::Granted;
   if (entry->filter_generation != g_filter_generation) {
     g_in_filter = true;
@@ -117,11 +118,13 @@ Permission permission_to_compile(CodeEntry* entry, int64_t units) {
 }
 
 bool filter_lets(const CodeEntry* entry) {
-  return !g_filter || (entry->filter_generation == g_filter_generation && entry->filter_allows);
+  return !g_filter || entry->bound ||
+         (entry->filter_generation == g_filter_generation && entry->filter_allows);
 }
 
 bool filter_refuses(const CodeEntry* entry) {
-  return g_filter && entry->filter_generation == g_filter_generation && !entry->filter_allows;
+  return g_filter && !entry->bound && entry->filter_generation == g_filter_generation &&
+         !entry->filter_allows;
 }
 
 void set_filter(PyObject* hook) {
@@ -157,7 +160,7 @@ bool jit_globals(PyObject* globals, int scope) {
   scopes().erase(it);
   bool ok = true;
   for (PyCodeObject* code : codes) {
-    ok = ok && unwatch_code(code);
+    ok = unwatch_code(code, kByScope) && ok;
     Py_DECREF(code);
   }
   Py_DECREF(globals);

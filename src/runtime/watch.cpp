@@ -159,7 +159,7 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
 
 void class_changed(PyObject* object) {
   for_each_activation([](Activation* act) {
-    if (state_of(act->code)->guards_classes) act->leave = 1;
+    if (state_of(act->code)->guards_classes) tell_to_leave(act);
   });
   auto it = watchers().instances.find(object);
   if (it == watchers().instances.end()) return;

@@ -5,7 +5,6 @@
 #include <cstring>
 
 namespace psyco {
-__attribute__((weak)) uint64_t g_expected_eval_breaker = 0;
 __attribute__((weak)) uint64_t g_own_tools_bytes = 0;
 }  // namespace psyco
 
@@ -100,7 +99,7 @@ void fake_link(Activation* act) {
 }
 void fake_dealloc(void* o) {
   g_fake->log.push_back("dealloc " + std::to_string(static_cast<FakeObject*>(o)->extra[0]));
-  g_fake->act->leave = g_fake->leave_on_dealloc;
+  if (g_fake->leave_on_dealloc) g_fake->act->expected = kToldToLeave;
   trash();
 }
 int fake_unbox(void* object, int64_t* out) {
@@ -314,7 +313,8 @@ uint64_t FakeRuntime::run(CompiledCode* compiled, std::vector<FakeObject*> args)
   act->args = reinterpret_cast<void**>(args.data());
   act->function = none_object;
   act->site = kNoSite;
-  act->leave = act->linked = act->chain = 0;
+  act->linked = act->chain = 0;
+  act->expected = 0;
   exit = ExitSeen{};
   site_hash = 0;
   log.clear();

@@ -92,6 +92,28 @@ TEST_CASE("backend: a loop of integers") {
     }
 }
 
+TEST_CASE("backend: a tool that was switched on meanwhile") {
+  FakeRuntime rt;
+  Builder b;
+  Value* a = b.arg(0);
+  b.op(Op::CheckLeave, Rep::None, {}, b.state({a}, 7));
+  b.ret(a);
+  CompiledCode* code = compile(rt, b.g);
+  FakeObject* o = rt.make_int(1);
+  for (uint64_t breaker : {0x00u, 0x03u, 0xffu}) {  // signals and the like are not its business
+    rt.tstate.eval_breaker = breaker;
+    rt.run(code, {o});
+    CHECK(!rt.exit.happened);
+  }
+  for (uint64_t breaker : {0x100u, 0x203u}) {  // another monitoring version
+    rt.tstate.eval_breaker = breaker;
+    CHECK(rt.run(code, {o}) == kExitResult);
+    CHECK(rt.exit.record.frames[0].bci == 7);
+  }
+  rt.memory.free(code);
+  delete code;
+}
+
 TEST_CASE("backend: reference counts") {
   for (bool plain : {true, false}) {
     FakeRuntime rt;

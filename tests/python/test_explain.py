@@ -1,6 +1,8 @@
 """What the engine itself tells: stats() of each function and explain() of each line."""
 
 import gc
+import subprocess
+import sys
 import time
 
 import psyco
@@ -130,15 +132,53 @@ def test_share_of_time_native():
     total(10, point)
 
     def share(action, seconds):
-        before, began = psyco.stats()["native_share"], time.perf_counter()
+        before, began = psyco.stats()["covered_share"], time.perf_counter()
         while time.perf_counter() < began + seconds:
             action()
-        return before, psyco.stats()["native_share"]
+        return before, psyco.stats()["covered_share"]
 
     before, after = share(lambda: total(20000, point), 0.3)
     assert 0 <= before < after <= 1
     before, after = share(lambda: sum(range(1000)), 0.3)
     assert 0 <= after < before
+
+
+SHARE = """
+import time
+began = time.perf_counter()
+import psyco
+from psyco import _core
+_core.set_options({"governor": False})
+
+def short(n):
+    return call(n) if n else 0
+def call(n):  # interpreted
+    return short(n - 1)
+psyco.cannotcompile(call)
+psyco.bind(short)
+
+def covered():
+    return psyco.stats()["covered_share"] * (time.perf_counter() - began)
+
+for _ in range(40):
+    short(2)
+# One of 64 entries is that of a whole call, at each distance from the multiples of 64.
+factors = []
+for _ in range(64):
+    short(0)
+    before, spent = covered(), 0
+    for _ in range(128):
+        start = time.perf_counter()
+        short(63)
+        spent += time.perf_counter() - start
+    factors.append((covered() - before) / spent)
+print(sorted(factors)[0], sorted(factors)[-1])
+"""
+
+
+def test_share_of_calls_that_enter_themselves_again():
+    done = subprocess.run([sys.executable, "-c", SHARE], capture_output=True, text=True, check=True)
+    assert float(done.stdout.split()[1]) < 16, done.stdout
 
 
 def test_explain_tells_levels_and_guards_of_each_line():

@@ -217,7 +217,7 @@ def test_figures_are_there_when_psyco_is_off():
     done = run_python("""
         import psyco
         figures = psyco.stats()
-        print(figures["native_share"], figures["code_bytes"], figures["compile_ms"],
+        print(figures["covered_share"], figures["code_bytes"], figures["compile_ms"],
               figures["functions"])
     """, PSYCO_DISABLE="1")
     assert done.stdout == "0.0 0 0.0 []\n"

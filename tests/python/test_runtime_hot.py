@@ -158,12 +158,19 @@ def test_filter(compiler):
         return False
 
     _core.set_filter(refuse)
-    _core.bind_function(f)
-    assert [f(1) for _ in range(5)] == [1] * 5
+    _core.watch_code(f.__code__)
+    assert [f(1) for _ in range(25)] == [1] * 25
     assert filtered == [f.__code__] and not asked
-    _core.set_filter(lambda code: True)
+    _core.bind_function(f)  # by name: not asked about
     assert f(1) == 7
     _core.unbind_function(f)
+    _core.forget(f)
+    assert [f(1) for _ in range(25)] == [1] * 25
+    _core.set_filter(lambda code: True)
+    f(1)
+    assert f(1) == 7
+    _core.unwatch_code(f.__code__)
+    assert f(1) == 1
 
 
 def test_recursive_function_compiles_while_running(compiler):

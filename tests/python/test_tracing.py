@@ -363,3 +363,245 @@ def loop(n, begin):
                 mon.free_tool_id(2)
         runs.append(seen)
     assert runs[0] == runs[1]
+
+
+# --- Installed by C code -------------------------------------------------------------------------
+
+FROM_C = """
+class Starter:
+    # Each way to call out of compiled code that ends in code that begins to trace.
+    def __init__(self, begin):
+        self.begin = begin
+    def __add__(self, other):
+        self.begin()
+        return other
+    def __getitem__(self, i):
+        self.begin()
+        return i
+    def __setitem__(self, i, value):
+        self.begin()
+    def __iter__(self):
+        return self
+    def __next__(self):
+        self.begin()
+        return 1
+    def __enter__(self):
+        self.begin()
+    def __exit__(self, *error):
+        pass
+    def __bool__(self):
+        self.begin()
+        return True
+    def __lt__(self, other):
+        self.begin()
+        return False
+    def __contains__(self, x):
+        self.begin()
+        return True
+    @property
+    def attribute(self):
+        self.begin()
+        return 1
+    def __getattr__(self, name):
+        self.begin()
+        return 1
+class Dying:
+    def __init__(self, begin):
+        self.begin = begin
+    def __del__(self):
+        self.begin()
+def leaf(x):
+    return x + 1
+def by_call(s):
+    s.begin()
+    a = leaf(1)
+    return a + 1
+def by_inlined(s):
+    a = by_call(s)
+    return a + leaf(a)
+def by_operator(s):
+    a = s + 1
+    return leaf(a)
+def by_item(s):
+    a = s[2]
+    return leaf(a)
+def by_store(s):
+    s[2] = 3
+    return leaf(2)
+def by_iteration(s):
+    for a in s:
+        return leaf(a)
+def by_with(s):
+    with s:
+        a = leaf(1)
+    return a
+def by_truth(s):
+    if s:
+        return leaf(1)
+def by_comparison(s):
+    a = s < 1
+    return leaf(1), a
+def by_contains(s):
+    a = 1 in s
+    return leaf(1), a
+def by_property(s):
+    a = s.attribute
+    return leaf(a)
+def by_getattr(s):
+    a = s.missing
+    return leaf(a)
+def by_finaliser(s):
+    a = Dying(s.begin)
+    a = None
+    return leaf(1)
+def by_map(s):
+    a = list(map(lambda x: s.begin(), [1]))
+    return leaf(len(a))
+def by_loop(s, n=3):
+    t = 0
+    for i in range(n):
+        t += leaf(i)
+        if i == 1:
+            s.begin()
+        t -= 1
+    return t
+def by_error(s):
+    try:
+        s.begin()
+        {}[s]
+    except (KeyError, TypeError):
+        return leaf(1)
+def by_keywords(s):
+    a = dict(x=s.begin())
+    return leaf(len(a))
+def by_star(s):
+    s.begin(*())
+    return leaf(1)
+"""
+
+
+def installers():
+    """How C code installs a tracer or profiler: (name, begin(log), end())."""
+    import ctypes
+
+    function = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.py_object, ctypes.c_int, ctypes.c_void_p)
+    for name in ("PyEval_SetTrace", "PyEval_SetProfile", "PyEval_SetTraceAllThreads", "PyEval_SetProfileAllThreads"):
+        setter = getattr(ctypes.pythonapi, name)
+        setter.restype = None
+
+        def begin(log, setter=setter):
+            def told(obj, frame, what, arg):
+                if frame.f_code.co_filename == "<from C>":
+                    log.append((frame.f_code.co_name, what, frame.f_lineno, frame.f_lasti, sorted(frame.f_locals)))
+                return 0
+
+            log.callback = function(told)
+            setter(log.callback, ctypes.py_object(None))
+
+        def end(setter=setter):
+            setter(ctypes.cast(None, function), ctypes.py_object(None))
+
+        yield name, begin, end
+    try:
+        from _testcapi import settrace_to_record
+    except ImportError:
+        return
+    yield "settrace_to_record", settrace_to_record, lambda: sys.settrace(None)
+
+
+class Log(list):
+    callback = None
+
+
+def from_c(bind, begin, end):
+    space = {}
+    exec(compile(FROM_C, "<from C>", "exec"), space)
+    if bind:
+        for value in list(space.values()):
+            if getattr(value, "__module__", "") == "builtins" and value is not space["__builtins__"]:
+                psyco.bind(value)
+    seen = []
+    log = None  # none: the same call, which does nothing yet
+
+    def now():
+        if log is not None:
+            begin(log)
+
+    for name in [name for name in space if name.startswith("by_")]:
+        starter = space["Starter"](now)
+        for _ in range(40):
+            space[name](starter)
+        for _ in range(2):
+            log = Log()
+            try:
+                result = space[name](starter)
+            finally:
+                end()
+            # Of settrace_to_record's what is not an object of the run: event and line.
+            seen.append((name, result, [e if e.__class__ is tuple and len(e) == 5 else e[:2] for e in log]))
+            log = None
+    return seen
+
+
+@pytest.mark.parametrize("how", [name for name, *_ in installers()])
+def test_tracers_that_c_code_installs(how, no_trials):
+    begin, end = next((begin, end) for name, begin, end in installers() if name == how)
+    before = sys.gettrace(), sys.getprofile()
+    try:
+        plain, native = from_c(False, begin, end), from_c(True, begin, end)
+    finally:
+        sys.settrace(before[0])
+        sys.setprofile(before[1])
+    for expected, got in zip(plain, native, strict=True):
+        assert expected == got
+        assert len(expected[2]) >= 2, expected[0]
+
+
+COVERED = """
+def leaf(x):
+    if x > 2:
+        return x
+    return -x
+def work(n, begin):
+    t = 0
+    for i in range(n):
+        if i == 2:
+            begin()
+        t += leaf(i)
+    return t
+"""
+
+
+def test_tracer_from_c_in_other_threads(no_trials):
+    """All threads are traced from now on, also those that compiled code is running in."""
+    import threading
+
+    name, begin, end = next(each for each in installers() if each[0] == "PyEval_SetTraceAllThreads")
+    runs = []
+    for bind in (False, True):
+        space, go, done = {}, threading.Event(), threading.Event()
+        exec(compile(COVERED, "<from C>", "exec"), space)
+        if bind:
+            psyco.bind(space["leaf"])
+            psyco.bind(space["work"])
+        log = Log()
+
+        def wait():
+            go.set()  # noqa: B023
+            done.wait(30)  # noqa: B023
+
+        done.set()
+        for _ in range(100):
+            space["work"](5, wait)
+        go.clear()
+        done.clear()
+        thread = threading.Thread(target=space["work"], args=(5, wait))
+        thread.start()
+        go.wait(30)
+        begin(log)
+        done.set()
+        thread.join()
+        end()
+        runs.append([e for e in log if e[0] in ("leaf", "work")])
+    assert runs[0] == runs[1]
+    assert len(runs[0]) > 10

@@ -136,6 +136,12 @@ struct Port {
     return tools & ~own;
   }
 
+  // Whether a tool other than `own` wants CALL events of this code in particular.
+  static bool foreign_local_calls(PyCodeObject* code, uint8_t own) {
+    const _PyCoMonitoringData* data = code->_co_monitoring;
+    return data && (data->local_monitors.tools[PY_MONITORING_EVENT_CALL] & ~own);
+  }
+
   // The code counts as not fitted with the events of `own`: the next change of its local events
   // puts them in anew, also where a callback returned DISABLE.
   static void forget_own_events(PyCodeObject* code, uint8_t own) {
@@ -196,6 +202,10 @@ struct Port {
     return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
   }
   static constexpr uintptr_t kEventsMask = _PY_EVAL_EVENTS_MASK;
+  static constexpr long kLineEvent = 1 << PY_MONITORING_EVENT_LINE;
+  // The tools behind sys.settrace and sys.setprofile.
+  static constexpr uint8_t kTracers =
+      1 << PY_MONITORING_SYS_PROFILE_ID | 1 << PY_MONITORING_SYS_TRACE_ID;
   // Tools with global events, settrace and setprofile among them, other than those in `own`.
   static bool foreign_global_events(PyThreadState* ts, uint8_t own) {
     uint8_t tools = 0;

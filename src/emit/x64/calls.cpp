@@ -152,6 +152,23 @@ void Emitter::emit_call(Inst& inst) {
     move_gpr(gpr(inst.def), rax);
 }
 
+// After what may have run Python code. What the eval breaker asks for besides is seen to elsewhere:
+// by attend, or at the next Poll. Loses r11.
+void Emitter::check_leave(Label& leave) {
+  mov(r11, qword[rbx + kExpected]);
+  cmp(qword[r15 + layout_.ts_eval_breaker], r11);
+  const Jump other = jump_if(Cc::NE);
+  const uint32_t back = here();
+  slow_path([this, other, back, &leave] {
+    land(other);
+    mov(r11, qword[r15 + layout_.ts_eval_breaker]);
+    xor_(r11.cvt8(), r11.cvt8());
+    cmp(r11, qword[rbx + kExpected]);
+    jne(leave);
+    jump_to(back);
+  });
+}
+
 // A direct activation has no frame until it calls out.
 void Emitter::load_frame(const Reg64& to) {
   mov(to, qword[rbx + kFrame]);

@@ -65,16 +65,14 @@ Cc Emitter::compare(Inst& inst) {
       add(r11, gpr(a));
       cmp(r11, literal(uint64_t{1} << 54));
       return Cc::BE;
-    case CompareKind::Leave:
-      cmp(byte[rbx + kLeave], 0);
-      return Cc::E;
+    case CompareKind::Leave:  // a guard only: see emit_compare_guard
+      break;
     case CompareKind::Poll:
       if (inst.value && inst.value->imm == 1) {  // counted: see Op::Poll
         sub(qword[rbx + kBudget], 1);
         js(exit_label(inst), T_NEAR);
       }
-      mov(r11, reinterpret_cast<uint64_t>(&g_expected_eval_breaker));
-      mov(r11, qword[r11]);
+      mov(r11, qword[rbx + kExpected]);
       cmp(qword[r15 + layout_.ts_eval_breaker], r11);
       return Cc::E;
   }
@@ -171,6 +169,7 @@ void Emitter::emit_compare_branch(Inst& inst, const lir::Block& block, const lir
 
 void Emitter::emit_compare_guard(Inst& inst) {
   if (stressed(inst)) return;
+  if (inst.compare == CompareKind::Leave) return check_leave(exit_label(inst));
   Cc cc = compare(inst);
   if (needs_parity(inst, cc)) {
     bool leave_if_different = (cc == Cc::E) != inst.invert;

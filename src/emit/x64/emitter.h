@@ -53,7 +53,7 @@ class Emitter : public Assembler {
   std::vector<Label> block_labels_;
   std::vector<const lir::Block*> target_;  // by block: where a jump to it really goes
   std::vector<uint8_t> empty_;
-  std::vector<std::function<void()>> slow_;
+  std::deque<std::function<void()>> slow_;  // one may add others
   struct Detour {
     Jump jump;
     uint32_t back;
@@ -86,7 +86,6 @@ class Emitter : public Assembler {
   ExitSlot encode_slot(const ir::Slot& slot);
   Location location_of(ir::Value* value);
   Label& exit_label(lir::Inst& inst, bool exception = false, std::function<void()> undo = {});
-  void leave_if(lir::Cc cc, Label& label) { jcc(cc, label); }
   bool stressed(lir::Inst& inst);  // true: the guard always exits, nothing more is to be emitted
 
   // operands
@@ -165,6 +164,7 @@ class Emitter : public Assembler {
   void emit_update_int(lir::Inst& inst);
   void emit_call(lir::Inst& inst);
   void emit_native_call(lir::Inst& inst);
+  void check_leave(Label& leave);
   void load_frame(const Reg64& to);
   void store_position(const Reg64& frame, const ir::FrameState& state);
   void drop_frames();

@@ -122,8 +122,7 @@ void Emitter::emit_release(Inst& inst) {
     call_far(returned        ? stubs_.release_after_return
              : state->caller ? stubs_.release_linked
                              : stubs_.release);
-    cmp(byte[rbx + kLeave], 0);
-    jne(*leave);
+    check_leave(*leave);
     jump_to(done);
   });
 }

@@ -265,11 +265,13 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.ptr[w.rcx + kCode], w.rax);
     w.mov(w.ptr[w.rcx + kFunction], w.rdx);
     w.mov(w.ptr[w.rcx + kArgs], w.rdi);
+    w.mov(w.rax, w.ptr[w.rbx + kExpected]);
+    w.mov(w.ptr[w.rcx + kExpected], w.rax);
     w.xor_(w.eax, w.eax);
     w.mov(w.ptr[w.rcx + kFrame], w.rax);
     w.mov(w.ptr[w.rcx + kCallee], w.rax);
     static_assert(kNoSite == 0xffffffffu && static_cast<int>(ir::EntryKind::Call) == 0);
-    w.mov(w.eax, kNoSite);  // and leave, entry_kind, linked, filled
+    w.mov(w.eax, kNoSite);  // and entry_kind, linked, filled
     w.mov(w.ptr[w.rcx + kSite], w.rax);
     w.mov(w.dword[w.rcx + kDirect], w.r10d);  // and framed, on_new_chunk, chain
     w.mov(w.rbx, w.rcx);
