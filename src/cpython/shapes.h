@@ -58,11 +58,11 @@ struct AttrPlan {
     Static,    // static method `value` of the object `inner`
     Class,     // class method `value` of the Python function `inner`: binds the type
   } kind = None;
-  int32_t offset = 0;  // of the value in the instance, or of `inner` in `value`
+  int32_t offset = 0;  // of the value in the instance
   PyObject* value = nullptr;
   PyObject* inner = nullptr;  // what the descriptor wraps now: its __init__ can be called again
-  // The class attribute of that name is of this mutable class: it can become a descriptor.
-  PyTypeObject* attribute_type = nullptr;
+  // The class attribute of that name, if its class is mutable: it can become a descriptor.
+  PyObject* attribute = nullptr;
   const void* keys =
       nullptr;  // Constant, Method, Property-free: instances may shadow it; guard that the
   int64_t key_count = 0;  // shared keys still have key_count names and kInlineValid

@@ -253,8 +253,11 @@ CompiledCode* compile(Attempt& attempt) {
       case Assumption::Function:
         watched &= depend_on_function(code, reinterpret_cast<PyFunctionObject*>(a.object));
         break;
-      case Assumption::NoClassAssignment:
-        watched &= depend_on_class(code, a.object);
+      case Assumption::Object:
+        watched &= depend_on_object(code, a.object);
+        break;
+      case Assumption::Classes:
+        watched &= depend_on_classes(code);
         break;
     }
   }

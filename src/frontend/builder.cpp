@@ -42,6 +42,7 @@ void Builder::undrop(AVId id) {
 AVId Builder::null_av() { return st_.add(AV{}); }
 
 AVId Builder::object_av(Value* value, PyTypeObject* type, PyTypeObject* likely, PyObject* example) {
+  if (type) know_class(type);
   AV a;
   a.kind = SlotKind::Object;
   a.value = value;
@@ -97,7 +98,7 @@ AVId Builder::const_av(PyObject* object) {
     a.kind = SlotKind::Object;
     a.value = const_object(object);
     a.type = Py_TYPE(object);
-    if (shapes::class_may_change(a.type)) assume(Assumption::NoClassAssignment, object);
+    if (shapes::class_may_change(a.type)) assume(Assumption::Object, object);
   }
   return st_.add(a);
 }

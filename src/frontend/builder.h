@@ -29,10 +29,10 @@ struct Assumption {
     DictValue,
     Type,
     Function,
-    NoClassAssignment,  // the known object keeps its class; null: all objects do while the code
-                        // runs
+    Object,   // stays what it is: its class, and what a property, static or class method wraps
+    Classes,  // no object's class is assigned while the code runs
   } kind;
-  PyObject* object;  // dict, type, function or any other
+  PyObject* object;  // dict, type, function or any other; null: Classes
   PyObject* key;     // DictValue: the name
 };
 
@@ -265,6 +265,7 @@ class Builder {
   PyTypeObject* learnt(int operand) { return site().types[operand]; }
   void suggest_type(AVId id, PyTypeObject* type);  // a prediction, if there is none yet
   void prove_type(AVId id, PyTypeObject* type);    // it has been tested
+  void know_class(PyTypeObject* type);             // some object is proved to be of it
   bool guard_type(AVId id, PyTypeObject* type);    // proves it; false if it cannot be
   ir::Value* to_int(AVId id);                      // int64 of an int or bool; guards
   ir::Value* to_float(AVId id);                    // double of a float (guards) or int

@@ -159,9 +159,15 @@ bool Builder::guard_type(AVId id, PyTypeObject* type) {
   return true;
 }
 
+// What is known of an object's class is known to the end, under every name of the object, by the
+// front end and the passes alike. So where a class is assigned the activation leaves.
+void Builder::know_class(PyTypeObject* type) {
+  if (shapes::class_may_change(type)) assume(Assumption::Classes, nullptr);
+}
+
 void Builder::prove_type(AVId id, PyTypeObject* type) {
   keep(reinterpret_cast<PyObject*>(type));
-  if (shapes::class_may_change(type)) assume(Assumption::NoClassAssignment, nullptr);
+  know_class(type);
   st_.avs[id].type = type;
 }
 

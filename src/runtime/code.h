@@ -47,11 +47,11 @@ struct DecodedRecord {
 };
 
 struct CodeState {
-  bool invalid = false;         // an assumption broke: not to be entered again
-  bool guards_classes = false;  // what it guarded holds until a class is assigned
-  bool lent = false;            // not to be entered for a while: driver/units.cpp
+  bool invalid = false;        // an assumption broke: not to be entered again
+  bool knows_classes = false;  // of objects: what it knows holds until a class is assigned
+  bool lent = false;           // not to be entered for a while: driver/units.cpp
   // What the code depends on; some of it may be gone by now.
-  std::vector<PyObject*> dicts, types, functions, instances;
+  std::vector<PyObject*> dicts, types, functions, objects;
   uint64_t entered = 0;        // when last, on a clock of entries
   uint64_t entries = 0;        // from outside compiled code
   bool untimed = false;        // its calls are short: most are not timed, see activation.cpp

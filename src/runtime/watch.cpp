@@ -8,6 +8,7 @@
 #include "runtime/activation.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
+#include "runtime/in_place.h"
 #include "support/check.h"
 
 namespace psyco {
@@ -35,9 +36,7 @@ struct Watchers {
   std::unordered_map<PyObject*, std::vector<ChangedKey>> changed;  // by dictionary
   std::unordered_map<PyTypeObject*, Codes> types;
   std::unordered_map<PyFunctionObject*, Codes> functions;
-  std::unordered_map<PyObject*, Codes> instances;  // whose class is relied on
-  PyGetSetDef* class_attribute = nullptr;          // object.__class__
-  setter set_class = nullptr;                      // its own
+  std::unordered_map<PyObject*, Codes> objects;
   std::unordered_set<PyObject*> mortal;  // dictionaries whose death is watched, still alive
 };
 Watchers& watchers() {
@@ -157,48 +156,11 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
   return 0;
 }
 
-void class_changed(PyObject* object) {
-  for_each_activation([](Activation* act) {
-    if (state_of(act->code)->guards_classes) tell_to_leave(act);
-  });
-  auto it = watchers().instances.find(object);
-  if (it == watchers().instances.end()) return;
-  Codes codes = std::move(it->second);
-  watchers().instances.erase(it);
-  break_all(codes);
-}
-
-int set_class(PyObject* object, PyObject* value, void* closure) {
-  // The old class stays alive until all is marked: its end may run Python code.
-  PyTypeObject* old = Py_TYPE(object);
-  Py_INCREF(old);
-  int status = watchers().set_class(object, value, closure);
-  if (Py_TYPE(object) != old) class_changed(object);
-  Py_DECREF(old);
-  return status;
-}
-
-bool hook_class_attribute() {
-  Watchers& all = watchers();
-  if (all.set_class) return true;
-  PyObject* dict = PyType_GetDict(&PyBaseObject_Type);
-  PyObject* descriptor = PyDict_GetItemString(dict, "__class__");  // the type keeps it
-  Py_DECREF(dict);
-  if (!descriptor || !Py_IS_TYPE(descriptor, &PyGetSetDescr_Type)) return false;
-  all.class_attribute = reinterpret_cast<PyGetSetDescrObject*>(descriptor)->d_getset;
-  all.set_class = all.class_attribute->set;
-  all.class_attribute->set = set_class;
-  return true;
-}
-
 }  // namespace
 
 bool init_watchers() {
   Watchers& all = watchers();
-  if (!hook_class_attribute()) {
-    PyErr_SetString(PyExc_RuntimeError, "object.__class__ is no attribute with a setter");
-    return false;
-  }
+  if (!watch_changes_in_place()) return false;
   if (all.dict < 0) all.dict = PyDict_AddWatcher(on_dict);
   if (all.dict >= 0 && all.type < 0) all.type = PyType_AddWatcher(on_type);
   if (all.type >= 0 && all.function < 0) all.function = PyFunction_AddWatcher(on_function);
@@ -215,8 +177,7 @@ void stop_watchers() {
   if (all.type >= 0) PyType_ClearWatcher(all.type);
   if (all.dict >= 0) PyDict_ClearWatcher(all.dict);
   all.function = all.type = all.dict = -1;
-  if (all.set_class) all.class_attribute->set = all.set_class;
-  all.set_class = nullptr;
+  stop_watching_changes_in_place();
   PyErr_Clear();
 }
 
@@ -304,13 +265,30 @@ void break_dependents(PyFunctionObject* function) {
   functions.erase(it);
 }
 
-bool depend_on_class(CompiledCode* code, PyObject* object) {
-  if (!watchers().set_class) return false;
-  if (object)
-    add(watchers().instances[object], code, state_of(code)->instances, object);
-  else
-    state_of(code)->guards_classes = true;
+bool depend_on_object(CompiledCode* code, PyObject* object) {
+  if (!sees_changes_in_place()) return false;
+  add(watchers().objects[object], code, state_of(code)->objects, object);
   return true;
+}
+
+bool depend_on_classes(CompiledCode* code) {
+  state_of(code)->knows_classes = true;
+  return sees_changes_in_place();
+}
+
+void object_changed(PyObject* object) {
+  auto it = watchers().objects.find(object);
+  if (it == watchers().objects.end()) return;
+  Codes codes = std::move(it->second);
+  watchers().objects.erase(it);
+  break_all(codes);
+}
+
+void class_assigned(PyObject* object) {
+  for_each_activation([](Activation* act) {
+    if (state_of(act->code)->knows_classes) act->leave = 1;
+  });
+  object_changed(object);
 }
 
 void disown_code(CompiledCode* code) {
@@ -319,7 +297,7 @@ void disown_code(CompiledCode* code) {
   for (PyObject* dict : state->dicts) remove_from_dict(dict, code);
   remove_from(watchers().types, state->types, code);
   remove_from(watchers().functions, state->functions, code);
-  remove_from(watchers().instances, state->instances, code);
+  remove_from(watchers().objects, state->objects, code);
   delete state_of(code);
   code->runtime = nullptr;
 }
@@ -330,7 +308,7 @@ size_t dependency_count() {
     for (WatchedKey& watched : keys) count += watched.codes.size();
   for (auto& [type, codes] : watchers().types) count += codes.size();
   for (auto& [function, codes] : watchers().functions) count += codes.size();
-  for (auto& [object, codes] : watchers().instances) count += codes.size();
+  for (auto& [object, codes] : watchers().objects) count += codes.size();
   return count;
 }
 

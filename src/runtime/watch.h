@@ -1,7 +1,7 @@
 // Assumptions of compiled code about live objects, and the watchers that see them break.
 //
-// obj.__class__ = X has no watcher. All assignments go through the setter of object.__class__,
-// whose pointer in its definition is ours.
+// Dictionaries, types and functions have watchers in CPython; what has none is seen by
+// in_place.cpp.
 //
 // The callbacks only mark: the code becomes invalid, its activations are told to leave. Nothing is
 // freed, no Python runs, no object is made. The owner of a CompiledCode keeps every object it
@@ -32,8 +32,14 @@ bool depend_on_function(CompiledCode* code, PyFunctionObject* function);
 // Whatever relies on the function is broken: it must not be walked in place any more.
 void break_dependents(PyFunctionObject* function);
 
-// The object's class; null: the classes of all objects, until the running activations leave.
-bool depend_on_class(CompiledCode* code, PyObject* object);
+// What the object is: its class and, if it is a property, static or class method, what it wraps.
+bool depend_on_object(CompiledCode* code, PyObject* object);
+// No object's class is assigned while an activation of the code runs; if one is, it leaves.
+bool depend_on_classes(CompiledCode* code);
+// From in_place.cpp.
+void object_changed(PyObject* object);
+void class_assigned(PyObject* object);
+
 // Until forget_deaths(): whether the dictionary is freed. False: it cannot be watched.
 bool watch_death(PyObject* dict);
 bool died(PyObject* dict);

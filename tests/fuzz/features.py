@@ -7,12 +7,13 @@ at run time is in prelude.py.
 
 from __future__ import annotations
 
+from changes import Changes
 from identity import Identity
 from language import OWN, Language
 from surroundings import Surroundings
 
 
-class Features(Language, Identity, Surroundings):
+class Features(Language, Identity, Surroundings, Changes):
     """Mixed into the Generator, whose expressions and statements these use."""
 
     THEMES = {
@@ -21,6 +22,7 @@ class Features(Language, Identity, Surroundings):
         "tools": ["trace", "trace", "monitoring"],
         "names": ["global_volatile", "global_volatile", "put_name", "cells", "cells", "unbound"],
         "classes": ["alter_class", "alter_class", "alter_class", "meta", "local_class", "descriptors", "mix_objects", "operate", "operate"],
+        "changes": ["assign_class", "assign_class", "change_descriptor"],
         "numbers": ["number_edges", "number_edges", "number_edges", "compare_edges", "own_operators", "shift_and_power"],
         "containers": ["alias", "alias", "mutate_iterated", "mutate_iterated", "unpack_wrong", "keyed", "slices"],
         "control": ["finally_overrides", "finally_overrides", "except_star", "notes", "managers", "managers", "wide_match", "walrus", "loop_else"],

@@ -260,7 +260,7 @@ class Generator(Expressions, Statements, Features):
         self.emit(0, "")
 
     def program(self):
-        self.lines = [*PRELUDE.splitlines(), "", ""]
+        self.lines = [*PRELUDE.splitlines(), *self.more_prelude(), "", ""]
         if self.deaths_show:
             self.emit(0, "gc.disable()")  # collections come when they are called for: in every run at the same moment
         for number in range(self.rng.randint(1, 3)):

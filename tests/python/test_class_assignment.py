@@ -6,8 +6,9 @@ when the class changed during one of its call-outs.
 
 from __future__ import annotations
 
+import class_matrix
 import pytest
-from differential import check
+from differential import check, native_entries
 
 CLASSES = """
 import sys, threading, types
@@ -228,3 +229,18 @@ def f():
     thread.join()
     return first, o.name, o.who()
 """, ["f()"])
+
+
+# Every operation from every origin in these ways; in the others each operation from one origin.
+MAIN_WAYS = ("statement", "function", "another name", "method", "property")
+CELLS = [("plain", way) for way in class_matrix.WAYS] + [
+    (family, way) for family in class_matrix.FAMILIES if family != "plain" for way in ("statement", "function below", "setattr", "setter of a property")
+]
+
+
+@pytest.mark.parametrize(("family", "way"), CELLS)
+def test_every_operation_after_every_way(family, way, no_trials):
+    pairs = class_matrix.pairs_of(way, family == "plain" and way in MAIN_WAYS)
+    before = native_entries()
+    check(class_matrix.source(family, way, pairs), class_matrix.calls(pairs))
+    assert native_entries() - before > len(pairs)

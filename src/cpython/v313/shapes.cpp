@@ -186,10 +186,10 @@ bool is_object_member(PyObject* descriptor, PyTypeObject* type, bool store) {
 
 namespace {
 // False: it might become a descriptor, and nobody could tell.
-bool note_attribute_type(AttrPlan& plan, PyObject* attribute) {
+bool note_attribute(AttrPlan& plan, PyObject* attribute) {
   if (!attribute || (Py_TYPE(attribute)->tp_flags & Py_TPFLAGS_IMMUTABLETYPE)) return true;
-  plan.attribute_type = Py_TYPE(attribute);
-  return watchable_type(plan.attribute_type);
+  plan.attribute = attribute;
+  return watchable_type(Py_TYPE(attribute));
 }
 }  // namespace
 
@@ -202,15 +202,15 @@ PyObject* attribute_of_class(PyTypeObject* type, const char* text) {
   if (!name) PyErr_Clear();
   return found;
 }
-// The object in a descriptor's read-only member, and where it lies. Null: none.
-PyObject* wrapped_in(PyObject* descriptor, const char* member_name, int32_t* offset) {
+// The object in a descriptor's read-only member. Null: none.
+PyObject* wrapped_in(PyObject* descriptor, const char* member_name) {
   PyObject* member = attribute_of_class(Py_TYPE(descriptor), member_name);
   if (!member || !Py_IS_TYPE(member, &PyMemberDescr_Type)) return nullptr;
-  *offset = static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(member)->d_member->offset);
-  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(descriptor) + *offset);
+  const Py_ssize_t offset = reinterpret_cast<PyMemberDescrObject*>(member)->d_member->offset;
+  return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(descriptor) + offset);
 }
 void plan_property(AttrPlan& plan, PyObject* property, const char* accessor) {
-  PyObject* function = wrapped_in(property, accessor, &plan.offset);
+  PyObject* function = wrapped_in(property, accessor);
   if (!function || !PyFunction_Check(function)) return;
   plan.kind = AttrPlan::Property;
   plan.value = property;
@@ -223,7 +223,7 @@ AttrPlan plan_wrapped(PyObject* class_attribute) {
   const bool of_class = Py_IS_TYPE(class_attribute, &PyClassMethod_Type);
   if (!of_class && !Py_IS_TYPE(class_attribute, &PyStaticMethod_Type)) return plan;
   plan.value = class_attribute;
-  plan.inner = wrapped_in(class_attribute, "__func__", &plan.offset);
+  plan.inner = wrapped_in(class_attribute, "__func__");
   if (plan.inner && (!of_class || PyFunction_Check(plan.inner)))
     plan.kind = of_class ? AttrPlan::Class : AttrPlan::Static;
   return plan;
@@ -293,7 +293,7 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_getattro != PyObject_GenericGetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);  // borrowed
-  if (!note_attribute_type(plan, descriptor)) return plan;
+  if (!note_attribute(plan, descriptor)) return plan;
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, false)) {
       plan.kind = AttrPlan::Member;
@@ -332,7 +332,6 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   else {
     const AttrPlan wrapped = plan_wrapped(descriptor);
     plan.kind = wrapped.kind;
-    plan.offset = wrapped.offset;
     plan.value = wrapped.value;
     plan.inner = wrapped.inner;
   }
@@ -343,7 +342,7 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_setattro != PyObject_GenericSetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);
-  if (!note_attribute_type(plan, descriptor)) return plan;
+  if (!note_attribute(plan, descriptor)) return plan;
   if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
     if (is_object_member(descriptor, type, true)) {
       plan.kind = AttrPlan::Member;

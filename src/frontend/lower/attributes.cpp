@@ -58,14 +58,14 @@ void assume_type(Builder& f, PyTypeObject* type) {
 
 void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
   assume_type(f, type);
-  if (plan.attribute_type) assume_type(f, plan.attribute_type);
+  if (!plan.attribute) return;
+  f.assume(Assumption::Object, plan.attribute);
+  assume_type(f, Py_TYPE(plan.attribute));
 }
 
-// What the descriptor of the plan wraps, proved to be that still.
+// What the descriptor of the plan wraps.
 AVId wrapped(Builder& f, const AttrPlan& plan) {
-  Value* now = f.load(Op::LoadObject, f.const_object(plan.value), plan.offset, Heap::Other);
-  f.keep(plan.inner);
-  f.guard(Op::GuardIs, now, Reason::ValueSeen, plan.inner);
+  f.assume(Assumption::Object, plan.value);
   return f.const_av(plan.inner);
 }
 
