@@ -8,7 +8,9 @@ from support import main
 
 def run(n):
     """Convert n documents; characters."""
-    convert = lambda text: markdown.markdown(text, extensions=["tables", "fenced_code"])
+    def convert(text):
+        return markdown.markdown(text, extensions=["tables", "fenced_code"])
+
     return sum(len(convert(markdown_text(8, i))) for i in range(n))
 
 

@@ -18,10 +18,10 @@ def run(n):
     for i in range(n):
         grid = np.zeros((24, 24))
         grid[0, :] = 100 + i
-        for count in range(400):
+        for _ in range(400):
+            total += 1
             if step(grid, 0.2) < 0.05:
                 break
-        total += count
     return total, round(float(grid.sum()), 6)
 
 

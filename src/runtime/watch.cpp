@@ -286,7 +286,7 @@ void object_changed(PyObject* object) {
 
 void class_assigned(PyObject* object) {
   for_each_activation([](Activation* act) {
-    if (state_of(act->code)->knows_classes) act->leave = 1;
+    if (state_of(act->code)->knows_classes) tell_to_leave(act);
   });
   object_changed(object);
 }
