@@ -45,6 +45,7 @@ void forget_getter(PyObject* property) {
 }
 
 void wrapped_changes(PyObject* descriptor) {
+  if (_PyThreadState_GET()->interp != g_interpreter) return;
   if (Py_IS_TYPE(descriptor, &PyProperty_Type)) forget_getter(descriptor);
   object_changed(descriptor);
 }
