@@ -292,6 +292,9 @@ class Builder {
   const std::string& own_signature() const { return own_signature_; }
   bool native_call(PyFunctionObject* function, const std::vector<AVId>& args,
                    const std::vector<AVId>& dropped);
+  bool is_kept_as_object(AVId id);
+  void share_numbers(PyCodeObject* code, const std::vector<AVId>& args);
+  const std::vector<Use>& uses_of(PyCodeObject* code);
   int recursive_inlining(PyCodeObject* code);
   bool keyword_only_defaults(PyFunctionObject* function, bool any_function,
                              std::vector<AVId>& values);
@@ -382,6 +385,7 @@ class Builder {
   State st_;
   const Bytecode* bc_ = nullptr;
   int raw_bci_ = 0, raw_next_ = 0;
+  std::map<PyCodeObject*, std::vector<Use>> uses_;  // of the locals of code called natively
   int edge_bci_ = -1;  // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
   bool half_ = false;  // between the halves of an instruction: see begin_second_half

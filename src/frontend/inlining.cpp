@@ -4,6 +4,7 @@
 #include "cpython/profile.h"
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
+#include "frontend/merge.h"
 #include "ir/link_cell.h"
 
 namespace psyco {
@@ -19,6 +20,32 @@ constexpr int kMaxDepth = 4;         // inlined frames above the outermost
 constexpr int kMaxInlineSize = 200;  // neutral instructions of a callee
 constexpr int kMaxInlineCallOuts = 2;  // of a callee
 }  // namespace
+
+// Whether some name, operand or virtual object will still stand for this number as an object when
+// the instruction under way is done.
+bool Builder::is_kept_as_object(AVId id) {
+  const std::vector<Use> uses = uses_from(st_, raw_next_);
+  size_t slot = 0;
+  for (const FrameSlots& frame : st_.frames)
+    for (const std::vector<AVId>* list : {&frame.locals, &frame.stack})
+      for (AVId each : *list)
+        if (uses[slot++] >= least_use(av(id)) && (each == id || a_field_reaches(st_, each, id)))
+          return true;
+  return false;
+}
+
+// A number without an object gets one before the call if both sides would make theirs of it: the
+// callee may hand its own back, or keep it, and it has to be the caller's.
+void Builder::share_numbers(PyCodeObject* code, const std::vector<AVId>& args) {
+  for (size_t i = 0; i < args.size(); i++) {
+    const AV& a = av(args[i]);
+    if (!objectless(a) || (a.box && !a.box->nullable())) continue;
+    if (uses_of(code)[i] < least_use(a)) continue;
+    if (std::count(args.begin(), args.end(), args[i]) > 1 || is_kept_as_object(args[i]))
+      force(args[i]);
+    if (!cur_) return;
+  }
+}
 
 // Calls the function's compiled body. `args` are its parameters, `dropped` what goes afterwards;
 // all are popped.
@@ -60,6 +87,8 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
     result = own_result_;
   }
   if (cell->misfit) result = 'o';
+  share_numbers(code, args);
+  if (!cur_) return true;
   std::vector<Value*> words;
   for (size_t i = 0; i < args.size(); i++) {
     if (signature[i] == 'o') {

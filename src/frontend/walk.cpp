@@ -26,8 +26,22 @@ bool shows_its_variables(const PyCodeObject* code) {
   return false;
 }
 
+std::vector<Use> uses_in(const DecodedCode& decoded, PyCodeObject* code) {
+  std::vector<Use> uses = local_uses(decoded, code->co_nlocalsplus);
+  if (shows_its_variables(code)) std::fill(uses.begin(), uses.end(), Use::Object);
+  return uses;
+}
+
 constexpr int kMaxRebuilds = 40;
 }  // namespace
+
+const std::vector<Use>& Builder::uses_of(PyCodeObject* code) {
+  const auto [it, fresh] = uses_.try_emplace(code);
+  if (!fresh) return it->second;
+  const DecodedCode decoded = decode(code);
+  if (decoded.ok) return it->second = uses_in(decoded, code);
+  return it->second = std::vector<Use>(static_cast<size_t>(code->co_nlocalsplus), Use::Object);
+}
 
 BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph>& graph) {
   HeadMemory heads;
@@ -102,8 +116,7 @@ Context* Builder::new_context(PyCodeObject* code, PyFunctionObject* function, Py
   keep(reinterpret_cast<PyObject*>(code));
   analyze_code(*context);
   expect_stores(request_, *context);
-  context->uses = local_uses(*decoded, info->nlocals);
-  if (shows_its_variables(code)) std::fill(context->uses.begin(), context->uses.end(), Use::Object);
+  context->uses = uses_in(*decoded, code);
   contexts_.push_back(std::move(context));
   return contexts_.back().get();
 }
