@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cpython/shapes.h"
+#include "driver/ending.h"
 #include "driver/feedback.h"
 #include "driver/hooks.h"
 #include "driver/units.h"
@@ -421,7 +422,7 @@ bool start_driver() {
   }
   g_layout = make_layout();
   fill_runtime_table(&g_table);
-  if (!start_units()) return false;
+  if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
   g_backend.decode = decode_record;
   g_pass_options.types.float_type = &PyFloat_Type;

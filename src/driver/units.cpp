@@ -7,7 +7,9 @@
 #include "driver/units.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "driver/ending.h"
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/parked.h"
@@ -312,6 +314,10 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   const char* phase;
   PyObject* info;
   if (!PyArg_ParseTuple(args, "sO!", &phase, &PyDict_Type, &info)) return nullptr;
+  if (Py_IsFinalizing()) {
+    end_everything();
+    Py_RETURN_NONE;
+  }
   unpark_some();  // where there are no events, there are collections
   review_verdicts();
   PyObject* generation = PyDict_GetItemString(info, "generation");
@@ -338,6 +344,43 @@ bool watch_collections() {
 }  // namespace
 
 bool objects_are_lent() { return g_lent; }
+
+// ---------------------------------------------------------------- the end
+
+static void give_up_objects(Unit* unit, std::vector<PyObject*>& dropped) {
+  if (code_in_use(unit->code)) return;
+  state_of(unit->code)->invalid = true;
+  dropped.insert(dropped.end(), unit->objects.begin(), unit->objects.end());
+  for (const Lent& lent : unit->lent) dropped.push_back(lent.reference);
+  unit->objects.clear();
+  unit->lent.clear();
+}
+
+static void give_up_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
+  for (auto& [bci, site] : history->feedback.sites)
+    for (PyTypeObject*& type : site.types)
+      if (type) dropped.push_back(reinterpret_cast<PyObject*>(std::exchange(type, nullptr)));
+  for (const LentType& lent : history->lent) dropped.push_back(lent.reference);
+  history->lent.clear();
+}
+
+// Memory is left to the process: to free it would take time, and may be needed by what is running.
+void stop_units() {
+  g_entry_dies = nullptr;
+  g_burial_due_hook = nullptr;
+  g_lent = true;  // and nothing is compiled
+  std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
+  for (CodeEntry* entry : g_entries) {
+    entry->versions.clear();
+    CodeHistory* history = history_of(entry);
+    for (Unit* unit : history->units) give_up_objects(unit, dropped);
+    give_up_types(history, dropped);
+  }
+  for (Unit* unit : g_graveyard) give_up_objects(unit, dropped);
+  g_entries.clear();
+  g_graveyard.clear();
+  for (PyObject* object : dropped) Py_DECREF(object);
+}
 
 bool start_units() {
   g_entry_dies = entry_dies;

@@ -9,6 +9,8 @@ namespace psyco {
 extern CodeMemory* g_memory;
 
 bool start_units();  // false: a Python error is set
+// For good: no unit can be entered and none holds anything any more, but those that are running.
+void stop_units();
 
 CodeHistory* history_of(CodeEntry* entry);
 // Those with a history, in the order in which they came.

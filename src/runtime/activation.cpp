@@ -258,6 +258,14 @@ void unlist(Activation* act) {
   act->tstate = nullptr;
 }
 
+void forget_other_threads(const PyThreadState* ts) {
+  for (Activation* act = g_newest_activation; act;) {
+    Activation* before = act->prev;
+    if (act->tstate != ts) unlist(act);
+    act = before;
+  }
+}
+
 uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
 
 void tell_to_leave(const CompiledCode* code) {
