@@ -258,7 +258,10 @@ def _run(action: Callable[[], object]) -> None:
         # Raised again so that the process ends by the signal, as its parent expects; it has been
         # reported already.
         sys.excepthook = lambda *_: None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # the traceback has this frame, and is to die when nobody has it any more
     sys.exit(1)
 
 

@@ -43,7 +43,8 @@ void end_everything() {
   g_ended = true;
   g_compile_entry = nullptr;
   g_compile_osr = nullptr;
-  forget_other_threads(_PyThreadState_GET());
+  // Those of other threads, and in this one what called the function of C that ends the process.
+  forget_activations();
   stop_runtime();
   stop_units();
 }

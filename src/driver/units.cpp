@@ -348,8 +348,6 @@ bool objects_are_lent() { return g_lent; }
 // ---------------------------------------------------------------- the end
 
 static void give_up_objects(Unit* unit, std::vector<PyObject*>& dropped) {
-  if (code_in_use(unit->code)) return;
-  state_of(unit->code)->invalid = true;
   dropped.insert(dropped.end(), unit->objects.begin(), unit->objects.end());
   for (const Lent& lent : unit->lent) dropped.push_back(lent.reference);
   unit->objects.clear();
@@ -364,7 +362,7 @@ static void give_up_types(CodeHistory* history, std::vector<PyObject*>& dropped)
   history->lent.clear();
 }
 
-// Memory is left to the process: to free it would take time, and may be needed by what is running.
+// Memory is left to the process: to free it would take time.
 void stop_units() {
   g_entry_dies = nullptr;
   g_burial_due_hook = nullptr;

@@ -9,7 +9,7 @@ namespace psyco {
 extern CodeMemory* g_memory;
 
 bool start_units();  // false: a Python error is set
-// For good: no unit can be entered and none holds anything any more, but those that are running.
+// For good: no unit can be entered, none will go on, and none holds anything any more.
 void stop_units();
 
 CodeHistory* history_of(CodeEntry* entry);

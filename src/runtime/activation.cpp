@@ -258,13 +258,7 @@ void unlist(Activation* act) {
   act->tstate = nullptr;
 }
 
-void forget_other_threads(const PyThreadState* ts) {
-  for (Activation* act = g_newest_activation; act;) {
-    Activation* before = act->prev;
-    if (act->tstate != ts) unlist(act);
-    act = before;
-  }
-}
+void forget_activations() { g_newest_activation = nullptr; }
 
 uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
 

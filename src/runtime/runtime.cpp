@@ -43,7 +43,7 @@ void stop_runtime() {
   stop_monitoring();
   stop_wanting();
   stop_watchers();
-  if (!g_newest_activation) remove_locals_hook();
+  remove_locals_hook();
 }
 
 void fill_runtime_table(RuntimeTable* table) {
