@@ -272,6 +272,7 @@ CompiledCode* compile(Attempt& attempt) {
   for (size_t i = 0; i < built.any_entry.size(); i++)
     if (built.any_entry[i]) attempt.guards[i].kind = EntryGuard::Anything;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
+  make_young(unit->generation);
   history->units.push_back(unit.release());
   link_cells(entry);
   return code;
@@ -501,7 +502,7 @@ void forget_entry(CodeEntry* entry) {
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   history->compiles = 0;
   history->compiles_at.clear();
-  history->feedback.sites.clear();
+  forget_feedback(history);
   bury_the_dead();
 }
 

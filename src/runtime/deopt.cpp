@@ -252,6 +252,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   unlist(act);
 
   values.release_owned();
+  if (state_of(code)->invalid && g_invalid_code_left) g_invalid_code_left(code);
   if (error) {
     PyErr_SetRaisedException(error);
   } else if (values.failed()) {
