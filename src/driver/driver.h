@@ -42,7 +42,7 @@ struct Unit {
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
-  char result = 'o';  // LinkCell::result
+  char result = 'o';   // LinkCell::result
   int generation = 0;  // no object in `objects` is younger: see units.cpp
   uint32_t exits = 0;
   bool retired = false;

@@ -50,9 +50,9 @@ int bury_soon(void*) {
   return 0;
 }
 
-// Gives back what an invalid unit embeds. `all` may run Python code; otherwise what nobody else holds
-// stays, and what dies because the program lets go of it now does so now. Code objects stay till the
-// end: they say whose code it was.
+// Gives back what an invalid unit embeds. `all` may run Python code; otherwise what nobody else
+// holds stays, and what dies because the program lets go of it now does so now. Code objects stay
+// till the end: they say whose code it was.
 void give_back(CompiledCode* code, bool all) {
   auto* unit = static_cast<Unit*>(code->owner);
   if (!unit || code_is_executing(code)) return;
@@ -432,7 +432,7 @@ void stop_units() {
   g_entry_dies = nullptr;
   g_burial_due_hook = nullptr;
   g_invalid_code_left = nullptr;
-  g_lent = true;  // and nothing is compiled
+  g_lent = true;                   // and nothing is compiled
   std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
   for (CodeEntry* entry : g_entries) {
     entry->versions.clear();

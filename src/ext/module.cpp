@@ -82,9 +82,7 @@ PyObject* core_jit_globals(PyObject*, PyObject* args) {
   return none_if(jit_globals(globals, scope));
 }
 
-PyObject* core_jit_scope(PyObject*, PyObject* arg) {
-  return PyLong_FromLong(jit_scope(arg));
-}
+PyObject* core_jit_scope(PyObject*, PyObject* arg) { return PyLong_FromLong(jit_scope(arg)); }
 
 PyObject* core_jit_nothing(PyObject*, PyObject*) { return none_if(jit_nothing()); }
 

@@ -1,5 +1,5 @@
-// CPython calls nobody between the functions of atexit, after which other threads may still run, and
-// the moment when it empties the modules. But it deletes the states of all other threads then
+// CPython calls nobody between the functions of atexit, after which other threads may still run,
+// and the moment when it empties the modules. But it deletes the states of all other threads then
 // (Python/pylifecycle.c: _Py_Finalize, 3.13), and with a state its dictionary dies. So a state that
 // belongs to no thread brings the notice.
 #include "cpython/ending.h"
