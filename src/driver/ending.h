@@ -3,7 +3,7 @@
 
 namespace psyco {
 
-bool await_the_end();  // false: a Python error is set
+bool await_the_end();  // to be called once; false: a Python error is set
 // The interpreter is ending and its other threads have stopped. The second time it does nothing.
 void end_everything();
 
