@@ -50,6 +50,13 @@ class Off:
     def jit_globals(self, globals: dict[str, Any], scope: int) -> None:
         """Leave new functions plain."""
 
+    def jit_scope(self, globals: dict[str, Any]) -> int:
+        """Nothing was asked for."""
+        return 0
+
+    def jit_nothing(self) -> None:
+        """New functions are plain anyway."""
+
     def set_filter(self, hook: Callable[[CodeType], bool] | None) -> None:
         """There is nothing to filter."""
 

@@ -53,34 +53,39 @@ type Filter = Callable[[CodeType], object]
 
 
 class _Registry:
-    """Who asked for what. Owners are ("jit", id of globals) and ("bind", id of function)."""
+    """Who asked for what. Owners are ("jit", id of globals) and ("bind", id of function).
+
+    Functions and code objects are known by their id, since code objects are equal when they look
+    alike, and not kept alive: the reference that stands for one forgets it when it dies.
+    """
 
     def __init__(self) -> None:
-        # Code objects are equal when they look alike, so identity is the key; the object itself
-        # is kept so that its id cannot be reused.
-        self.watched: dict[int, tuple[CodeType, set[tuple[str, int]]]] = {}
-        self.jit: dict[int, tuple[dict[str, Any], int]] = {}
+        self.watched: dict[int, tuple[ref[CodeType], set[tuple[str, int]]]] = {}
         self.bound: dict[int, ref[FunctionType]] = {}
-        self.proxies: dict[int, tuple[ref[FunctionType], FunctionType]] = {}
-        self.refused: dict[int, CodeType] = {}
+        # By the copy: itself, the original and, should that die before, its code.
+        self.proxies: dict[int, tuple[ref[FunctionType], ref[FunctionType], CodeType]] = {}
+        self.refused: dict[int, ref[CodeType]] = {}
         self.filter: Filter | None = None
         self.everything = False
         self.compiling = True
         self.log: IO[str] | None = None
 
     def watch(self, code: CodeType, owner: tuple[str, int]) -> None:
-        entry = self.watched.get(id(code))
+        identity = id(code)
+        entry = self.watched.get(identity)
         if entry is None:
-            self.watched[id(code)] = (code, {owner})
+            forget = self.watched.pop
+            self.watched[identity] = (ref(code, lambda _: forget(identity, None)), {owner})
             core.watch_code(code)
         else:
             entry[1].add(owner)
 
     def unwatch(self, kind: str, identity: int | None = None) -> None:
         """Withdraw an owner's interest, or that of all owners of a kind."""
-        for code, owners in list(self.watched.values()):
+        for reference, owners in list(self.watched.values()):
             gone = {o for o in owners if o[0] == kind and identity in (None, o[1])}
-            if gone:
+            code = reference()
+            if gone and code is not None:
                 owners -= gone
                 if not owners:
                     del self.watched[id(code)]
@@ -89,6 +94,11 @@ class _Registry:
     def forget_bound(self, identity: int) -> None:
         self.bound.pop(identity, None)
         self.unwatch("bind", identity)
+
+    def refuse(self, code: CodeType) -> None:
+        identity = id(code)
+        forget = self.refused.pop
+        self.refused[identity] = ref(code, lambda _: forget(identity, None))
 
     def note(self, text: str) -> None:
         """Write a line to the log, if there is one."""
@@ -206,6 +216,21 @@ def unbind(target: Any) -> Any:
     return target
 
 
+def _copy_of(func: FunctionType, code: CodeType) -> FunctionType:
+    """A function that is like *func* in everything, with this code."""
+    copy = FunctionType(
+        code, func.__globals__, func.__name__, func.__defaults__, func.__closure__
+    )
+    copy.__kwdefaults__ = dict(func.__kwdefaults__) if func.__kwdefaults__ else None
+    copy.__annotations__ = dict(func.__annotations__)
+    copy.__qualname__ = func.__qualname__
+    copy.__module__ = func.__module__
+    copy.__doc__ = func.__doc__
+    copy.__type_params__ = func.__type_params__
+    copy.__dict__.update(func.__dict__)
+    return copy
+
+
 def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
     """Return a compiled copy of a function or bound method; the original stays plain.
 
@@ -224,19 +249,12 @@ def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
         raise CannotCompile(f"{_location(func)}: cannotcompile() was called for it")
     # A code object of its own: counters and specialisation belong to the code, and the original
     # must notice nothing.
-    copy = FunctionType(
-        copy_code(func.__code__), func.__globals__, func.__name__, func.__defaults__,
-        func.__closure__,
-    )
-    copy.__kwdefaults__ = dict(func.__kwdefaults__) if func.__kwdefaults__ else None
-    copy.__annotations__ = dict(func.__annotations__)
-    copy.__qualname__ = func.__qualname__
-    copy.__module__ = func.__module__
-    copy.__doc__ = func.__doc__
-    copy.__type_params__ = func.__type_params__
-    copy.__dict__.update(func.__dict__)
+    copy = _copy_of(func, copy_code(func.__code__))
     identity = id(copy)
-    _state.proxies[identity] = (ref(copy, lambda _: _state.proxies.pop(identity, None)), func)
+    forget = _state.proxies.pop
+    _state.proxies[identity] = (
+        ref(copy, lambda _: forget(identity, None)), ref(func), func.__code__,
+    )
     _bind_one(copy, rec, plain=func)
     if isinstance(target, MethodType):
         return MethodType(copy, target.__self__)
@@ -261,11 +279,15 @@ def unproxy(target: Any) -> Any:
     entry = _state.proxies.get(id(func))
     if entry is None or entry[0]() is not func:
         raise _error(f"{describe(target)} is not a proxy; unproxy() takes what proxy() returned")
+    original = entry[1]()
+    if original is None:  # it died, so nobody can tell that this is another one
+        original = _copy_of(func, entry[2])
+        _state.proxies[id(func)] = (entry[0], ref(original), entry[2])
     if isinstance(target, MethodType):
-        return MethodType(entry[1], target.__self__)
+        return MethodType(original, target.__self__)
     if isinstance(target, (staticmethod, classmethod)):
-        return type(target)(entry[1])
-    return entry[1]
+        return type(target)(original)
+    return original
 
 
 def cannotcompile(target: Any) -> None:
@@ -276,7 +298,7 @@ def cannotcompile(target: Any) -> None:
     >>> cannotcompile(plain)
     """
     for func in target_functions(target, "cannotcompile"):
-        _state.refused[id(func.__code__)] = func.__code__
+        _state.refuse(func.__code__)
         _state.forget_bound(id(func))
         core.unbind_function(func)
         core.exclude(func)
@@ -331,11 +353,9 @@ def jit() -> None:
 
 
 def _jit_namespace(namespace: dict[str, Any], scope: int) -> None:
-    identity = id(namespace)
-    before = _state.jit.get(identity, (namespace, 0))[1]
+    before = core.jit_scope(namespace)
     scope |= before
-    _state.jit[identity] = (namespace, scope)
-    owner = ("jit", identity)
+    owner = ("jit", id(namespace))
     for func in namespace_functions(namespace, scope):
         code = func.__code__
         _state.watch(code, owner)
@@ -438,9 +458,7 @@ def stop() -> None:
     """
     _state.everything = False
     core.watch_all(False)
-    for namespace, _ in list(_state.jit.values()):
-        core.jit_globals(namespace, 0)
-    _state.jit.clear()
+    core.jit_nothing()
     _state.unwatch("jit")
     _state.note("stop")
 

@@ -104,12 +104,17 @@ def parse(arguments: list[str]) -> Request:
 
 
 def _fresh_main() -> ModuleType:
-    """A new `__main__`, with what the interpreter puts into it before a program starts."""
-    main = ModuleType("__main__")
+    """`__main__` as it is before a program starts.
+
+    It is the interpreter's own module, made when the interpreter starts, like that of any program:
+    the collector visits objects in the order of their age, and another one's would come late.
+    """
+    main = sys.modules["__main__"]
     namespace = vars(main)
+    namespace.clear()
+    main.__init__("__main__")  # type: ignore[misc]
     namespace["__annotations__"] = {}
     namespace["__builtins__"] = sys.modules["builtins"]
-    sys.modules["__main__"] = main
     return main
 
 
@@ -253,7 +258,10 @@ def _run(action: Callable[[], object]) -> None:
         # Raised again so that the process ends by the signal, as its parent expects; it has been
         # reported already.
         sys.excepthook = lambda *_: None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # the traceback has this frame, and is to die when nobody has it any more
     sys.exit(1)
 
 

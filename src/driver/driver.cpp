@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cpython/shapes.h"
+#include "driver/ending.h"
 #include "driver/feedback.h"
 #include "driver/hooks.h"
 #include "driver/units.h"
@@ -271,6 +272,7 @@ CompiledCode* compile(Attempt& attempt) {
   for (size_t i = 0; i < built.any_entry.size(); i++)
     if (built.any_entry[i]) attempt.guards[i].kind = EntryGuard::Anything;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
+  make_young(unit->generation);
   history->units.push_back(unit.release());
   link_cells(entry);
   return code;
@@ -421,7 +423,7 @@ bool start_driver() {
   }
   g_layout = make_layout();
   fill_runtime_table(&g_table);
-  if (!start_units()) return false;
+  if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
   g_backend.decode = decode_record;
   g_pass_options.types.float_type = &PyFloat_Type;
@@ -500,7 +502,7 @@ void forget_entry(CodeEntry* entry) {
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   history->compiles = 0;
   history->compiles_at.clear();
-  history->feedback.sites.clear();
+  forget_feedback(history);
   bury_the_dead();
 }
 

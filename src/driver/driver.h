@@ -42,7 +42,8 @@ struct Unit {
   std::string ir_text, lir_text, assembly_text;
   double compile_ms = 0;
   int walked = 0;
-  char result = 'o';  // LinkCell::result
+  char result = 'o';   // LinkCell::result
+  int generation = 0;  // no object in `objects` is younger: see units.cpp
   uint32_t exits = 0;
   bool retired = false;
 };
@@ -62,6 +63,7 @@ struct CodeHistory {
   std::vector<Unit*> units;
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   std::vector<LentType> lent;
+  int generation = 0;  // of the types in `feedback`
   std::vector<ParameterTypes> parameters;
   int compiles = 0;
   std::map<int, int> compiles_at;   // by target

@@ -1,13 +1,16 @@
 // Units hold objects, and through them often themselves: a recursive function, a method whose code
 // guards on its class, two functions that call each other. The way back, from a code object to its
 // co_extra, is one the collector does not see. So units hold what they hold only while it is not
-// at work: before a full collection every unit that is not running lends its objects out, keeping
-// weak references, and cannot be entered; after it the unit takes them back, or dies because one
-// of them did.
+// at work: before a collection every unit that is not running lends its objects out, keeping weak
+// references, and cannot be entered; after it the unit takes them back, or dies because one of them
+// did. A unit that has lived through collections has no objects that are younger: those of younger
+// generations only do not concern it.
 #include "driver/units.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "driver/ending.h"
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/parked.h"
@@ -25,6 +28,7 @@ std::vector<Unit*> g_graveyard;     // retired, perhaps still running
 bool g_burial_due = false;
 bool g_broken = false;  // code of a unit that is not retired may have become invalid
 bool g_lent = false;
+int g_youngest = 0;  // of all units and histories; an older one may have it
 
 bool inlines(const CompiledCode* body, const PyCodeObject* code) {
   return std::any_of(body->frames.begin() + 1, body->frames.end(),
@@ -46,11 +50,42 @@ int bury_soon(void*) {
   return 0;
 }
 
+// Gives back what an invalid unit embeds. `all` may run Python code; otherwise what nobody else
+// holds stays, and what dies because the program lets go of it now does so now. Code objects stay
+// till the end: they say whose code it was.
+void give_back(CompiledCode* code, bool all) {
+  auto* unit = static_cast<Unit*>(code->owner);
+  if (!unit || code_is_executing(code)) return;
+  std::vector<PyObject*> kept, dropped;
+  for (PyObject* object : unit->objects) {
+    if (PyCode_Check(object) || (!all && Py_REFCNT(object) == 1))
+      kept.push_back(object);
+    else if (all)
+      dropped.push_back(object);
+    else
+      Py_DECREF(object);
+  }
+  unit->objects = std::move(kept);
+  for (PyObject* object : dropped) Py_DECREF(object);
+}
+
+void invalid_code_left(CompiledCode* code) { give_back(code, true); }
+
 // Code broke, or an activation of broken code ended: between two instructions of the main thread
 // there is time for it.
-void burial_is_due(bool broken) {
+void burial_is_due(CompiledCode* code, bool broken) {
+  give_back(code, false);
   g_broken |= broken;
   if (!g_burial_due && Py_AddPendingCall(bury_soon, nullptr) == 0) g_burial_due = true;
+}
+
+// To be dropped when all lists are in order again: to drop one may run anything.
+void give_up_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
+  for (auto& [bci, site] : history->feedback.sites)
+    for (PyTypeObject*& type : site.types)
+      if (type) dropped.push_back(reinterpret_cast<PyObject*>(std::exchange(type, nullptr)));
+  for (const LentType& lent : history->lent) dropped.push_back(lent.reference);
+  history->lent.clear();
 }
 
 void entry_dies(CodeEntry* entry) {
@@ -61,14 +96,15 @@ void entry_dies(CodeEntry* entry) {
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   entry->driver = nullptr;
   std::vector<PyObject*> types;
-  for (auto& [bci, site] : history->feedback.sites)
-    for (PyTypeObject* type : site.types) types.push_back(reinterpret_cast<PyObject*>(type));
-  for (LentType& lent : history->lent) types.push_back(lent.reference);
+  give_up_types(history, types);
   delete history;
-  for (PyObject* type : types) Py_XDECREF(type);
+  for (PyObject* type : types) Py_DECREF(type);
+  bury_the_dead();
 }
 
 }  // namespace
+
+void make_young(int& generation) { generation = g_youngest = 0; }
 
 CodeHistory* history_of(CodeEntry* entry) {
   if (!entry->driver) {
@@ -113,6 +149,13 @@ uint64_t exits_so_far(const Unit* unit) {
   uint64_t sum = 0;
   for (uint32_t count : unit->code->exit_counts) sum += count;
   return sum;
+}
+
+void forget_feedback(CodeHistory* history) {
+  std::vector<PyObject*> types;
+  give_up_types(history, types);
+  history->feedback.sites.clear();
+  for (PyObject* type : types) Py_DECREF(type);
 }
 
 const std::vector<CodeEntry*>& known_entries() { return g_entries; }
@@ -245,62 +288,92 @@ PyObject* taken_back(const Lent& lent) {
   return object;
 }
 
-void lend_objects() {
+void lend(Unit* unit, std::vector<PyObject*>& dropped) {
+  state_of(unit->code)->lent = true;
+  std::vector<PyObject*> kept;
+  for (PyObject* object : unit->objects) {
+    PyObject* reference = weak_stand_in(object);
+    (reference ? dropped : kept).push_back(object);
+    if (reference) unit->lent.push_back({reference, object});
+  }
+  unit->objects = std::move(kept);
+}
+
+void lend_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
+  for (auto& [bci, site] : history->feedback.sites)
+    for (int k = 0; k < static_cast<int>(std::size(site.types)); k++) {
+      auto* type = reinterpret_cast<PyObject*>(site.types[k]);
+      PyObject* reference = type ? weak_stand_in(type) : nullptr;
+      if (!reference) continue;
+      history->lent.push_back({reference, bci, k});
+      site.types[k] = nullptr;
+      dropped.push_back(type);
+    }
+}
+
+// Of the generations that are collected now.
+void lend_objects(int generation) {
   std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
   g_lent = true;
   for (CodeEntry* entry : g_entries) {
     CodeHistory* history = history_of(entry);
+    bool any = false;
     for (Unit* unit : history->units) {
-      if (code_in_use(unit->code)) continue;
-      state_of(unit->code)->lent = true;
-      std::vector<PyObject*> kept;
-      for (PyObject* object : unit->objects) {
-        PyObject* reference = weak_stand_in(object);
-        (reference ? dropped : kept).push_back(object);
-        if (reference) unit->lent.push_back({reference, object});
-      }
-      unit->objects = std::move(kept);
+      if (unit->generation > generation || code_in_use(unit->code)) continue;
+      lend(unit, dropped);
+      any = true;
     }
-    link_cells(entry);
-    for (auto& [bci, site] : history->feedback.sites)
-      for (int k = 0; k < static_cast<int>(std::size(site.types)); k++) {
-        auto* type = reinterpret_cast<PyObject*>(site.types[k]);
-        PyObject* reference = type ? weak_stand_in(type) : nullptr;
-        if (!reference) continue;
-        history->lent.push_back({reference, bci, k});
-        site.types[k] = nullptr;
-        dropped.push_back(type);
-      }
+    if (any) link_cells(entry);
+    if (history->generation <= generation) lend_types(history, dropped);
   }
   for (PyObject* object : dropped) Py_DECREF(object);
 }
 
-void take_objects_back() {
+void take_back(Unit* unit, std::vector<PyObject*>& dropped) {
+  state_of(unit->code)->lent = false;
+  for (const Lent& lent : unit->lent) {
+    if (PyObject* object = taken_back(lent))
+      unit->objects.push_back(object);
+    else
+      retire_code(unit->code);
+    dropped.push_back(lent.reference);
+  }
+  unit->lent.clear();
+}
+
+void take_types_back(CodeHistory* history, std::vector<PyObject*>& dropped) {
+  for (const LentType& lent : history->lent) {
+    PyObject* type = taken_back({lent.reference, nullptr});
+    PyTypeObject*& slot = history->feedback.sites[lent.bci].types[lent.operand];
+    if (slot)
+      dropped.push_back(type);
+    else
+      slot = reinterpret_cast<PyTypeObject*>(type);
+    dropped.push_back(lent.reference);
+  }
+  history->lent.clear();
+}
+
+constexpr int kOldest = 2;
+
+void take_objects_back(int generation) {
+  g_youngest = kOldest;
+  const auto grow_older = [generation](int& own) {
+    if (own <= generation) own = std::min(generation + 1, kOldest);
+    g_youngest = std::min(g_youngest, own);
+  };
   std::vector<PyObject*> dropped;
   for (CodeEntry* entry : g_entries) {
     CodeHistory* history = history_of(entry);
+    bool any = false;
     for (Unit* unit : history->units) {
-      state_of(unit->code)->lent = false;
-      for (const Lent& lent : unit->lent) {
-        if (PyObject* object = taken_back(lent))
-          unit->objects.push_back(object);
-        else
-          retire_code(unit->code);
-        dropped.push_back(lent.reference);
-      }
-      unit->lent.clear();
+      any |= state_of(unit->code)->lent;
+      take_back(unit, dropped);
+      grow_older(unit->generation);
     }
-    link_cells(entry);
-    for (const LentType& lent : history->lent) {
-      PyObject* type = taken_back({lent.reference, nullptr});
-      PyTypeObject*& slot = history->feedback.sites[lent.bci].types[lent.operand];
-      if (slot)
-        dropped.push_back(type);
-      else
-        slot = reinterpret_cast<PyTypeObject*>(type);
-      dropped.push_back(lent.reference);
-    }
-    history->lent.clear();
+    if (any) link_cells(entry);
+    take_types_back(history, dropped);
+    grow_older(history->generation);
   }
   forget_deaths();
   g_lent = false;
@@ -312,13 +385,19 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   const char* phase;
   PyObject* info;
   if (!PyArg_ParseTuple(args, "sO!", &phase, &PyDict_Type, &info)) return nullptr;
+  if (Py_IsFinalizing()) {
+    end_everything();
+    Py_RETURN_NONE;
+  }
   unpark_some();  // where there are no events, there are collections
   review_verdicts();
-  PyObject* generation = PyDict_GetItemString(info, "generation");
-  if (!generation || PyLong_AsLong(generation) != 2) Py_RETURN_NONE;
+  PyObject* number = PyDict_GetItemString(info, "generation");
+  const long generation = number ? PyLong_AsLong(number) : -1;
+  if (generation < 0 || generation > kOldest) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.
-  if (g_lent) take_objects_back();
-  if (phase[0] == 's' && phase[2] == 'a') lend_objects();
+  if (g_lent) take_objects_back(static_cast<int>(generation));
+  if (phase[0] == 's' && phase[2] == 'a' && generation >= g_youngest)
+    lend_objects(static_cast<int>(generation));
   Py_RETURN_NONE;
 }
 
@@ -339,9 +418,38 @@ bool watch_collections() {
 
 bool objects_are_lent() { return g_lent; }
 
+// ---------------------------------------------------------------- the end
+
+static void give_up_objects(Unit* unit, std::vector<PyObject*>& dropped) {
+  dropped.insert(dropped.end(), unit->objects.begin(), unit->objects.end());
+  for (const Lent& lent : unit->lent) dropped.push_back(lent.reference);
+  unit->objects.clear();
+  unit->lent.clear();
+}
+
+// Memory is left to the process: to free it would take time.
+void stop_units() {
+  g_entry_dies = nullptr;
+  g_burial_due_hook = nullptr;
+  g_invalid_code_left = nullptr;
+  g_lent = true;                   // and nothing is compiled
+  std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
+  for (CodeEntry* entry : g_entries) {
+    entry->versions.clear();
+    CodeHistory* history = history_of(entry);
+    for (Unit* unit : history->units) give_up_objects(unit, dropped);
+    give_up_types(history, dropped);
+  }
+  for (Unit* unit : g_graveyard) give_up_objects(unit, dropped);
+  g_entries.clear();
+  g_graveyard.clear();
+  for (PyObject* object : dropped) Py_DECREF(object);
+}
+
 bool start_units() {
   g_entry_dies = entry_dies;
   g_burial_due_hook = burial_is_due;
+  g_invalid_code_left = invalid_code_left;
   g_local_events_hook = local_events_changed;
   return watch_collections();
 }

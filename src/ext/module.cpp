@@ -82,6 +82,10 @@ PyObject* core_jit_globals(PyObject*, PyObject* args) {
   return none_if(jit_globals(globals, scope));
 }
 
+PyObject* core_jit_scope(PyObject*, PyObject* arg) { return PyLong_FromLong(jit_scope(arg)); }
+
+PyObject* core_jit_nothing(PyObject*, PyObject*) { return none_if(jit_nothing()); }
+
 PyObject* core_set_filter(PyObject*, PyObject* arg) {
   if (arg != Py_None && !PyCallable_Check(arg))
     return PyErr_Format(PyExc_TypeError, "set_filter() takes a callable or None, not %.200s",
@@ -287,6 +291,9 @@ PyMethodDef g_methods[] = {
     {"watch_all", core_watch_all, METH_O, PyDoc_STR("Count everything, or stop it.")},
     {"jit_globals", core_jit_globals, METH_VARARGS,
      PyDoc_STR("Count functions that will be made with these globals.")},
+    {"jit_scope", core_jit_scope, METH_O, PyDoc_STR("What jit_globals was told of these globals.")},
+    {"jit_nothing", core_jit_nothing, METH_NOARGS,
+     PyDoc_STR("End what jit_globals was told of any globals.")},
     {"set_filter", core_set_filter, METH_O,
      PyDoc_STR("Ask this before a code object is compiled.")},
     {"set_options", core_set_options, METH_O, PyDoc_STR("Set the options in the dict.")},

@@ -15,7 +15,8 @@ namespace psyco {
 
 Backend g_backend;
 void (*g_exit_hook)(CompiledCode*, uint32_t, const ExitRecord&, Activation*) = nullptr;
-void (*g_burial_due_hook)(bool) = nullptr;
+void (*g_burial_due_hook)(CompiledCode*, bool) = nullptr;
+void (*g_invalid_code_left)(CompiledCode*) = nullptr;
 Activation* g_newest_activation = nullptr;
 
 namespace {
@@ -108,9 +109,9 @@ void enlist(Activation* act) {
   state->entries++;
 }
 
-void left(const CompiledCode* code) {
+void left(CompiledCode* code) {
   CodeState* state = state_of(code);
-  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook(false);
+  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook(code, false);
 }
 
 void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::EntryKind kind) {
@@ -258,6 +259,8 @@ void unlist(Activation* act) {
   act->tstate = nullptr;
 }
 
+void forget_activations() { g_newest_activation = nullptr; }
+
 uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
 
 void tell_to_leave(const CompiledCode* code) {
@@ -300,12 +303,15 @@ void retire_code(CompiledCode* code) {
   for (LinkCell* cell : code->links)
     if (cell->code == code) cell->body = nullptr;
   tell_to_leave(code);
-  if (g_burial_due_hook) g_burial_due_hook(true);
+  if (g_burial_due_hook) g_burial_due_hook(code, true);
 }
 
 bool code_in_use(const CompiledCode* code) {
   if (!code->runtime) return false;
-  if (state_of(code)->running) return true;
+  return state_of(code)->running || code_is_executing(code);
+}
+
+bool code_is_executing(const CompiledCode* code) {
   bool found = false;
   for_each_activation([&](Activation* act) { found |= act->code == code; });
   return found;

@@ -52,6 +52,8 @@ inline int64_t& osr_target(Activation* act) { return act->spill[act->code->spill
 void unlist(Activation* act);
 // How long any compiled code has been active so far, in ticks().
 uint64_t native_ticks();
+// None of them will go on, whatever thread they are of; frames that they have made stay.
+void forget_activations();
 inline bool is_listed(const Activation* act) { return act->tstate != nullptr; }
 
 // Where the frames lie that a call-out or an exit pushes for inlined code.

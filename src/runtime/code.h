@@ -23,7 +23,10 @@ struct Backend {
 extern Backend g_backend;
 
 // Retired code may be waiting to be freed. `broken`: it was in use until now. Runs nothing.
-extern void (*g_burial_due_hook)(bool broken);
+extern void (*g_burial_due_hook)(CompiledCode* code, bool broken);
+// An activation has left invalid code, which is still on the stack. May run Python code; no error
+// is set.
+extern void (*g_invalid_code_left)(CompiledCode* code);
 // Called at each exit before any frame is built. Must not run Python, change objects or fail.
 extern void (*g_exit_hook)(CompiledCode* code, uint32_t record, const ExitRecord& exit,
                            Activation* act);
@@ -73,6 +76,8 @@ void adopt_code(CompiledCode* code);
 // Marks the code invalid and tells its activations to leave. Frees nothing.
 void retire_code(CompiledCode* code);
 bool code_in_use(const CompiledCode* code);
+// Less than that: what has left the code by an exit may still have to return through it.
+bool code_is_executing(const CompiledCode* code);
 // Drops the runtime's bookkeeping and dependencies; the code must not be in use.
 void disown_code(CompiledCode* code);
 const LinkPlan& link_plan(CompiledCode* code, uint32_t record);

@@ -251,7 +251,12 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   if (!osr) act->frame = nullptr;  // the record no longer stands for it: see pop_call
   unlist(act);
 
+  // Finalisers may retire the code, which nothing names any more if its caller is native, too.
+  CodeState* left = state_of(code);
+  left->running++;
   values.release_owned();
+  if (left->invalid && g_invalid_code_left) g_invalid_code_left(code);
+  left->running--;
   if (error) {
     PyErr_SetRaisedException(error);
   } else if (values.failed()) {

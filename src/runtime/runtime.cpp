@@ -9,6 +9,7 @@
 #include "runtime/sampler.h"
 #include "runtime/table.h"
 #include "runtime/visible.h"
+#include "runtime/wanted.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -40,6 +41,7 @@ void stop_runtime() {
   uninstall_all();
   stop_watching_tools();
   stop_monitoring();
+  stop_wanting();
   stop_watchers();
   remove_locals_hook();
 }

@@ -7,6 +7,7 @@ namespace psyco {
 
 // Hooks, watchers, tool id. False with a Python error set, and everything undone.
 bool start_runtime();
+// For good. Functions are as they were before, and no reference is kept. May run Python code.
 void stop_runtime();
 // All of RuntimeTable.
 void fill_runtime_table(RuntimeTable* table);

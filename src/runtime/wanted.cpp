@@ -20,11 +20,13 @@ PyObject* g_filter = nullptr;
 uint32_t g_filter_generation = 1;
 bool g_in_filter = false;
 
+bool g_over = false;
+
 struct Scope {
   int scope;
   std::unordered_set<PyCodeObject*> codes;  // what we watch on its behalf; each tells when it dies
 };
-// By globals dict, owned.
+// By globals, which are not owned: a watcher tells of their death.
 std::unordered_map<PyObject*, Scope>& scopes() {
   static auto* map = new std::unordered_map<PyObject*, Scope>;
   return *map;
@@ -90,6 +92,8 @@ void on_created(PyFunctionObject* function) {
   if (!g_pending && Py_AddPendingCall(watch_fresh, nullptr) == 0) g_pending = true;
 }
 
+void on_globals_destroyed(PyObject* globals) { scopes().erase(globals); }
+
 void on_destroyed(PyFunctionObject* function) {
   auto& list = fresh();
   if (!list.empty()) list.erase(std::remove(list.begin(), list.end(), function), list.end());
@@ -128,6 +132,7 @@ bool filter_refuses(const CodeEntry* entry) {
 }
 
 void set_filter(PyObject* hook) {
+  if (g_over) return;
   g_filter_generation++;
   Py_XSETREF(g_filter, Py_XNewRef(hook));
   wake_settled();
@@ -142,29 +147,55 @@ void code_dies(PyCodeObject* code) {
   for (auto& [globals, scope] : scopes()) scope.codes.erase(code);
 }
 
-bool jit_globals(PyObject* globals, int scope) {
-  g_function_created = on_created;
-  g_function_destroyed = on_destroyed;
-  auto it = scopes().find(globals);
-  if (scope) {
-    if (it == scopes().end())
-      scopes()[Py_NewRef(globals)] = {scope, {}};
-    else
-      it->second.scope = scope;
-    return true;
-  }
-  if (it == scopes().end()) return true;
+static bool stop_watching(const std::unordered_set<PyCodeObject*>& scope) {
   std::vector<PyCodeObject*> codes;  // to stop watching runs Python, and codes may die
-  for (PyCodeObject* code : it->second.codes)
+  for (PyCodeObject* code : scope)
     codes.push_back(reinterpret_cast<PyCodeObject*>(Py_NewRef(code)));
-  scopes().erase(it);
   bool ok = true;
   for (PyCodeObject* code : codes) {
     ok = unwatch_code(code, kByScope) && ok;
     Py_DECREF(code);
   }
-  Py_DECREF(globals);
   return ok;
+}
+
+bool jit_globals(PyObject* globals, int scope) {
+  auto it = scopes().find(globals);
+  if (!scope) {
+    if (it == scopes().end()) return true;
+    const Scope ended = std::move(it->second);
+    scopes().erase(it);
+    return stop_watching(ended.codes);
+  }
+  if (it != scopes().end()) {
+    it->second.scope = scope;
+    return true;
+  }
+  if (g_over) return true;
+  g_function_created = on_created;
+  g_function_destroyed = on_destroyed;
+  g_watched_dict_destroyed = on_globals_destroyed;
+  if (watch_dict(globals)) scopes()[globals] = {scope, {}};
+  return true;
+}
+
+int jit_scope(PyObject* globals) {
+  auto it = scopes().find(globals);
+  return it == scopes().end() ? 0 : it->second.scope;
+}
+
+bool jit_nothing() {
+  bool ok = true;
+  while (ok && !scopes().empty()) ok = jit_globals(scopes().begin()->first, 0);
+  return ok;
+}
+
+void stop_wanting() {
+  g_over = true;
+  g_compiling = false;
+  scopes().clear();
+  fresh().clear();
+  Py_CLEAR(g_filter);
 }
 
 }  // namespace psyco

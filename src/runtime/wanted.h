@@ -26,8 +26,13 @@ void set_filter(PyObject* hook);  // callable(code) -> bool, or null
 // From the entry of a code object, which is being freed.
 void code_dies(PyCodeObject* code);
 
-// Functions made from now on with these globals are counted. scope: 1 functions, 2 methods (a class
-// in the qualified name), 3 both, 0 ends it. False: an error is set.
+// Functions made from now on with these globals, which are not kept alive, are counted. scope: 1
+// functions, 2 methods (a class in the qualified name), 3 both, 0 ends it. False: an error is set.
 bool jit_globals(PyObject* globals, int scope);
+int jit_scope(PyObject* globals);  // what was asked for so far
+bool jit_nothing();                // ends it for all globals
+
+// No filter and no globals from now on, and nothing is compiled.
+void stop_wanting();
 
 }  // namespace psyco

@@ -15,6 +15,7 @@ namespace psyco {
 
 void (*g_function_created)(PyFunctionObject*) = nullptr;
 void (*g_function_destroyed)(PyFunctionObject*) = nullptr;
+void (*g_watched_dict_destroyed)(PyObject*) = nullptr;
 
 namespace {
 
@@ -118,6 +119,7 @@ int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
   if (event == PyDict_EVENT_DEALLOCATED) {
     watchers().mortal.erase(dict);
     forget_changes(dict);
+    if (g_watched_dict_destroyed) g_watched_dict_destroyed(dict);
   }
   auto it = watchers().dicts.find(dict);
   if (it == watchers().dicts.end()) return 0;
@@ -181,14 +183,16 @@ void stop_watchers() {
   PyErr_Clear();
 }
 
+bool watch_dict(PyObject* dict) {
+  if (watchers().dict < 0 || !PyDict_Check(dict)) return false;
+  if (PyDict_Watch(watchers().dict, dict) == 0) return true;
+  PyErr_Clear();
+  return false;
+}
+
 bool watch_death(PyObject* dict) {
-  Watchers& all = watchers();
-  if (all.dict < 0) return false;
-  if (PyDict_Watch(all.dict, dict) < 0) {
-    PyErr_Clear();
-    return false;
-  }
-  all.mortal.insert(dict);
+  if (!watch_dict(dict)) return false;
+  watchers().mortal.insert(dict);
   return true;
 }
 bool died(PyObject* dict) { return !watchers().mortal.count(dict); }
@@ -196,11 +200,7 @@ void forget_deaths() { watchers().mortal.clear(); }
 
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
   Watchers& all = watchers();
-  if (all.dict < 0 || !PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key)) return false;
-  if (PyDict_Watch(all.dict, dict) < 0) {
-    PyErr_Clear();
-    return false;
-  }
+  if (!PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key) || !watch_dict(dict)) return false;
   WatchedDict& keys = all.dicts[dict];
   for (WatchedKey& watched : keys)
     if (watched.key == key || PyUnicode_Compare(watched.key, key) == 0) {
@@ -222,7 +222,7 @@ bool keeps_changing(PyObject* dict, PyObject* key) {
 
 void expect_changes(PyObject* dict, PyObject* key) {
   if (keeps_changing(dict, key)) return;
-  if (watchers().dict >= 0 && PyDict_Watch(watchers().dict, dict) < 0) PyErr_Clear();  // its death
+  watch_dict(dict);  // its death
   auto it = watchers().dicts.find(dict);
   if (it != watchers().dicts.end())
     for (WatchedKey& watched : it->second)

@@ -40,6 +40,9 @@ bool depend_on_classes(CompiledCode* code);
 void object_changed(PyObject* object);
 void class_assigned(PyObject* object);
 
+// The watcher hears of the dictionary from now on, its death included. False: it cannot be watched.
+bool watch_dict(PyObject* dict);
+extern void (*g_watched_dict_destroyed)(PyObject* dict);
 // Until forget_deaths(): whether the dictionary is freed. False: it cannot be watched.
 bool watch_death(PyObject* dict);
 bool died(PyObject* dict);

@@ -44,6 +44,12 @@ class FakeCore:
     def jit_globals(self, namespace, scope):
         self.scopes[id(namespace)] = scope
 
+    def jit_scope(self, namespace):
+        return self.scopes.get(id(namespace), 0)
+
+    def jit_nothing(self):
+        self.scopes = dict.fromkeys(self.scopes, 0)
+
     def set_filter(self, hook):
         self.filter = hook
 

@@ -354,3 +354,228 @@ def run(function, n):
 def test_functions_made_in_functions_die_in_time(name):
     """Compiled code keeps no function that nobody else does, and nothing in its closure."""
     check(SHORT_LIVES, [f"run({name}, 10)", f"run({name}, 3000)", f"run({name}, 40)"], repeat=3)
+
+
+# ---- what the program lets go of dies at once: seen by calls of C, which run nothing between
+
+LETS_GO = """
+import gc, os, sys, threading, weakref
+
+class Loud:
+    def __init__(self, name): self.name = name
+    def use(self, n): return len(self.name) + n
+
+class K:
+    shared = Loud("a")
+    def m(self, n): return self.shared.use(n)
+
+out = open("out.txt", "w")
+data = Loud("data")
+k = K()
+def helper(n): return data.use(n)
+def rec(n): return 0 if n == 0 else rec(n - 1) + 1
+def work(n):
+    s = 0
+    for i in range(n):
+        s += data.use(i) + helper(i) + k.m(i) + rec(3)
+        if i % 50 == 0: out.write("x")
+    return s
+for _ in range(60):
+    work(200)
+    rec(5)
+    helper(2)
+w_data, w_shared, w_k = weakref.ref(data), weakref.ref(K.shared), weakref.ref(k)
+w_helper, w_rec, w_work = weakref.ref(helper), weakref.ref(rec), weakref.ref(work)
+
+size = os.stat("out.txt").st_size; out = None; print("file", size, os.stat("out.txt").st_size)
+a = w_data() is None; data = None; b = w_data() is None; print("global", a, b)
+del helper; c = w_helper() is None; print("helper", c)
+del rec; c = w_rec() is None; print("recursive", c)
+del work; c = w_work() is None; print("work", c)
+K.shared = None; c = w_shared() is None; print("class attribute", c)
+k = None; c = w_k() is None; print("instance", c)
+
+# Compiled code itself lets go of what it embeds.
+def rebind(n):
+    global data, out
+    s = 0
+    w = weakref.ref(data)
+    for i in range(n):
+        s += data.use(i)
+        out.write("x")
+    data = None
+    r = w() is None
+    out = None
+    return r, os.stat("out.txt").st_size
+seen = set()
+for i in range(60):
+    data = Loud("again"); out = open("out.txt", "w")
+    seen.add(rebind(300))
+print("in a call", seen)
+def use(): return data.use(3)
+def swap():
+    global data
+    w = weakref.ref(data); data = Loud("new"); return w() is None
+def looped(n):
+    c = 0
+    for i in range(n):
+        use()
+        if i % 100 == 99: c += swap()
+    return c
+data = Loud("n")
+print("in a loop", [looped(1000) for _ in range(20)])
+def delete(n):
+    global temporary
+    c = 0
+    for i in range(n):
+        temporary = Loud("t"); w = weakref.ref(temporary); temporary.use(i); del temporary; c += w() is None
+    return c
+print("deleted", [delete(300) for _ in range(10)])
+def in_thread(seen):
+    global data
+    for i in range(30):
+        data = Loud("thread")
+        for j in range(200): use()
+        w = weakref.ref(data); data = None; seen.append(w() is None)
+seen = []; thread = threading.Thread(target=in_thread, args=(seen,)); thread.start(); thread.join()
+print("in a thread", seen.count(True))
+"""
+
+# Worlds of functions that are dropped: by the count of references, by a young collection, by executing
+# the module again. `fresh()` makes one and runs it hot.
+WORLDS = """
+import gc, importlib, sys, types, weakref
+
+log = []
+class Loud:
+    def __init__(self, name): self.name = name
+    def use(self, n): return len(self.name) + n
+    def __del__(self, log=log): log.append("del " + self.name)
+def watch(x, name): weakref.finalize(x, log.append, "gone " + name)
+def show(title):
+    print(title, log)
+    log.clear()
+
+SOURCE = '''
+from __main__ import Loud
+data = Loud("data")
+other = Loud("other")
+table = [1, 2, 3]
+class K:
+    shared = Loud("class attribute")
+    def m(self, n): return self.shared.use(n) + table[1]
+def helper(n, d=Loud("default of helper")): return d.use(n) + n
+def rec(n): return 0 if n == 0 else rec(n - 1) + 1
+def work(n, k=K()):
+    s = 0
+    for i in range(n):
+        s += data.use(i) + helper(i) + k.m(i) + rec(2) + table[0]
+    return s
+'''
+with open("world.py", "w") as file: file.write(SOURCE)
+sys.path.insert(0, ".")
+
+def warm(ns):
+    if KIND == "jit": exec("import psyco; psyco.jit()", ns)
+    if KIND == "bind":
+        import psyco
+        for f in ("work", "helper", "rec", "K"): psyco.bind(ns[f])
+    if KIND == "proxy":
+        import psyco
+        for f in ("work", "helper", "rec"): ns[f] = psyco.proxy(ns[f])
+    for _ in range(40): ns["work"](100)
+    log.clear()
+    return ns
+def fresh():
+    ns = {"__name__": "world"}
+    exec(compile(SOURCE, "world", "exec"), ns)
+    return warm(ns)
+
+gc.collect()
+gc.disable()
+ns = fresh()
+del ns; log.append("let go"); gc.collect(0); log.append("collected"); gc.collect(); show("namespace")
+ns = fresh()
+watch(ns["helper"], "helper"); watch(ns["rec"], "rec"); watch(ns["work"], "work")
+exec(compile(SOURCE, "world", "exec"), ns); log.append("again"); show("executed again")
+ns = None; gc.collect(); log.clear()
+ns = fresh(); ns["helper"].__defaults__ = (Loud("new"),); show("defaults")
+ns["helper"].__code__ = ns["rec"].__code__; ns["K"].shared = None; show("class attribute")
+ns.clear(); log.append("cleared"); gc.collect(0); show("cleared")
+ns = None; gc.collect(); log.clear()
+
+import world
+warm(vars(world))
+importlib.reload(world); log.append("loaded again"); gc.collect(0); show("reload")
+warm(vars(world))
+del sys.modules["world"], world; log.append("deleted"); gc.collect(0); show("module")
+gc.collect(); show("rest")
+"""
+
+
+def lives(tmp_path, source, name, options=(), environment=None):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "program.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, *options, "program.py"], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, **(environment or {}), "PYTHONDONTWRITEBYTECODE": "1"}, timeout=120, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+FULL = "import psyco; psyco.full()"
+EAGER = {"PSYCO_DEBUG": "stress=eager"}
+
+
+@pytest.mark.parametrize(("first", "options", "environment"), [
+    (FULL, [], {}), (FULL, [], EAGER), ("", ["-m", "psyco"], {}), ("import psyco; psyco.jit()", [], {}),
+    (FULL, [], {"PSYCO_DEBUG": "off=governor"}),
+], ids=["full", "eager", "launcher", "jit", "no governor"])
+def test_what_the_program_lets_go_of_dies(tmp_path, first, options, environment):
+    plain = lives(tmp_path, LETS_GO, "plain")
+    assert lives(tmp_path, first + LETS_GO, "psyco", options, environment) == plain
+
+
+@pytest.mark.parametrize(("kind", "first", "environment"), [
+    ("", FULL, {}), ("", FULL, EAGER), ("jit", "", {}), ("bind", "", {}), ("proxy", "", {}),
+], ids=["full", "eager", "jit", "bind", "proxy"])
+def test_worlds_die(tmp_path, kind, first, environment):
+    plain = lives(tmp_path, "KIND = ''\n" + WORLDS, "plain")
+    psyco = lives(tmp_path, f"KIND = {kind!r}; {first}\n" + WORLDS, "psyco", (), environment)
+    if kind == "proxy":  # the originals are nobody's
+        plain, psyco = ([line for line in lines if "again" not in line] for lines in (plain, psyco))
+    assert psyco == plain
+
+
+def test_unproxy_after_the_original_died():
+    def original(x, y=2):
+        """Text."""
+        return x + y
+
+    original.mark = 1
+    code = original.__code__
+    fast = psyco.proxy(original)
+    del original
+    again = psyco.unproxy(fast)
+    assert (again(1), again.__code__, again.__doc__, again.mark) == (3, code, "Text.", 1)
+    assert psyco.unproxy(fast) is again
+
+
+def test_what_is_forgotten_keeps_no_class():
+    class C:
+        def __init__(self): self.x = 1
+
+    def read(objects):
+        s = 0
+        for o in objects: s += o.x
+        return s
+
+    psyco.bind(read)
+    for _ in range(50): read([C() for _ in range(200)])
+    _core.forget(read)
+    gone = weakref.ref(C)
+    del C
+    settle()
+    assert gone() is None

@@ -134,6 +134,19 @@ def test_jit_globals():
     assert not watched(space["late"].__code__)
 
 
+def test_jit_globals_is_remembered_for_all_globals():
+    first, second = {}, {}
+    _core.jit_globals(first, 1)
+    _core.jit_globals(second, 3)
+    assert [_core.jit_scope(space) for space in (first, second, {})] == [1, 3, 0]
+    exec("def f(): pass\n", first)
+    run_pending()
+    assert watched(first["f"].__code__)
+    _core.jit_nothing()
+    assert [_core.jit_scope(space) for space in (first, second)] == [0, 0]
+    assert not watched(first["f"].__code__)
+
+
 def test_watch_and_unwatch():
     def f(n):
         for i in range(n):
