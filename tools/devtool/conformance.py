@@ -14,10 +14,13 @@ from pathlib import Path
 from devtool.console import ROOT, Failure, capture
 from devtool.environment import Environment, Need, ensure_debian
 from devtool.interpreter import DOTTED
-from devtool.suites import Suite, Verdict, compare, find_mode, report
+from devtool.suites import Suite, Verdict, compare, concluded, find_mode, report
+from devtool.testing import Count
 
 FOLDER = ROOT / "tests" / "conformance"
 RUNNER = FOLDER / "runner.py"
+CI_FILES = 20
+CI_LIMIT = 600
 
 
 def all_files() -> list[str]:
@@ -95,4 +98,14 @@ def conformance(env: Environment, options: argparse.Namespace) -> int:
     """Compare what the command line asks for; the exit status."""
     modes = options.mode or ["default", "eager"]
     files = choose(options.files, options.sample, options.seed)
-    return report(compare_files(env, files, modes, jobs=options.jobs, limit=options.limit))
+    verdicts = compare_files(env, files, modes, jobs=options.jobs, limit=options.limit)
+    return concluded(report(verdicts))
+
+
+def sample(env: Environment) -> Count:
+    """What CI compares: some files, others after each commit."""
+    history = capture(["git", "rev-list", "--count", "HEAD"]).stdout.strip()
+    seed = int(history) if history.isdigit() else 1
+    print(f"./dev conformance --sample {CI_FILES} --seed {seed}", flush=True)
+    files = choose([], CI_FILES, seed)
+    return report(compare_files(env, files, ["default", "eager"], jobs=2, limit=CI_LIMIT))

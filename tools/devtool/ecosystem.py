@@ -18,7 +18,7 @@ from types import ModuleType
 from devtool.console import ROOT, Failure, call, capture, say
 from devtool.environment import Environment
 from devtool.interpreter import DOTTED
-from devtool.suites import Suite, compare, find_mode, report
+from devtool.suites import Suite, compare, concluded, find_mode, report
 
 FOLDER = ROOT / "tests" / "ecosystem"
 RUNNER = FOLDER / "runner.py"
@@ -105,4 +105,5 @@ def ecosystem(env: Environment, options: argparse.Namespace) -> int:
     for name in names:
         packages.install(name)
     modes = [find_mode(name) for name in options.mode or ("default", "eager")]
-    return report(compare(env, packages, names, modes, jobs=options.jobs, limit=options.limit))
+    verdicts = compare(env, packages, names, modes, jobs=options.jobs, limit=options.limit)
+    return concluded(report(verdicts))

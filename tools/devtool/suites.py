@@ -25,6 +25,7 @@ from typing import Callable, Sequence
 from devtool.console import ROOT, Failure, capture, say
 from devtool.environment import Environment
 from devtool.interpreter import DOTTED
+from devtool.testing import Count
 from devtool.variants import VARIANTS, find_variant
 
 EVERYWHERE = ROOT / "tests" / "conformance" / "everywhere.py"
@@ -339,19 +340,22 @@ def table(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(rows)
 
 
-def report(verdicts: Sequence[Verdict]) -> int:
-    """Print the table and what differs; the exit status."""
+def report(verdicts: Sequence[Verdict]) -> Count:
+    """Print the table and what differs; tests that are not the same each time do not count."""
     print(table(verdicts))
     for verdict in verdicts:
-        for kind, ids in (("flaky, also plain", verdict.flaky),
+        for kind, ids in (("flaky, plainly as well", verdict.flaky),
                           ("differed once in two runs", verdict.unsteady)):
             for each in ids:
-                print(f"{kind}: {verdict.name} {verdict.mode}: {each}: "
-                      f"{verdict.told[each].splitlines()[0]}")
+                told = verdict.told[each].splitlines()[0]
+                print(f"{kind}: {verdict.name} {verdict.mode}: {each}: {told}")
     for verdict in verdicts:
         for each in verdict.differ:
             print(f"\ndiffers: {verdict.name} {verdict.mode}: {each}\n{verdict.told[each]}")
-    passed = sum(v.same + len(v.flaky) + len(v.unsteady) for v in verdicts)
-    failed = sum(len(v.differ) for v in verdicts)
-    print(f"{passed} passed, {failed} failed", flush=True)
-    return 1 if failed or not passed else 0
+    return Count(sum(v.same for v in verdicts), sum(len(v.differ) for v in verdicts))
+
+
+def concluded(count: Count) -> int:
+    """Print the last line; the exit status."""
+    print(f"{count.passed} passed, {count.failed} failed", flush=True)
+    return 1 if count.failed or not count.passed else 0
