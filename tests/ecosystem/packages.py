@@ -26,7 +26,7 @@ PACKAGES = [
     Package("boltons", "26.2.0", ("tests",)),
     Package("cachetools", "8.0.0", ("tests",)),
     Package("click", "8.5.1", ("tests",)),
-    Package("docutils", "0.23", ("test/test_parsers", "test/test_nodes.py", "test/test_utils.py",
+    Package("docutils", "0.23", ("test/test_parsers", "test/test_nodes.py", "test/test_utils",
                                  "test/test_statemachine.py", "test/test_transforms")),
     Package("ecdsa", "0.19.2", ("src/ecdsa/test_numbertheory.py", "src/ecdsa/test_der.py",
                                 "src/ecdsa/test_ellipticcurve.py", "src/ecdsa/test_keys.py",
