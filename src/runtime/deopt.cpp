@@ -266,8 +266,15 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   objects = {};
   if (ready && frames[count - 1].cont == ir::Continuation::Half)
     finish_instruction(frames[count - 1]);
+  if (!osr) {
+    // The evaluator charges the call's C levels: with the activation's own level beside them,
+    // recursion through C would end earlier than in the interpreter.
+    Port::c_recursion_remaining(ts)++;
+    PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);
+    Port::c_recursion_remaining(ts)--;
+    return reinterpret_cast<uint64_t>(result);
+  }
   PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);
-  if (!osr) return reinterpret_cast<uint64_t>(result);
   if (result) return 1;
   return Port::unwind_running(ts, frames[0].frame, static_cast<int>(osr_target(act)));
 }

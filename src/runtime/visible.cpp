@@ -12,10 +12,13 @@
 namespace psyco {
 namespace {
 
+// The proxy's type is one for all interpreters; psyco lives in one. Another may have a lock of its
+// own, under which the activations must not be looked at.
+PyInterpreterState* g_interpreter = nullptr;
 allocfunc g_original_alloc = nullptr;
 
 PyObject* proxy_alloc(PyTypeObject* type, Py_ssize_t items) {
-  fill_visible_frames();
+  if (_PyThreadState_GET()->interp == g_interpreter) fill_visible_frames();
   return g_original_alloc(type, items);
 }
 
@@ -173,6 +176,7 @@ void fill_current_frame(PyThreadState* ts) {
 bool install_locals_hook() {
   if (g_original_alloc) return true;
   if (!PyFrameLocalsProxy_Type.tp_alloc) return false;
+  g_interpreter = _PyThreadState_GET()->interp;
   g_original_alloc = PyFrameLocalsProxy_Type.tp_alloc;
   PyFrameLocalsProxy_Type.tp_alloc = proxy_alloc;
   return true;

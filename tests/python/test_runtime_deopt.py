@@ -486,6 +486,51 @@ def test_recursion_limit():
     _core._test_uninstall(f)
 
 
+def test_recursion_through_c_ends_where_it_does_in_plain():
+    """A call that has exited takes as many levels of C as one of the interpreter."""
+    import threading
+
+    space = {}
+    exec("def f(n):\n    return 1 + through(n + 1)\n", space)
+    f = space["f"]
+    space["through"] = functools.lru_cache(maxsize=None)(f)
+
+    def deepest():
+        try:
+            f(0)
+        except RecursionError as error:
+            tb, n = error.__traceback__, 0
+            while tb:
+                tb, n = tb.tb_next, n + 1
+            return n
+
+    def both():
+        depths.append(deepest())
+        record = one_frame(f, [("obj", S(0), False)], [], 1)
+        _core._test_install(
+            f,
+            {"frames": [f.__code__], "spills": 4, "records": [record], "steps": [("arg", S(0), 0), ("exit", 0, None)]},
+        )
+        state = _core._test_thread_state()
+        depths.append(deepest())
+        assert _core._test_thread_state() == state
+        _core._test_uninstall(f)
+
+    depths = []
+    limit = sys.getrecursionlimit()
+    old = threading.stack_size(64 * 1024 * 1024)  # CPython's limit comes first, not the stack's end
+    sys.setrecursionlimit(100_000)
+    try:
+        thread = threading.Thread(target=both)
+        thread.start()
+        thread.join()
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.stack_size(old)
+    plain, exited = depths
+    assert abs(exited - plain) <= 2
+
+
 def test_deep_recursion_in_a_small_thread():
     import threading
 

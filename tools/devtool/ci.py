@@ -10,6 +10,7 @@ import time
 from typing import Callable
 
 from devtool.build import build
+from devtool.conformance import sample
 from devtool.console import Failure, say
 from devtool.environment import Environment
 from devtool.lint import lint
@@ -59,6 +60,7 @@ def ci(env: Environment) -> int:
                 f"Python tests, {variant.name}: {variant.provokes}",
                 lambda variant=variant: python_tests(env, ["-q"], variant),
             )
+        tally.step("CPython's own tests, a sample", lambda: sample(env))
     print()
     for name in tally.failed_steps:
         print(f"failed: {name}")

@@ -10,6 +10,14 @@ from devtool.console import ROOT, Failure, call
 from devtool.environment import Environment, prepare
 
 
+def _add_suite_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--mode", action="append", metavar="NAME",
+                     help="default, eager or a stress variant; may be repeated (default and eager)")
+    sub.add_argument("--jobs", type=int, default=2, help="how many processes at a time (2)")
+    sub.add_argument("--limit", type=float, default=1200, metavar="SECONDS",
+                     help="what one process may take (1200)")
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line; exits by itself on a mistake."""
     parser = argparse.ArgumentParser(prog="./dev", description=__doc__.splitlines()[0])
@@ -85,6 +93,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--no-baseline", action="store_true",
                      help="do not first see whether all passes without a mutant")
     sub.add_argument("--list", action="store_true", help="only print all there are")
+
+    sub = command("conformance", "compare CPython's own tests plain and under psyco, test by test")
+    sub.add_argument("files", nargs="*", metavar="FILE", help="as test_dict (the whole list)")
+    _add_suite_options(sub)
+    sub.add_argument("--sample", type=int, metavar="K", help="only K files, drawn at random")
+    sub.add_argument("--seed", type=int, default=1, help="for the drawing")
+
+    sub = command("ecosystem", "compare packages' own tests plain and under psyco, test by test")
+    sub.add_argument("names", nargs="*", metavar="PACKAGE", help="of tests/ecosystem/packages.py")
+    _add_suite_options(sub)
 
     command("ci", "all that must hold before a change lands")
 
@@ -208,6 +226,14 @@ def _dispatch(options: argparse.Namespace) -> int:
         from devtool.reduction import reduce
 
         return reduce(env, options)
+    if name == "conformance":
+        from devtool.conformance import conformance
+
+        return conformance(env, options)
+    if name == "ecosystem":
+        from devtool.ecosystem import ecosystem
+
+        return ecosystem(env, options)
     if name == "fuzz":
         return _fuzz(env, options)
     return 0  # build
