@@ -7,6 +7,7 @@
 #include "driver/units.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
@@ -22,6 +23,7 @@ namespace {
 
 std::vector<CodeEntry*> g_entries;  // those with a history
 std::vector<Unit*> g_graveyard;     // retired, perhaps still running
+std::vector<PyObject*> g_unwanted;  // owned
 bool g_burial_due = false;
 bool g_broken = false;  // code of a unit that is not retired may have become invalid
 bool g_lent = false;
@@ -142,8 +144,12 @@ static void retire_broken() {
   }
 }
 
+void release_later(PyObject* object) { g_unwanted.push_back(object); }
+
 void bury_the_dead() {
   retire_broken();
+  const std::vector<PyObject*> unwanted = std::exchange(g_unwanted, {});
+  for (PyObject* object : unwanted) Py_DECREF(object);
   for (size_t i = 0; i < g_graveyard.size();) {
     Unit* unit = g_graveyard[i];
     if (code_in_use(unit->code)) {
@@ -318,7 +324,10 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   if (!generation || PyLong_AsLong(generation) != 2) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.
   if (g_lent) take_objects_back();
-  if (phase[0] == 's' && phase[2] == 'a') lend_objects();
+  if (phase[0] == 's' && phase[2] == 'a') {
+    bury_the_dead();  // what they hold could be garbage too
+    lend_objects();
+  }
   Py_RETURN_NONE;
 }
 
