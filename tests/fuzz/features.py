@@ -50,7 +50,7 @@ class Features(Language, Objects, Identity, Changes, Surroundings):
         others = sorted(set(self.THEMES) - {theme for themes in self.OUTSIDE.values() for theme in themes})
         themes = self.rng.sample(others, self.rng.randint(1, 3))
         if self.part != "inside":
-            themes.append(self.pick(self.OUTSIDE[self.part]))
+            themes += [self.pick(self.OUTSIDE[self.part])] * 3
         self.features = [f for theme in themes for f in self.THEMES[theme]]
         if self.only:
             name = self.only.removeprefix("do_")

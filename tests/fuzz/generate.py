@@ -267,6 +267,8 @@ class Generator(Expressions, Statements, Features):
 
     def make_end(self):
         """The program runs by itself, and ends in one way or another."""
+        for _ in range(4):
+            self.produce("do_alive_at_exit", Scope(), 0)
         self.emit(0, "if __name__ != 'elsewhere':")
         self.emit(1, "for turn in range(3):")
         self.emit(2, "main()")

@@ -121,11 +121,14 @@ class Server:
     def __init__(self):
         self.worker = None
 
-    def failure(self, **request):
-        """The first failure of what is asked for, or None."""
+    def events(self, **request):
         if self.worker is None or self.worker.process.poll() is not None:
             self.worker = Worker("serve")
-        return next(iter(list(failures(self.worker.ask(**request)))), None)
+        return list(self.worker.ask(**request))
+
+    def failure(self, **request):
+        """The first failure of what is asked for, or None."""
+        return next(failures(self.events(**request)), None)
 
     def close(self):
         if self.worker:
