@@ -511,6 +511,7 @@ static void reset_debug() {
   g_options = Options();
   g_hot = HotOptions();
   g_governor = true;
+  g_sampling = true;
   passes::PassOptions fresh;
   fresh.types = g_pass_options.types;
   g_pass_options = std::move(fresh);

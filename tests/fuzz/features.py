@@ -1,7 +1,7 @@
 """Productions for what programs rarely do: each is a method (scope, depth) that emits statements.
 
 A program uses a few of the themes, so that what makes everything slow or interpreted (a tracer, say)
-is not in all of them. The productions are in language.py, identity.py and surroundings.py; what they need
+is not in all of them. The productions are in language.py, objects.py, identity.py and surroundings.py; what they need
 at run time is in prelude.py.
 """
 
