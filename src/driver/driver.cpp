@@ -89,6 +89,8 @@ class DriverFeedback : public FeedbackSource {
     return cell;
   }
 
+  void release_later(PyObject* object) override { psyco::release_later(object); }
+
  private:
   Feedback empty_;
 };
@@ -506,7 +508,20 @@ void forget_entry(CodeEntry* entry) {
   bury_the_dead();
 }
 
+// Settings replace each other, they do not add up.
+static void reset_debug() {
+  g_options = Options();
+  g_hot = HotOptions();
+  g_governor = true;
+  g_sampling = true;
+  passes::PassOptions fresh;
+  fresh.types = g_pass_options.types;
+  g_pass_options = std::move(fresh);
+  reset_random_exits();
+}
+
 bool parse_debug(const char* text, std::string& error) {
+  reset_debug();
   std::string all(text);
   size_t from = 0;
   while (from <= all.size()) {

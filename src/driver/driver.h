@@ -91,7 +91,8 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
                        bool optimised, std::vector<std::string>* problems);
 bool add_options(PyObject* dict);
 int set_driver_option(PyObject* name, PyObject* value);  // as DriverHooks::set_option
-// PSYCO_DEBUG: items separated by commas; see docs/adding.md.
+// PSYCO_DEBUG, or the option `debug`: items separated by commas; see docs/adding.md. All options
+// begin anew.
 bool parse_debug(const char* text, std::string& error);
 
 struct CompileTotals {

@@ -35,10 +35,21 @@ int32_t g_exit_countdown = 1;
 
 namespace {
 
+uint32_t g_exit_random = 0;  // the random numbers so far; 0: none yet
+
+}  // namespace
+
+void reset_random_exits() {
+  g_exit_countdown = 1;
+  g_exit_random = 0;
+}
+
+namespace {
+
 // Guards until the next random exit: one to 255, short distances as likely as long ones.
 void wind_up_random_exit() {
-  static uint32_t state = static_cast<uint32_t>(g_options.exit_seed);
-  auto next = [] { return (state = state * 1664525u + 1013904223u) >> 16; };
+  if (!g_exit_random) g_exit_random = static_cast<uint32_t>(g_options.exit_seed);
+  auto next = [] { return (g_exit_random = g_exit_random * 1664525u + 1013904223u) >> 16; };
   const uint32_t limit = 1u << (next() % 8 + 1);
   g_exit_countdown = 1 + static_cast<int32_t>(next() % (limit - 1));
 }
@@ -192,6 +203,7 @@ void on_operands_met(OperandCache* enough) {
     for (int operand = 0; operand < 2; operand++) {
       // Builtin types, as all that have fast cases.
       auto* type = static_cast<PyTypeObject*>(const_cast<void*>(cache->types[operand]));
+      if (PyTypeObject* old = site.types[operand]) release_later(reinterpret_cast<PyObject*>(old));
       site.types[operand] =
           reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
     }

@@ -9,6 +9,7 @@ namespace psyco {
 bool is_speculation(ir::Reason reason);
 
 extern int32_t g_exit_countdown;  // stress=exit:random
+void reset_random_exits();        // their sequence begins anew with the option exit_seed
 
 void start_feedback();  // sets the runtime's hooks
 

@@ -346,6 +346,15 @@ bool add_options(PyObject* dict) {
 int set_driver_option(PyObject* name, PyObject* value) {
   const char* text = PyUnicode_AsUTF8(name);
   if (!text) return -1;
+  if (!std::strcmp(text, "debug")) {
+    const char* items = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
+    if (!items && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "option debug wants a str");
+    std::string error;
+    if (!items) return -1;
+    if (parse_debug(items, error)) return 1;
+    PyErr_Format(PyExc_ValueError, "option debug: %s", error.c_str());
+    return -1;
+  }
 #define OPTION(option, type, initial, help)                                              \
   if (!std::strcmp(text, #option)) {                                                     \
     if (std::is_same_v<type, bool> ? !PyBool_Check(value) : !PyLong_CheckExact(value)) { \

@@ -25,6 +25,7 @@ namespace {
 
 std::vector<CodeEntry*> g_entries;  // those with a history
 std::vector<Unit*> g_graveyard;     // retired, perhaps still running
+std::vector<PyObject*> g_unwanted;  // owned
 bool g_burial_due = false;
 bool g_broken = false;  // code of a unit that is not retired may have become invalid
 bool g_lent = false;
@@ -185,8 +186,12 @@ static void retire_broken() {
   }
 }
 
+void release_later(PyObject* object) { g_unwanted.push_back(object); }
+
 void bury_the_dead() {
   retire_broken();
+  const std::vector<PyObject*> unwanted = std::exchange(g_unwanted, {});
+  for (PyObject* object : unwanted) Py_DECREF(object);
   for (size_t i = 0; i < g_graveyard.size();) {
     Unit* unit = g_graveyard[i];
     if (code_in_use(unit->code)) {
@@ -396,8 +401,10 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   if (generation < 0 || generation > kOldest) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.
   if (g_lent) take_objects_back(static_cast<int>(generation));
-  if (phase[0] == 's' && phase[2] == 'a' && generation >= g_youngest)
+  if (phase[0] == 's' && phase[2] == 'a' && generation >= g_youngest) {
+    bury_the_dead();  // what they hold could be garbage too
     lend_objects(static_cast<int>(generation));
+  }
   Py_RETURN_NONE;
 }
 

@@ -29,6 +29,8 @@ void free_unit(Unit* unit);
 // Retires what broke and frees what is retired and no activation names any more. May run Python
 // code.
 void bury_the_dead();
+// A reference that cannot be given back here and now, as nothing may run: bury_the_dead() does.
+void release_later(PyObject* object);
 // Evicts what was not entered for the longest time when there is more code than allowed. False:
 // all of it is running.
 bool make_room();

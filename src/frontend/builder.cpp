@@ -351,9 +351,8 @@ Value* Builder::frame_locals() {
 void Builder::learn_type(PyTypeObject* type, int operand) {
   PyTypeObject*& known = site().types[operand];
   if (!type || known == type) return;
+  if (known) request_.feedback->release_later(reinterpret_cast<PyObject*>(known));
   Py_INCREF(type);
-  // The old one is not released here: nothing may run while a graph is built. It is a class that
-  // has code.
   known = type;
 }
 

@@ -86,6 +86,8 @@ class FeedbackSource {
   // The cell for calls of the function with such arguments (LinkCell::signature); lives as long as
   // its code. Null: not to be called directly.
   virtual LinkCell* native_cell(PyFunctionObject* function, const std::string& signature) = 0;
+  // Takes a reference that is no longer wanted: while a graph is built nothing may run.
+  virtual void release_later(PyObject* object) = 0;
 };
 
 struct InlineNote {

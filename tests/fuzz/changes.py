@@ -5,11 +5,6 @@ The classes (Day, Night and the like) and what assigns are in changing.py.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-# Without the lines that make it a module of its own.
-CHANGING = (Path(__file__).parent / "changing.py").read_text(encoding="utf-8").split("\n\n", 2)[2]
-
 USES = ["{t}.name", "{t}.n", "{t}.light", "{t}.near({i})", "{t}.far({i})", "{t}.tell({i})", "{t} + {i}", "{i} + {t}", "{t} - {t}", "{t} * 2", "-{t}", "{t} < {i}", "{t} == {i}", "{t}[{i}]", "{i} in {t}",
         "len({t})", "bool({t})", "[q for q in {t}]", "next({t})", "{t}({i}, k=2)", "hash({t})", "isinstance({t}, Day)", "isinstance({t}, Night), isinstance({t}, (int, Night))", "type({t}) is Day",
         "type({t}).__name__", "{t}.__class__ is Night", "{t}.above()", "{t}.missing", "getattr({t}, 'light'), hasattr({t}, 'only_day')", "f'{{{t}}} {{{t}:>3}}'", "{{{t}: 1}}.get({t})", "[5, 6, 7, 8][{t}]",
@@ -28,10 +23,6 @@ AGAIN = ["'light', lambda self: ('again', {i})", "'light', lambda self: self.n +
 
 class Changes:
     """Mixed into the Generator: see features.py."""
-
-    def more_prelude(self):
-        """What this program needs at run time beside the prelude."""
-        return ["", "", *CHANGING.splitlines()] if "assign_class" in self.features else []
 
     def thing_of_day(self, depth):
         """A variable with an instance, or the one that the module has."""

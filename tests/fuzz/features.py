@@ -1,7 +1,7 @@
 """Productions for what programs rarely do: each is a method (scope, depth) that emits statements.
 
 A program uses a few of the themes, so that what makes everything slow or interpreted (a tracer, say)
-is not in all of them. The productions are in language.py, identity.py and surroundings.py; what they need
+is not in all of them. The productions are in language.py, objects.py, identity.py and surroundings.py; what they need
 at run time is in prelude.py.
 """
 
@@ -10,10 +10,11 @@ from __future__ import annotations
 from changes import Changes
 from identity import Identity
 from language import OWN, Language
+from objects import Objects
 from surroundings import Surroundings
 
 
-class Features(Language, Identity, Surroundings, Changes):
+class Features(Language, Objects, Identity, Changes, Surroundings):
     """Mixed into the Generator, whose expressions and statements these use."""
 
     THEMES = {
@@ -29,22 +30,40 @@ class Features(Language, Identity, Surroundings, Changes):
         "generators": ["close_in_loop", "close_in_loop", "yield_from", "expression_of_generators", "coroutine", "coroutine"],
         "calls": ["odd_call", "odd_call", "alter_callee", "endless_recursion", "local_function", "pass_functions"],
         "functions": ["pass_functions"],
-        "identity": ["identity", "identity_of_numbers"],
         "text": ["format_text", "format_text", "text_methods"],
-        "world": ["signals", "threads", "reference_counts", "collect", "import_wrong"],
+        "world": ["signals", "reference_counts", "collect", "import_wrong"],
+        "threads": ["threads"],
+        "tools_of_c": ["tools_of_c"],
+        "exit": ["alive_at_exit"],
+        "identity": ["identity", "identity_of_numbers", "same_names", "same_fields", "same_nested", "same_numbers", "same_after_locals", "same_results"],
+        "kinds": ["assign_kind", "assign_kind_in_loop"],
+        "changed": ["change_property", "change_function_descriptor", "change_functools", "set_name_again"],
+        "caught": ["catch_key_error", "catch_stop", "catch_own", "catch_around_call"],
+        "mixed": ["mixed_items", "mixed_attributes", "mixed_results"],
+        "inner": ["recursive_inner", "inner_made_anew"],
     }
+    # Themes of programs that get processes of their own: what they do stays with the process.
+    OUTSIDE = {"tools": ("tools", "tools_of_c", "threads"), "exit": ("exit",)}
 
     def choose_features(self):
         """The themes of this program."""
-        themes = self.rng.sample(sorted(self.THEMES), self.rng.randint(1, 4))
+        others = sorted(set(self.THEMES) - {theme for themes in self.OUTSIDE.values() for theme in themes})
+        themes = self.rng.sample(others, self.rng.randint(1, 3))
+        if self.part != "inside":
+            themes += [self.pick(self.OUTSIDE[self.part])] * 3
         self.features = [f for theme in themes for f in self.THEMES[theme]]
-        self.deaths_show = not {"death", "frames", "generators", "world", "tools"}.isdisjoint(themes)
+        if self.only:
+            name = self.only.removeprefix("do_")
+            themes = [theme for theme, features in self.THEMES.items() if name in features]
+            self.features = [name]
+        self.deaths_show = not {"death", "frames", "generators", "world", "tools", "threads"}.isdisjoint(themes)
         self.own_numbers = 0.05 if "numbers" in themes or "classes" in themes else 0.0
-        self.feature_share = self.pick([0.15, 0.3, 0.5])
+        self.feature_share = 0.8 if self.only else self.pick([0.15, 0.3, 0.5])
 
     def feature(self, scope, depth):
         """One statement of this program's themes."""
-        getattr(self, "do_" + self.pick(self.features))(scope, depth)
+        name = self.pick(self.features)
+        self.produce(name if self.only == name else f"do_{name}", scope, depth)
 
     # -- small tools
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import random
 import warnings
-from pathlib import Path
 
 from expressions import KINDS, Expressions
 from features import Features
-from statements import Statements
+from parts import FILE, PRELUDE, needed
+from statements import COMMON, Statements
 
-PRELUDE = (Path(__file__).parent / "prelude.py").read_text(encoding="utf-8")
+LASTING = {"list": 0, "floats": 1, "str": 2, "tuple": 3, "dict": 4, "float": 5, "int": 6, "obj": 8}  # of the prelude's lasting objects
+TURNS = 3  # main() calls each function with so many kinds of arguments
 FIRST = {"int": "i", "float": "f", "bool": "b", "str": "s", "list": "l", "floats": "fl", "dict": "d", "tuple": "t", "obj": "o"}
 
 
@@ -38,10 +39,25 @@ class Function:
         self.defaults, self.keyword = defaults, keyword
 
 
+class Program:
+    """What was generated: text, the code of it, and the lines of it that each production wrote."""
+
+    def __init__(self, text, code, marks=()):
+        self.text, self.code, self.marks = text, code, marks
+
+    @property
+    def whole(self):
+        """The text with what it needs of the prelude: a program of its own."""
+        return "\n\n".join([*(PRELUDE[i].text for i in needed(self.code)), self.text])
+
+
 class Generator(Expressions, Statements, Features):
-    def __init__(self, seed):
+    def __init__(self, seed, part="inside", only=None):
         self.rng = random.Random(seed)
+        self.part, self.only = part, only
         self.lines = []
+        self.marks = []  # (production, its first and its last line)
+        self.production = None
         self.counter = 0
         self.functions = []
         self.classes = []
@@ -67,7 +83,21 @@ class Generator(Expressions, Statements, Features):
         return f"{FIRST[kind]}{self.counter}"
 
     def emit(self, depth, text):
-        self.lines.append("    " * depth + text)
+        self.lines += ("    " * depth + text).split("\n")
+
+    def produce(self, name, scope, depth):
+        """What the production of that name writes."""
+        outer, self.production = self.production, name.removeprefix("do_")
+        first = len(self.lines)
+        getattr(self, name)(scope, depth)
+        if self.production and len(self.lines) > first:
+            self.marks.append((self.production, first + 1, len(self.lines)))
+        self.production = outer
+
+    def instead(self, scope, depth):
+        """A production that does not fit in here leaves its place to an assignment."""
+        self.production = None
+        self.assign(scope, depth)
 
     # -- definitions
 
@@ -156,7 +186,7 @@ class Generator(Expressions, Statements, Features):
         if keyword:
             heads += ["*", f"{keyword}={self.rng.randint(0, 9)}"]
         self.level, self.in_function = level, result
-        self.budget = self.rng.randint(4, 16)
+        self.budget = self.rng.randint(3, 9)
         self.loop_depth = 0 if level > 1 else self.rng.randint(0, 1)
         scope = Scope(params)
         if keyword:
@@ -188,47 +218,61 @@ class Generator(Expressions, Statements, Features):
 
     def argument(self, kind, turn):
         scope = Scope()
-        self.wrong, before = (0.05 if turn > 2 else 0.0), self.wrong
+        self.wrong, before = (0.05 if turn > 1 else 0.0), self.wrong
         text = self.expr(kind, scope, 1) if kind != "obj" else self.literal(kind, scope)
         self.wrong = before
-        if turn > 1 and kind == "int" and self.chance(0.25):
+        if self.chance(0.15) and kind in LASTING:
+            return f"lasting[{LASTING[kind]}]"
+        if turn and kind == "int" and self.chance(0.25):
             return self.pick(["2.5", "True", "2**63", "-2**64", "10**25"])
-        if turn > 1 and kind == "float" and self.chance(0.25):
+        if turn and kind == "float" and self.chance(0.25):
             return self.pick(["3", "True", "float('nan')", "10**20"])
         return text
 
+    def attempt(self, function, turn):
+        """main() calls the function a few times with arguments of that turn."""
+        args = [self.argument(k, turn) for _, k in function.params]
+        keyword = [f"{function.keyword}={self.argument('int', turn)}"] if function.keyword and self.chance(0.5) else []
+        self.emit(1, f"for turn in range({self.pick([1, 2, 2]) if turn < TURNS - 1 else 2}):")
+        if self.chance(0.5):
+            self.emit(2, f"attempt('{function.name}.{turn}', lambda: {function.name}({', '.join(args + keyword)}))")
+            return
+        # The function itself is the entry; its arguments are made first.
+        self.emit(2, "try:")
+        self.emit(3, f"args = [{', '.join(args)}]")
+        self.emit(2, "except Exception as error:")
+        self.emit(3, "tell('no arguments', type(error).__name__)")
+        self.emit(3, "continue")
+        self.emit(2, f"attempt('{function.name}.{turn}', {function.name}, *args)")
+
     def make_main(self):
         self.emit(0, "def main():")
+        for turn in range(TURNS):
+            for function in self.functions:
+                self.attempt(function, turn)
+        # Objects that outlive the calls: nobody may have taken a reference to them, or given one back.
         self.emit(1, "probe = [1, 2.5, 'p']")
-        for turn in range(4):
-            for f in self.functions:
-                args = [self.argument(k, turn) for _, k in f.params]
-                if f.keyword and self.chance(0.5):
-                    args.append(f"{f.keyword}={self.argument('int', turn)}")
-                times = self.pick([1, 2, 3, 6]) if turn < 3 else 2
-                self.emit(1, f"for turn in range({times}):")
-                if self.chance(0.5):
-                    self.emit(2, f"attempt('{f.name}.{turn}', lambda: {f.name}({', '.join(args)}))")
-                else:
-                    # The function itself is the entry; its arguments are made first.
-                    self.emit(2, "try:")
-                    self.emit(3, f"args = [{', '.join(a for a in args if not a.startswith(str(f.keyword) + '='))}]")
-                    self.emit(2, "except Exception as error:")
-                    self.emit(3, "print('no arguments', type(error).__name__)")
-                    self.emit(3, "continue")
-                    self.emit(2, f"attempt('{f.name}.{turn}', {f.name}, *args)")
-        lists = [f for f in self.functions if f.params[0][1] == "list" and len(f.params) == 1]
-        for f in lists:
-            self.emit(1, "for turn in range(5):")
-            self.emit(2, f"attempt('{f.name}.probe', {f.name}, [1, 2, 3])")
-            self.emit(2, f"attempt('{f.name}.same', {f.name}, probe)")
-            self.emit(2, "del probe[3:]")
+        for function in self.functions:
+            if [kind for _, kind in function.params] == ["list"]:
+                self.emit(1, "for turn in range(3):")
+                self.emit(2, f"attempt('{function.name}.probe', {function.name}, [1, 2, 3])")
+                self.emit(2, f"attempt('{function.name}.same', {function.name}, probe)")
+                self.emit(2, "del probe[3:]")
         # What only a cycle refers to is gone when the collector comes, and that depends on what is allocated.
         self.emit(1, "gc.collect()")
-        self.emit(1, "print('refs', list(map(sys.getrefcount, [probe])))")
+        self.emit(1, "tell('refs', list(map(sys.getrefcount, [probe, *lasting])))")
         self.emit(1, "show('total', total)")
         self.emit(1, "show('factor', factor)")
         self.emit(0, "")
+
+    def make_end(self):
+        """The program runs by itself, and ends in one way or another."""
+        for _ in range(4):
+            self.produce("do_alive_at_exit", Scope(), 0)
+        self.emit(0, "if __name__ != 'elsewhere':")
+        self.emit(1, "for turn in range(3):")
+        self.emit(2, "main()")
+        self.emit(1, self.pick(["pass", "pass", "sys.exit(3)", "sys.exit('the end')", "raise KeyError('end')", "last = Farewell('last')", "leave(3)", "del alive[0]", "del main"]))
 
     def module_code(self):
         """Module code has loops too, and functions change what it names."""
@@ -255,39 +299,62 @@ class Generator(Expressions, Statements, Features):
         self.emit(2, "last_module_i = module_i")
         self.emit(2, f"factor = {self.pick(['module_i', '2', '0.5'])}")
         self.emit(1, "del names[5:]")
-        self.emit(0, "print(module_sum, module_f, spun, names)")
+        self.emit(0, "tell(module_sum, module_f, spun, names)")
         self.emit(0, "")
         self.emit(0, "")
 
     def program(self):
-        self.lines = [*PRELUDE.splitlines(), *self.more_prelude(), "", ""]
         if self.deaths_show:
             self.emit(0, "gc.disable()")  # collections come when they are called for: in every run at the same moment
-        for number in range(self.rng.randint(1, 3)):
+        for number in range(self.pick([1, 1, 1, 2])):
             self.make_class(number)
-        self.module_code()
-        for number in range(self.rng.randint(2, 6)):
+        self.emit(0, f"lasting.append({self.pick(self.classes)}(3, 0.5))")
+        if self.chance(0.4) and not self.only:
+            self.module_code()
+        for number in range(1 if self.only else self.pick([2, 2, 3])):
             self.make_function(number)
         self.make_main()
+        if self.part == "exit":
+            self.make_end()
         return "\n".join(self.lines) + "\n"
 
 
-def generate(seed):
-    """The program of that seed: text that compiles."""
+def generate(seed, part="inside", only=None):
+    """The program of that seed: text that compiles. With *only* it is small, and of that production above all."""
     # A combination of statements Python rejects (nonlocal of a global, say) is tried again.
     for attempt in range(50):
-        text = Generator(f"{seed}/{attempt}").program()
+        generator = Generator(f"{seed}/{attempt}", part, only)
+        text = generator.program()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                compile(text, "<generated>", "exec")
+                code = compile(text, FILE, "exec")
         except SyntaxError:
             continue
-        return text
+        return Program(text, code, generator.marks)
     raise AssertionError(f"seed {seed} gives no program")
+
+
+def example(production, part="inside"):
+    """A small program with that production."""
+    for attempt in range(100):
+        program = generate(f"{production} {attempt}", part, f"do_{production}" if hasattr(Generator, f"do_{production}") else production)
+        if any(name == production for name, *_ in program.marks):
+            return program
+    raise AssertionError(f"no program has the production {production}")
+
+
+def productions():
+    """The names of all, by the part that they are for."""
+    parts = {part: [] for part in ("inside", *Generator.OUTSIDE)}
+    for theme, names in Generator.THEMES.items():
+        part = next((part for part, themes in Generator.OUTSIDE.items() if theme in themes), "inside")
+        parts[part] += dict.fromkeys(names)
+    parts["inside"] += sorted(set(COMMON))
+    return {part: list(dict.fromkeys(names)) for part, names in parts.items()}
 
 
 if __name__ == "__main__":
     import sys
 
-    print(generate(sys.argv[1]), end="")
+    print(generate(*sys.argv[1:]).whole, end="")

@@ -28,7 +28,7 @@ class Language:
 
     def do_alter_class(self, scope, depth):
         if not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         cls, name = self.pick(self.classes), self.variable("obj", scope, depth)
         change = f"alter({cls}, {self.alteration()})"
         use = self.pick([f"note(shown({name}.n), shown({name}.f))", f"note({name}.weight)", f"note({name}.bump(2))", f"note({name}.scaled())", f"note(len({name}))",
@@ -65,7 +65,7 @@ class Language:
 
     def do_local_class(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name, base = self.private("k"), self.pick(["", *(f"({c})" for c in self.classes)])
         captured = self.variable("int", scope, depth)
         self.emit(depth, f"class {name}{base}:")
@@ -94,7 +94,7 @@ class Language:
 
     def do_mix_objects(self, scope, depth):
         if not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         item, text = self.private(), self.private("s")
         things = [f"{c}(q, 0.5)" for c in self.classes] + ["Mortal()", "3", "Odd(2)", "None"]
         self.emit(depth, f"{text} = []")
@@ -106,7 +106,7 @@ class Language:
 
     def do_operate(self, scope, depth):
         if not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         item, box, cls = self.private(), self.private("k"), self.pick(self.classes)
         self.emit(depth, f"class {box}({cls}):")
         for line in self.rng.sample(["def __sub__(self, o): return self.n - o.n", "def __mul__(self, o): return type(self)(self.n * 3, 0.5) if o != 2 else NotImplemented",
@@ -431,7 +431,7 @@ class Language:
 
     def do_yield_from(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name = self.private("y")
         captured = self.variable("int", scope, depth)
         self.emit(depth, f"def {name}(k):")
@@ -443,7 +443,7 @@ class Language:
 
     def do_expression_of_generators(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         values, captured = self.expr("list", scope, 1), self.variable("int", scope, depth)
         a, b = self.private(), self.private()
         self.guarded(scope, depth, "log.append(str(" + self.pick([
@@ -456,7 +456,7 @@ class Language:
 
     def do_coroutine(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name, captured = self.private("z"), self.variable("int", scope, depth)
         inner = scope.copy()
         inner.variables["k"] = "int"
@@ -498,7 +498,7 @@ class Language:
 
     def do_endless_recursion(self, scope, depth):
         if self.loop_depth > 0:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         count = self.private("c")
         self.emit(depth, f"{count} = [0]")
         error = self.private("e")
@@ -511,7 +511,7 @@ class Language:
 
     def do_local_function(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name, item = self.private("h"), self.private()
         kind = self.pick(["int", "float", "str"])
         captured = self.variable(kind, scope, depth)
@@ -532,7 +532,7 @@ class Language:
 
     def do_pass_functions(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         captured = [self.variable(self.pick(["int", "int", "float"]), scope, depth) for _ in range(2)]
         shared, counted, functions, item = self.private("c"), self.private("h"), self.private("h"), self.private()
         self.emit(depth, f"{shared} = {self.rng.randint(0, 9)}")

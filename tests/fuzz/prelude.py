@@ -4,6 +4,8 @@ Nothing here may show addresses, times or counts of references: what is printed 
 every run.
 """
 
+import atexit
+import functools
 import gc
 import inspect
 import math
@@ -25,14 +27,20 @@ waiting = []  # generators in the middle
 log = []
 observed = []  # code objects with events of their own
 undone = []  # how to take back what was done to classes and functions
+# Whose references are counted: no constants, as compiled code refers to those.
+lasting = [[1, 2, 3], [0.5], " ".join(["some", "text"]), tuple([1, "t"]), {"a": 1}, float("2.5"), int("1" + 25 * "0"), int("1099511627776")]
 MISSING = object()
+# Observers: the fuzzer in one process leaves them to the interpreter, as what they do is not under test.
+PLAIN = {"tell", "show", "attempt", "settle", "described", "shown", "frame_text", "stack_text", "traceback_text", "generator_text", "unraisable", "read_kept",
+         "put_global", "put_builtin", "alter", "alter_function", "trace_off"}
 
 
 # --- What is printed -----------------------------------------------------------------------------
 
 
 def tell(*parts):
-    print(re.sub(r"(?i)at 0x[0-9a-f]*", "", " ".join(map(str, parts))))
+    text = " ".join(map(str, parts))
+    print(re.sub(r"(?i)at 0x[0-9a-f]*", "", text) if "0x" in text.lower() else text)
 
 
 def show(tag, value):
@@ -72,7 +80,7 @@ def settle(tag):
         with suppress(AttributeError, TypeError, ValueError):
             function(*args)
     if not gc.isenabled():
-        gc.collect()
+        gc.collect(1)  # what the attempt made
     if log:
         tell(tag, "log", len(log), log[:40], log[-4:])
     log.clear()
@@ -266,6 +274,10 @@ def poke_outer(name, value):
 
 def fail(text):
     raise ValueError(text)
+
+
+def collect():
+    return gc.collect(1)
 
 
 def watch(thing, tag):
@@ -984,3 +996,254 @@ def stubborn(n):
 
 def group(*kinds):
     return ExceptionGroup("g", [kind(i) for i, kind in enumerate(kinds)])
+
+
+# --- Objects of which identity, class and fields matter ------------------------------------------
+
+
+class Pair:
+    def __init__(self, left, right):
+        self.left, self.right = left, right
+
+    def same(self):
+        return self.left is self.right
+
+
+def same(first, *others):
+    return all(other is first for other in others)
+
+
+def identity(thing):
+    return thing
+
+
+def passing(thing, x, by):
+    y = x + by
+    return y, thing
+
+
+class First:
+    shared = 1
+
+    def __init__(self, n):
+        self.n = n
+
+    @property
+    def what(self):
+        return "first"
+
+    @property
+    def kind(self):
+        return type(self)
+
+    @kind.setter
+    def kind(self, cls):
+        self.__class__ = cls
+
+    def become(self, cls):
+        self.__class__ = cls
+
+    def tell(self):
+        return 1, self.n
+
+    def __add__(self, other):
+        return "first +"
+
+    def __getitem__(self, i):
+        if i > 3:
+            raise IndexError(i)
+        return i
+
+    def __len__(self):
+        return 1
+
+    def __call__(self):
+        return "called first"
+
+    def __eq__(self, other):
+        return other == 3
+
+    def __hash__(self):
+        return 1
+
+    def __str__(self):
+        return "a first"
+
+    @classmethod
+    def made(cls):
+        return cls.__name__
+
+    @staticmethod
+    def fixed():
+        return "fixed first"
+
+
+class Second(First):
+    shared = 2
+
+    @property
+    def what(self):
+        return "second"
+
+    @what.setter
+    def what(self, value):
+        self.n = value
+
+    def tell(self):
+        return 2, self.n, super().tell()
+
+    def __add__(self, other):
+        return self.n
+
+    def __getitem__(self, i):
+        if i > 1:
+            raise IndexError(i)
+        return "second", i
+
+    def __setitem__(self, i, value):
+        self.n = i, value
+
+    def __len__(self):
+        return 0
+
+    def __call__(self):
+        return "called second"
+
+    def __lt__(self, other):
+        return "less"
+
+    def __neg__(self):
+        return "minus"
+
+    def __contains__(self, item):
+        return True
+
+    def __str__(self):
+        return "a second"
+
+    @staticmethod
+    def fixed():
+        return "fixed second"
+
+
+class Third:
+    """Of another layout: objects of the others cannot become one."""
+
+    __slots__ = ("n",)
+
+
+def become(thing, cls):
+    thing.__class__ = cls
+
+
+def become_both(one, other, cls):
+    one.__class__ = First
+    note(type(other).__name__)
+    other.__class__ = cls
+
+
+class Named:
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, instance, owner):
+        return self if instance is None else self.name
+
+
+# --- What is caught around calls -----------------------------------------------------------------
+
+
+class Wrong(Exception):
+    def __init__(self, value):
+        super().__init__(value, "wrong")
+        self.value = value
+
+
+class Small(Wrong):
+    pass
+
+
+class Large(Wrong):
+    pass
+
+
+def checked(value, limit):
+    if value < 0:
+        raise Small(value)
+    if value > limit:
+        raise Large(value) from None
+    return value
+
+
+def deeper(depth, limit):
+    return checked(limit - 3, limit) if depth <= 0 else deeper(depth - 1, limit) + 1
+
+
+def looked_up(table, key):
+    return table[key]
+
+
+def stepped(iterator):
+    return next(iterator)
+
+
+def called(function, value):
+    return function(value)
+
+
+class Counting:
+    def __init__(self, n):
+        self.n = n
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.n <= 0:
+            raise StopIteration(self.n)
+        self.n -= 1
+        return self.n
+
+
+# --- What is alive at exit -----------------------------------------------------------------------
+
+alive = []
+
+
+class Farewell:
+    def __init__(self, name):
+        self.name = name
+
+    def __del__(self):
+        print("farewell", self.name)
+
+
+def opened(name, number):
+    file = open(name, "w")
+    file.write(f"{number}\n")
+    return file
+
+
+def leaving(number):
+    try:
+        yield number
+    finally:
+        print("left", number)
+
+
+def leave(status):
+    raise SystemExit(status)
+
+
+# --- Tools written in C --------------------------------------------------------------------------
+
+
+def trace_from_c(events):
+    with suppress(ImportError):
+        from _testcapi import settrace_to_record
+
+        settrace_to_record(events)
+
+
+def events_text(events):
+    return [event[:2] for event in events][:80]

@@ -10,6 +10,13 @@ FAILING = ["1 // 0", "[][0]", "{}['k']", "int('x')", "None.x", "'a' + 1", "(1, 2
            "raise KeyboardInterrupt if total < 0 else OSError(2, 'no')", "1.0 % 0.0", "2 ** -1 // 0", "1 << -1", "[1] * -1 + ()", "len(5)", "del names[99]", "nowhere",
            "(lambda: nowhere)()", "float('x')", "many()", "only_keywords(1)", "defaulted(1, 2, 3)", "(yes := 1).x", "a, b = 1, 2, 3", "a, b = ()", "a, *b = 5"]
 
+# What is drawn for a statement: each name as often as its weight says.
+SIMPLE = ["assign", "augment", "container", "assign", "augment", "attribute"]
+COMMON = [name for name, weight in {
+    "assign": 7, "augment": 7, "container": 4, "attribute": 4, "if_statement": 5, "for_loop": 5, "while_loop": 2, "try_statement": 3, "with_statement": 1, "closure": 1, "unpack": 1, "match": 1,
+    "early_return": 1, "global_update": 1, "raise_statement": 1, "delete": 1, "nested_errors": 1, "generator": 1, "change_class": 1, "finally_in_loop": 1, "build_string": 1, "delete_attribute": 1,
+    "imports": 1}.items() for _ in range(weight)]
+
 
 class Statements:
     """Mixed into the Generator: each method emits statements at an indentation."""
@@ -32,50 +39,18 @@ class Statements:
         if not deep and self.in_function and self.chance(self.feature_share):
             self.feature(scope, depth)
             return
-        choice = self.rng.randint(0, 49)
-        simple = [self.assign, self.augment, self.container, self.assign, self.augment, self.attribute]
-        if choice < 20 or deep:
-            self.pick(simple)(scope, depth)
-        elif choice < 25:
-            self.if_statement(scope, depth)
-        elif choice < 30 and self.loop_depth < 2:
-            self.for_loop(scope, depth)
-        elif choice < 32 and self.loop_depth < 2:
-            self.while_loop(scope, depth)
-        elif choice < 35:
-            self.try_statement(scope, depth)
-        elif choice == 35:
-            self.with_statement(scope, depth)
-        elif choice == 36 and self.loop_depth == 0:
-            self.closure(scope, depth)
-        elif choice == 37:
-            self.unpack(scope, depth)
-        elif choice == 38:
-            self.match(scope, depth)
-        elif choice == 39 and self.in_function:
-            self.early_return(scope, depth)
-        elif choice == 40:
-            self.global_update(scope, depth)
-        elif choice == 41 and self.chance(0.5):
-            self.raise_statement(scope, depth)
-        elif choice == 42:
-            self.delete(scope, depth)
-        elif choice == 43:
-            self.nested_errors(scope, depth)
-        elif choice == 44 and self.loop_depth == 0:
-            self.generator(scope, depth)
-        elif choice == 45:
-            self.change_class(scope, depth)
-        elif choice == 46 and self.loop_depth < 2:
-            self.finally_in_loop(scope, depth)
-        elif choice == 47:
-            self.build_string(scope, depth)
-        elif choice == 48:
-            self.delete_attribute(scope, depth)
-        elif choice == 49:
-            self.imports(scope, depth)
+        name = self.pick(SIMPLE) if deep else self.pick(COMMON)
+        if self.fits(name):
+            self.produce(name, scope, depth)
         else:
-            self.assign(scope, depth)
+            self.produce("assign", scope, depth)
+
+    def fits(self, name):
+        if name in ("for_loop", "while_loop", "finally_in_loop"):
+            return self.loop_depth < 2
+        if name in ("closure", "generator"):
+            return self.loop_depth == 0
+        return name != "early_return" or self.in_function
 
     def store(self, name, kind, depth):
         """Keep what grows within bounds."""
@@ -111,7 +86,7 @@ class Statements:
         kind = self.pick(["int", "int", "float", "float", "str", "list"])
         names = [n for n in scope.of(kind) if n not in self.protected]
         if not names:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name = self.pick(names)
         op = {"int": ["+", "-", "*", "^", "|", "&", "//", "%", "<<", ">>"], "float": ["+", "-", "*", "/"], "str": ["+"], "list": ["+"]}[kind]
         op = self.pick(op[: 2 if self.chance(0.6) else len(op)])
@@ -167,7 +142,7 @@ class Statements:
     def attribute(self, scope, depth):
         names = scope.of("obj")
         if not names or not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name = self.pick(names)
         choice = self.rng.randint(0, 5)
         if choice == 5:
@@ -310,7 +285,7 @@ class Statements:
 
     def closure(self, scope, depth):
         if not self.in_function or not scope.of("int"):
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         self.counter += 1
         name, captured = f"g{self.counter}", self.pick(scope.of("int"))
         parameter = self.fresh("int")
@@ -385,7 +360,7 @@ class Statements:
         kind = self.pick(["int", "float", "str", "list", "obj"])
         names = [n for n in scope.of(kind) if n not in self.protected]
         if not names:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name = self.pick(names)
         if self.chance(0.6):
             self.emit(depth, f"if {self.expr('bool', scope, 1)}:")
@@ -421,7 +396,7 @@ class Statements:
 
     def generator(self, scope, depth):
         if not self.in_function:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         self.counter += 1
         name, parameter, item = f"y{self.counter}", self.fresh("int"), self.fresh("int")
         inner = scope.copy()
@@ -445,7 +420,7 @@ class Statements:
     def change_class(self, scope, depth):
         names = scope.of("obj")
         if not names or not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name, cls = self.pick(names), self.pick(self.classes)
         if self.chance(0.3):
             self.emit(depth, f"{cls}.weight = {self.pick(['3', '7', '2.5'])}")
@@ -459,7 +434,7 @@ class Statements:
     def delete_attribute(self, scope, depth):
         names = scope.of("obj")
         if not names or not self.classes:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         name, text = self.pick(names), self.fresh("float")
         self.emit(depth, "try:")
         self.emit(depth + 1, f"del {name}.f")

@@ -121,7 +121,7 @@ class Surroundings:
     def action(self, scope):
         """What a Dying does, as its arguments."""
         options = ["note, 'd'", "note_stack, 's'", "keep_outer", f"set_factor, {self.rng.randint(1, 4)}", "bump_total, 1", "swap_twist", "fail, 'd'",
-                   "gc.collect", f"set_volatile, {self.pick(['2', '2.5', repr('v')])}", "clear_kept"]
+                   self.pick(["collect", "collect", "gc.collect"]), f"set_volatile, {self.pick(['2', '2.5', repr('v')])}", "clear_kept"]
         lists = [n for n in scope.of("list") if n not in self.protected]
         if lists:
             name = self.pick(lists)
@@ -219,7 +219,7 @@ class Surroundings:
 
     def do_cells(self, scope, depth):
         if self.loop_depth > 1:
-            return self.assign(scope, depth)
+            return self.instead(scope, depth)
         kind = self.pick(["int", "float", "str"])
         shared, one, two = self.fresh(kind), self.private("c"), self.private("c")
         self.emit(depth, f"{shared} = {self.expr(kind, scope, 1)}")

@@ -118,6 +118,48 @@ def test_a_collection_keeps_what_is_alive():
     assert psyco.stats()["compiled"] == compiled
 
 
+def test_classes_that_a_site_met_before_die():
+    space = {"__name__": "world"}
+    exec("class Base:\n    def __init__(self, n):\n        self.items = [n]\n", space)
+    psyco.bind(space["Base"])
+    met = []
+    for number in range(6):
+        made = type(f"Made{number}", (space["Base"],), {})
+        assert made(number).items == [number]
+        met.append(weakref.ref(made))
+    made = None
+    settle()
+    assert [number for number, reference in enumerate(met) if reference() is not None] == []
+
+
+def test_what_the_code_of_a_dead_function_holds_dies_in_the_first_collection():
+    # Nothing is compiled any more that would free the code before.
+    source = """
+class Kind:
+    pass
+
+def f(thing):
+    pass
+
+def call(function, *args, **kwargs):
+    return function(*args, **kwargs)
+
+def main():
+    call(lambda: f(Kind()))
+"""
+    space = {"__name__": "world"}
+    code = compile(source, "<world>", "exec")
+    exec(code, space)
+    _core.bind_function(space["f"])
+    _core.bind_function(space["call"])
+    space["main"]()
+    died = weakref.ref(space["Kind"])
+    space.clear()
+    code = None
+    gc.collect()
+    assert died() is None
+
+
 def test_code_does_not_run_while_its_objects_are_away():
     """A finaliser calls compiled functions in the middle of the collection."""
     space = make("recursive", 0)

@@ -11,11 +11,13 @@ from typing import Callable
 
 from devtool.build import build
 from devtool.conformance import sample
-from devtool.console import Failure, say
+from devtool.console import ROOT, Failure, call, say
 from devtool.environment import Environment
 from devtool.lint import lint
 from devtool.testing import Count, ir_tests, python_tests, unit_tests
 from devtool.variants import VARIANTS
+
+FUZZED = 2400  # generated programs, about a minute
 
 
 class Tally:
@@ -47,6 +49,13 @@ def _lint(env: Environment) -> None:
         raise Failure(f"lint failed: {', '.join(failed)}")
 
 
+def _fuzz(env: Environment) -> None:
+    # The same programs every time: what fails here has come with a change.
+    if call([env.python, ROOT / "tests" / "fuzz", "--part", "inside", "--seed", "1",
+             "--count", str(FUZZED), "--reduce", "1"]):
+        raise Failure("compiled programs did not do what plain ones do")
+
+
 def ci(env: Environment) -> int:
     """Run all steps; the exit status for ./dev."""
     tally = Tally()
@@ -55,6 +64,7 @@ def ci(env: Environment) -> int:
         tally.step("C++ unit tests", lambda: unit_tests(env))
         tally.step("IR tests", lambda: ir_tests(env) or Count(0, 0))
         tally.step("Python tests", lambda: python_tests(env, [], wheel=True))
+        tally.step("fuzzer", lambda: _fuzz(env))
         for variant in VARIANTS:
             tally.step(
                 f"Python tests, {variant.name}: {variant.provokes}",

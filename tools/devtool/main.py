@@ -83,8 +83,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
     sub = command("fuzz", "compare plain with psyco on generated programs")
-    sub.epilog = ("Of its own: --seconds N, --seed N, --count N, --mode NAME, --program FILE, "
-                  "--reduce N (tests/fuzz/run.py says what they are).")
+    sub.epilog = ("Of its own: --seconds N, --hours N, --seed N, --count N, --part PART, "
+                  "--mode NAME, --program FILE, --reduce N (tests/fuzz/run.py says what they are).")
 
     sub = command("mutate", "plant defects in the compiler; exit status 1 when no test notices one")
     sub.add_argument("mutant", nargs="*", help="these (drawn at random)")

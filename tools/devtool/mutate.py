@@ -138,8 +138,8 @@ def suites(env: Environment) -> list[Suite]:
     quick = [str(path.relative_to(ROOT)) for name in QUICK
              for path in sorted(ROOT.glob(f"tests/python/test_{name}.py"))]
     rest = [f"--ignore={path}" for path in quick]
-    fuzz = [str(env.python), str(ROOT / "tests" / "fuzz"), "--seed", "1", "--count", "30",
-            "--reduce", "0"]
+    fuzz = [str(env.python), str(ROOT / "tests" / "fuzz"), "--part", "inside", "--seed", "1",
+            "--count", "300", "--reduce", "0"]
     return [
         Suite("IR tests", [str(env.build / "psyco-opt"), *map(str, cases)]),
         Suite("C++ tests", [str(env.build / "psyco_unit")]),

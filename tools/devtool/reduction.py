@@ -39,12 +39,19 @@ def text_of(tree: ast.AST) -> str | None:
         return None
 
 
-def smaller_programs(text: str) -> Iterator[str | None]:
-    """Some statements of one list left out, or a compound statement opened; the largest first."""
+def smaller_programs(text: str) -> Iterator[Callable[[], str | None]]:
+    """Some statements of one list left out, or a compound statement opened; the largest first.
+
+    What is yielded gives the text, until the next is asked for.
+    """
     tree = ast.parse(text)
     places = list(statement_lists(tree))
     places.sort(key=lambda place: -sum(1 for s in getattr(*place) for _ in ast.walk(s)))
     closed = (ast.FunctionDef, ast.ClassDef, ast.ExceptHandler)
+
+    def shown() -> str | None:
+        return text_of(tree)
+
     for node, field in places:
         original = getattr(node, field)
         size = len(original)
@@ -56,14 +63,14 @@ def smaller_programs(text: str) -> Iterator[str | None]:
                     if len(original) == 1 and isinstance(original[0], ast.Pass):
                         continue
                 setattr(node, field, rest)
-                yield text_of(tree)
+                yield shown
                 setattr(node, field, original)
             size //= 2
         for i, statement in enumerate(original):
             inner = getattr(statement, "body", None)
             if isinstance(inner, list) and not isinstance(statement, closed):
                 setattr(node, field, original[:i] + inner + original[i + 1:])
-                yield text_of(tree)
+                yield shown
                 setattr(node, field, original)
 
 
@@ -73,17 +80,22 @@ def reduce_text(text: str, fails: Callable[[str], bool], limit: float) -> str | 
     text = text_of(ast.parse(text)) or text
     if not fails(text):
         return None
-    # After a success go on at the same place: what failed to help before it seldom helps now.
-    position, since_success = 0, 0
+    position, smaller = 0, True
     while time.monotonic() < end:
-        candidates = list(smaller_programs(text))
-        if since_success >= len(candidates):
-            break
-        candidate = candidates[position % len(candidates)]
-        if candidate and len(candidate) < len(text) and fails(candidate):
-            text, since_success = candidate, 0
+        for number, shown in enumerate(smaller_programs(text)):
+            if time.monotonic() > end:
+                break
+            if number < position:
+                continue
+            candidate = shown()
+            if candidate and len(candidate) < len(text) and fails(candidate):
+                # Go on at the same place: what failed to help before it seldom helps now.
+                text, position, smaller = candidate, number, True
+                break
         else:
-            position, since_success = position + 1, since_success + 1
+            if not smaller:
+                break
+            position, smaller = 0, False
     return text
 
 
