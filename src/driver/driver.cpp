@@ -322,6 +322,8 @@ void ParameterTypes::note(const void* type) {
 namespace {
 
 bool compilable(CodeEntry* entry) {
+  // Each of its loops would cost as much before it is refused.
+  if (entry->refused && entry->reason == ir::Reason::TooManyVariables) return false;
   PyCodeObject* code = entry->code;
   if (Py_SIZE(code) > 2 * g_options.max_bytecodes) {
     refuse(entry, ir::Reason::TooLarge, 0);

@@ -6,6 +6,8 @@
 //   slots    = count slot...
 //   slot     = header byte: kind(3 bits) owned nullable box_owned has_box has_object; then the
 //              virtual's number, or: value location, box location if has_box, object if has_object
+//   Of more than kChunk slots, each kChunk of them (and the rest) are a number instead: where they
+//   are among the bytes. Records that follow one another have most of these in common.
 //   location = kind(3 bits) | small payload(5 bits, 31: a varint follows)
 // Numbers are LEB128; signed ones zigzag.
 #include "emit/records.h"
@@ -21,6 +23,8 @@ namespace psyco {
 namespace {
 
 using ir::SlotKind;
+
+constexpr size_t kChunk = 16;
 
 struct Writer {
   std::vector<uint8_t>& out;
@@ -68,13 +72,10 @@ struct Writer {
     if (has_box) location(s.box);
     if (s.object) number(s.object);
   }
-  void slots(const std::vector<ExitSlot>& list) {
-    number(list.size());
-    for (const ExitSlot& s : list) slot(s);
-  }
 };
 
 struct Reader {
+  const uint8_t* base;
   const uint8_t* p;
   uint8_t byte() { return *p++; }
   uint64_t number() {
@@ -132,11 +133,33 @@ struct Reader {
   }
   void slots(std::vector<ExitSlot>& list) {
     list.resize(number());
-    for (ExitSlot& s : list) s = slot();
+    if (list.size() <= kChunk) {
+      for (ExitSlot& s : list) s = slot();
+      return;
+    }
+    for (size_t i = 0; i < list.size();) {
+      Reader chunk{base, base + number()};
+      for (size_t end = std::min(i + kChunk, list.size()); i < end; i++) list[i] = chunk.slot();
+    }
   }
 };
 
 }  // namespace
+
+void RecordWriter::slots(const std::vector<ExitSlot>& list) {
+  Writer w{scratch_};
+  w.number(list.size());
+  if (list.size() <= kChunk) {
+    for (const ExitSlot& s : list) w.slot(s);
+    return;
+  }
+  for (size_t i = 0; i < list.size();) {
+    chunk_.clear();
+    Writer chunk{chunk_};
+    for (size_t end = std::min(i + kChunk, list.size()); i < end; i++) chunk.slot(list[i]);
+    w.number(chunks_.offset(chunks_.intern(bytes_, chunk_)));
+  }
+}
 
 uint32_t RecordWriter::add(const ExitRecord& record) {
   std::vector<uint8_t>& bytes = scratch_;
@@ -151,38 +174,44 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
     w.integer(f.bci);
     w.byte(static_cast<uint8_t>(f.cont));
     w.slot(f.function);
-    w.slots(f.locals);
-    w.slots(f.stack);
+    slots(f.locals);
+    slots(f.stack);
   }
   w.number(record.virtuals.size());
   for (const ExitVirtual& v : record.virtuals) {
     w.byte(static_cast<uint8_t>(v.kind));
     w.number(v.object);
-    w.slots(v.fields);
+    slots(v.fields);
   }
-  w.slots(record.drops);
-  if (hashes_.size() * 2 >= table_.size()) grow();
+  slots(record.drops);
+  const uint32_t id = records_.intern(bytes_, bytes);
+  if (id == offsets_.size()) offsets_.push_back(records_.offset(id));
+  return id;
+}
+
+uint32_t RecordWriter::Strings::intern(std::vector<uint8_t>& bytes,
+                                       const std::vector<uint8_t>& string) {
+  if (known_.size() * 2 >= table_.size()) grow();
   uint64_t hash =
-      std::hash<std::string_view>{}({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      std::hash<std::string_view>{}({reinterpret_cast<const char*>(string.data()), string.size()});
   size_t at = hash & (table_.size() - 1);
   for (; table_[at]; at = (at + 1) & (table_.size() - 1)) {
-    uint32_t id = table_[at] - 1;
-    size_t from = offsets_[id], to = id + 1 < offsets_.size() ? offsets_[id + 1] : bytes_.size();
-    if (hashes_[id] == hash && to - from == bytes.size() &&
-        std::memcmp(bytes_.data() + from, bytes.data(), bytes.size()) == 0)
-      return id;
+    const Known& known = known_[table_[at] - 1];
+    if (known.hash == hash && known.size == string.size() &&
+        std::memcmp(bytes.data() + known.offset, string.data(), string.size()) == 0)
+      return table_[at] - 1;
   }
-  offsets_.push_back(static_cast<uint32_t>(bytes_.size()));
-  bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-  hashes_.push_back(hash);
-  table_[at] = static_cast<uint32_t>(hashes_.size());
+  known_.push_back(
+      {hash, static_cast<uint32_t>(bytes.size()), static_cast<uint32_t>(string.size())});
+  bytes.insert(bytes.end(), string.begin(), string.end());
+  table_[at] = static_cast<uint32_t>(known_.size());
   return table_[at] - 1;
 }
 
-void RecordWriter::grow() {
+void RecordWriter::Strings::grow() {
   table_.assign(std::max<size_t>(64, table_.size() * 2), 0);
-  for (size_t id = 0; id < hashes_.size(); id++) {
-    size_t at = hashes_[id] & (table_.size() - 1);
+  for (size_t id = 0; id < known_.size(); id++) {
+    size_t at = known_[id].hash & (table_.size() - 1);
     while (table_[at]) at = (at + 1) & (table_.size() - 1);
     table_[at] = static_cast<uint32_t>(id + 1);
   }
@@ -197,7 +226,7 @@ void RecordWriter::finish(CompiledCode& code) {
 
 ExitRecord decode_record(const CompiledCode& code, uint32_t id) {
   PSYCO_CHECK(id < code.record_offsets.size());
-  Reader r{code.records.data() + code.record_offsets[id]};
+  Reader r{code.records.data(), code.records.data() + code.record_offsets[id]};
   ExitRecord record;
   record.reason = static_cast<ir::Reason>(r.byte());
   record.value_id = static_cast<uint32_t>(r.number());

@@ -15,12 +15,27 @@ class RecordWriter {
   size_t count() const { return offsets_.size(); }
 
  private:
+  // Byte strings, each kept once: a hash table of them.
+  class Strings {
+   public:
+    // The number of the string, appended to `bytes` if it is new.
+    uint32_t intern(std::vector<uint8_t>& bytes, const std::vector<uint8_t>& string);
+    uint32_t offset(uint32_t id) const { return known_[id].offset; }
+
+   private:
+    struct Known {
+      uint64_t hash;
+      uint32_t offset, size;
+    };
+    std::vector<Known> known_;
+    std::vector<uint32_t> table_;  // of ids + 1; its size is a power of two
+    void grow();
+  };
   std::vector<uint8_t> bytes_;
   std::vector<uint32_t> offsets_;
-  std::vector<uint8_t> scratch_;
-  std::vector<uint32_t> table_;   // hash table of ids + 1; its size is a power of two
-  std::vector<uint64_t> hashes_;  // by id
-  void grow();
+  std::vector<uint8_t> scratch_, chunk_;
+  Strings records_, chunks_;
+  void slots(const std::vector<ExitSlot>& list);
 };
 
 }  // namespace psyco

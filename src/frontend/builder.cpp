@@ -120,20 +120,31 @@ void Builder::set_field(AV& av, size_t k, AVId id) {
 
 // Constants live in the entry block, so that they dominate everything; the allocator rematerialises
 // them.
+Value* Builder::new_constant(Op op, Rep rep) {
+  Value* value = graph_.new_value(op, rep);
+  value->block = entry_;
+  constants_.push_back(value);
+  return value;
+}
+
+// Before all else that the entry does.
+void Builder::place_constants() {
+  ArenaVec<Value*> rest = entry_->values;
+  entry_->values = {};
+  entry_->values.resize(graph_.arena, constants_.size() + rest.size());
+  std::copy(constants_.rbegin(), constants_.rend(), entry_->values.begin());
+  std::copy(rest.begin(), rest.end(), entry_->values.begin() + constants_.size());
+}
+
 template <class Map, class Key>
-static Value* cached_constant(ir::Graph& graph, ir::Block* entry, Map& map, Key key, Op op,
-                              Rep rep) {
+Value* Builder::cached_constant(Map& map, Key key, Op op, Rep rep) {
   auto [it, fresh] = map.try_emplace(key, nullptr);
-  if (fresh) {
-    it->second = graph.new_value(op, rep);
-    it->second->block = entry;
-    entry->values.insert(graph.arena, 0, it->second);
-  }
+  if (fresh) it->second = new_constant(op, rep);
   return it->second;
 }
 
 Value* Builder::const_object(const void* object) {
-  Value* v = cached_constant(graph_, entry_, const_objects_, object, Op::ConstObject, Rep::Object);
+  Value* v = cached_constant(const_objects_, object, Op::ConstObject, Rep::Object);
   if (!v->ptr) {
     PyObject* kept = static_cast<PyObject*>(const_cast<void*>(object));
     keep(kept);
@@ -143,34 +154,30 @@ Value* Builder::const_object(const void* object) {
   return v;
 }
 Value* Builder::const_null() {
-  std::map<int, Value*> one;
-  if (!const_null_)
-    const_null_ = cached_constant(graph_, entry_, one, 0, Op::ConstNull, Rep::Object);
+  if (!const_null_) const_null_ = new_constant(Op::ConstNull, Rep::Object);
   const_null_->flags |= ir::kNullable;
   return const_null_;
 }
 Value* Builder::const_int(int64_t value) {
-  Value* v = cached_constant(graph_, entry_, const_ints_, value, Op::ConstI64, Rep::I64);
+  Value* v = cached_constant(const_ints_, value, Op::ConstI64, Rep::I64);
   v->imm = value;
   return v;
 }
 Value* Builder::const_float(double value) {
   int64_t bits;
   memcpy(&bits, &value, 8);
-  Value* v = cached_constant(graph_, entry_, const_floats_, static_cast<uint64_t>(bits),
-                             Op::ConstF64, Rep::F64);
+  Value* v = cached_constant(const_floats_, static_cast<uint64_t>(bits), Op::ConstF64, Rep::F64);
   v->imm = bits;
   return v;
 }
 Value* Builder::const_bool(bool value) {
-  std::map<int, Value*> one;
   Value*& v = const_bools_[value];
-  if (!v) v = cached_constant(graph_, entry_, one, 0, Op::ConstBool, Rep::Bool);
+  if (!v) v = new_constant(Op::ConstBool, Rep::Bool);
   v->imm = value;
   return v;
 }
 Value* Builder::const_ptr(const void* address) {
-  Value* v = cached_constant(graph_, entry_, const_ptrs_, address, Op::ConstPtr, Rep::Ptr);
+  Value* v = cached_constant(const_ptrs_, address, Op::ConstPtr, Rep::Ptr);
   v->ptr = address;
   return v;
 }
@@ -454,12 +461,15 @@ void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
                          Virtuals& virtuals) {
   fs->frame = frame.context->info;
   fs->function = frame.context->function_value;
-  auto fill = [&](ArenaVec<ir::Slot>& list, const std::vector<AVId>& ids) {
-    list.resize(graph_.arena, ids.size());
-    for (size_t i = 0; i < ids.size(); i++) list[i] = slot_of(ids[i], virtuals);
+  // What has not changed since the last state of this frame is shared with it.
+  auto fill = [&](ir::SlotList& list, const std::vector<AVId>& ids, ir::SlotList& last) {
+    slots_.resize(ids.size());
+    captured_ += ids.size();
+    for (size_t i = 0; i < ids.size(); i++) slots_[i] = slot_of(ids[i], virtuals);
+    list = last = ir::SlotList(graph_.arena, slots_, last);
   };
-  fill(fs->locals, locals);
-  fill(fs->stack, stack);
+  fill(fs->locals, locals, frame.context->last_locals);
+  fill(fs->stack, stack, frame.context->last_stack);
 }
 
 ir::FrameState* Builder::chain(size_t count, Virtuals& virtuals) {
@@ -487,20 +497,28 @@ ir::FrameState* Builder::capture(int bci) {
 }
 
 // Nothing, but for mutants.
-static void spoil([[maybe_unused]] ir::FrameState* fs, [[maybe_unused]] const char* name,
-                  [[maybe_unused]] int next_bci) {
-  for (auto& [kind, slots] : {std::pair{"swap-stack", &fs->stack}, {"swap-locals", &fs->locals}})
-    for (size_t i = slots->size(); i-- > 1;) {
-      ir::Slot &a = (*slots)[i], &b = (*slots)[i - 1];
+static void spoil([[maybe_unused]] Arena& arena, [[maybe_unused]] ir::FrameState* fs,
+                  [[maybe_unused]] const char* name, [[maybe_unused]] int next_bci) {
+  for (auto& [kind, list] : {std::pair{"swap-stack", &fs->stack}, {"swap-locals", &fs->locals}}) {
+    std::vector<ir::Slot> slots;
+    for (const ir::Slot& slot : *list) slots.push_back(slot);
+    for (size_t i = slots.size(); i-- > 1;) {
+      ir::Slot &a = slots[i], &b = slots[i - 1];
       if ((a.kind == b.kind && a.value == b.value) || !mutants::chosen(kind, name)) continue;
       std::swap(a, b);
+      *list = {arena, slots};
       break;
     }
+  }
   if (mutants::chosen("bci", name)) fs->bci = next_bci;
 }
 
 ir::FrameState* Builder::before(AVId gone) {
-  if (edge_bci_ >= 0) return capture(edge_bci_);
+  if (edge_bci_ >= 0) {
+    ir::FrameState* fs = capture(edge_bci_);
+    add_pending_drops(fs, st_.top().locals, st_.top().stack);
+    return fs;
+  }
   if (gone != kNoAV)
     for (std::vector<AVId>* list : {&before_locals_, &before_stack_})
       std::replace(list->begin(), list->end(), gone, null_av());
@@ -510,16 +528,18 @@ ir::FrameState* Builder::before(AVId gone) {
   fs->bci = raw_bci_;
   if (half_) fs->cont = ir::Continuation::Half;
   fill_state(fs, st_.top(), before_locals_, before_stack_, virtuals);
-  add_pending_drops(fs);
-  if (mutants::kBuilt && bc_) spoil(fs, neutral_name(bc_->op), raw_next_);
+  add_pending_drops(fs, before_locals_, before_stack_);
+  if (mutants::kBuilt && bc_) spoil(graph_.arena, fs, neutral_name(bc_->op), raw_next_);
   return fs;
 }
 
 // What a virtual object held was let go when it was built; until the end of the instruction its
 // parts are named by nothing but drops_.
-void Builder::add_pending_drops(ir::FrameState* fs) {
+void Builder::add_pending_drops(ir::FrameState* fs, const std::vector<AVId>& locals,
+                                const std::vector<AVId>& stack) {
+  if (drops_.empty()) return;
   auto named = [&](AVId id) {
-    for (const std::vector<AVId>* list : {&before_locals_, &before_stack_})
+    for (const std::vector<AVId>* list : {&locals, &stack})
       for (AVId slot : *list)
         if (reaches(st_, slot, id)) return true;
     for (size_t f = 0; f + 1 < st_.frames.size(); f++)
@@ -551,9 +571,7 @@ void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key, Sit
 }
 
 void Builder::keep(PyObject* object) {
-  for (PyObject* o : result_.objects)
-    if (o == object) return;
-  result_.objects.push_back(object);
+  if (kept_.insert(object).second) result_.objects.push_back(object);
 }
 
 }  // namespace psyco

@@ -16,7 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "frontend/abstract.h"
 #include "support/mutants.h"
@@ -172,6 +172,7 @@ struct Context {
   std::vector<Use> uses;           // by local: what is done with it anywhere in the code
   std::vector<uint64_t> live;      // by index: bits of the locals that are live there (lazily)
   size_t live_words = 0;           // of each
+  ir::SlotList last_locals, last_stack;  // of the last frame state that was made
 };
 
 using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
@@ -186,6 +187,8 @@ class Builder {
           char own_result);
   void build();
   bool restart() const { return restart_; }
+  // The graph would take too much memory and time. The walk has ended early.
+  bool too_large() const { return captured_ > kMostCaptured || graph_.arena.used() > kMostMemory; }
 
   // ---- current position
   ir::Graph& graph() { return graph_; }
@@ -356,11 +359,16 @@ class Builder {
   bool any_entry_value(Context& context, int local);
   bool is_any_type(int entry_value) const;
   void type_entry_value(AVId id, PyObject* example);
+  ir::Value* new_constant(ir::Op op, ir::Rep rep);
+  template <class Map, class Key>
+  ir::Value* cached_constant(Map& map, Key key, ir::Op op, ir::Rep rep);
+  void place_constants();
   using Virtuals = std::map<AVId, ir::Virtual*>;  // of one state, all its frames
   ir::Slot slot_of(AVId id, Virtuals& virtuals);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
                   const std::vector<AVId>& stack, Virtuals& virtuals);
-  void add_pending_drops(ir::FrameState* fs);
+  void add_pending_drops(ir::FrameState* fs, const std::vector<AVId>& locals,
+                         const std::vector<AVId>& stack);
   ir::FrameState* chain(size_t count, Virtuals& virtuals);
   void predict_variable(Context& context, int index, size_t base);
   void find_live(Context& context);
@@ -375,6 +383,9 @@ class Builder {
     State state;                  // at the head, phis made
     std::vector<uint8_t> is_phi;  // by slot number
   };
+
+  // Slots of frame states, shared or not: each costs time in all that comes behind.
+  static constexpr size_t kMostCaptured = 8'000'000, kMostMemory = size_t{40} << 20;
 
   const CompileRequest& request_;
   ir::Graph& graph_;
@@ -401,10 +412,14 @@ class Builder {
   std::map<int64_t, ir::Value*> const_ints_;
   std::map<uint64_t, ir::Value*> const_floats_;
   std::map<const void*, ir::Value*> const_ptrs_;
+  std::unordered_set<PyObject*> kept_;  // result_.objects
+  std::vector<ir::Value*> constants_;   // all of them, as they were made
   ir::Value* const_null_ = nullptr;
   ir::Value* const_unbound_ = nullptr;
   ir::Value* const_bools_[2] = {};
   std::vector<int> caller_next_bci_;  // of the calls being inlined
+  std::vector<ir::Slot> slots_;       // of fill_state
+  size_t captured_ = 0;               // slots of all states
 };
 
 // lower/<family>.cpp: one function for each neutral instruction.

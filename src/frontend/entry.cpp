@@ -114,6 +114,7 @@ void Builder::build() {
   std::vector<Edge> edges;
   edges.push_back({cur_, st_});
   walk_function(*context, start, std::move(edges));
+  place_constants();
   result_.ok = !restart_;
 }
 

@@ -261,6 +261,8 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   cur_ = head;
   st_ = std::move(h);
   active_heads_.push_back({&context, index, head, st_, is_phi});
+  constexpr size_t kWeight = 60;  // this copy of a value stays, with others like it on the edges
+  captured_ += kWeight * st_.avs.size();
 }
 
 // The current edge jumps back to the head at `index`.

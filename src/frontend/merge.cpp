@@ -339,10 +339,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
 
 Value* Builder::const_unbound() {
   if (!const_unbound_) {
-    const_unbound_ = graph_.new_value(Op::ConstObject, Rep::Object);
+    const_unbound_ = new_constant(Op::ConstObject, Rep::Object);
     const_unbound_->ptr = reinterpret_cast<const void*>(ir::kUnbound);
-    const_unbound_->block = entry_;
-    entry_->values.insert(graph_.arena, 0, const_unbound_);
   }
   return const_unbound_;
 }

@@ -61,6 +61,11 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
     Builder builder(request, *graph, heads, result, own_result);
     builder.build();
     result.rebuilds = attempt;
+    if (builder.too_large()) {
+      result.ok = false;
+      result.reason = Reason::TooManyVariables;
+      return result;
+    }
     if (!builder.restart() && !contradicted(result)) {
       // Recursive: once more, counting on what it was seen to return.
       if (!result.ok || !result.calls_itself || tried_result || result.result_kind() == own_result)
@@ -238,6 +243,10 @@ void Builder::walk_range(Context& context, int start, int end) {
         before_stack_ = st_.top().stack;
       }
       result_.walked++;
+      if (too_large()) {
+        restart_ = true;  // build_graph tells why
+        return;
+      }
       lower(bc);
       if (cur_ && bc.last_of_raw) {
         half_ = false;
@@ -378,7 +387,8 @@ void Builder::return_value(AVId id) {
       st_.top().locals[i] = null_av();
       drop(local);
       flush_drops(raw_bci_, kFrameGone);
-      if (!cur_) return;
+      restart_ |= too_large();
+      if (!cur_ || restart_) return;
     }
     if (operand) pop();
     if (number) {

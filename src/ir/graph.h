@@ -14,6 +14,7 @@
 
 #include "support/arena.h"
 #include "support/check.h"
+#include "support/shared_list.h"
 
 namespace psyco::ir {
 
@@ -231,7 +232,10 @@ struct Slot {
   Value* value = nullptr;
   Value* box = nullptr;
   Virtual* virt = nullptr;
+  bool operator==(const Slot&) const = default;
 };
+// States that follow one another share most of their slots.
+using SlotList = SharedList<Slot>;
 // OBJECTS. What is not built yet, a number without a box or a Virtual, has an identity all the
 // same: the number of its abstract value. All slots of a state (its callers, fields of virtuals)
 // that name one object carry one number and get one object; 0 stands for an object that no other
@@ -252,8 +256,9 @@ struct FrameState {
   Value* function;     // function object of an inlined frame; null for the outermost
   int32_t bci;         // raw instruction, in code units
   Continuation cont;   // of *this* frame when it is a caller; None or Half when innermost
-  ArenaVec<Slot> locals;  // frame->nlocals
-  ArenaVec<Slot> stack;
+  uint32_t mark;       // of the last walk that was here: see new_mark
+  SlotList locals;     // frame->nlocals
+  SlotList stack;
   ArenaVec<Value*> drops;  // owned values to release at the exit after the frames are built
 };
 
@@ -268,6 +273,7 @@ struct Graph {
   uint32_t value_count = 0, block_count = 0, state_count = 0, virtual_count = 0;
   uint32_t object_count = 0;
   uint32_t arg_count = 0;  // length of activation->args
+  mutable uint32_t last_mark = 0;
 
   Block* new_block();
   // A value that is in no block yet.
@@ -280,6 +286,8 @@ struct Graph {
   Virtual* new_virtual(VirtualKind kind);
   uint32_t new_object() { return ++object_count; }  // see OBJECTS
   void connect(Block* from, Block* to);  // adds the edge; phis get their input separately
+  // For a walk over states that sees what they share once. One such walk at a time.
+  uint32_t new_mark() const { return ++last_mark; }
 };
 
 // Calls visit(Value*&) for each value a state names, callers included; a shared caller is visited
@@ -297,6 +305,19 @@ void for_each_state_value(FrameState* state, Visit visit) {
     if (s->function) visit(s->function);
     for (Slot& slot : s->locals) for_each_slot_value(slot, visit);
     for (Slot& slot : s->stack) for_each_slot_value(slot, visit);
+    for (Value*& drop : s->drops) visit(drop);
+  }
+}
+
+// The same for what no call with this mark has visited yet.
+template <class Visit>
+void for_each_new_state_value(FrameState* state, uint32_t mark, Visit visit) {
+  auto slot_values = [&](Slot& slot) { for_each_slot_value(slot, visit); };
+  for (FrameState* s = state; s && s->mark != mark; s = s->caller) {
+    s->mark = mark;
+    if (s->function) visit(s->function);
+    s->locals.visit_new(mark, slot_values);
+    s->stack.visit_new(mark, slot_values);
     for (Value*& drop : s->drops) visit(drop);
   }
 }

@@ -427,7 +427,8 @@ class Parser {
     if (accept_word("in")) state->caller = parse_state_inner();
     return failed_ ? nullptr : state;
   }
-  void parse_slots(ArenaVec<Slot>& slots, char end) {
+  template <class List>
+  void parse_slots(List& slots, char end) {
     if (peek() == end || peek() == ';') return;
     do {
       slots.push_back(graph_.arena, parse_slot());

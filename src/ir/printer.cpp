@@ -155,7 +155,7 @@ class Printer {
   void count(const FrameState* state) {
     for (; state; state = state->caller) {
       if (state_uses_[state->id]++) return;
-      for (const ArenaVec<Slot>* slots : {&state->locals, &state->stack})
+      for (const SlotList* slots : {&state->locals, &state->stack})
         for (const Slot& slot : *slots) count(slot);
     }
   }
@@ -169,7 +169,7 @@ class Printer {
     std::set<uint32_t> seen;
     std::set<const Virtual*> virtuals;
     for (; state; state = state->caller)
-      for (const ArenaVec<Slot>* slots : {&state->locals, &state->stack})
+      for (const SlotList* slots : {&state->locals, &state->stack})
         for (const Slot& slot : *slots) find_shared(slot, seen, virtuals);
   }
   void find_shared(const Slot& slot, std::set<uint32_t>& seen, std::set<const Virtual*>& virtuals) {
@@ -347,7 +347,8 @@ class Printer {
     if (!shared->second) shared->second = ++next_object_;
     out_ += " is " + std::to_string(shared->second);
   }
-  void add_slots(const ArenaVec<Slot>& slots) {
+  template <class List>
+  void add_slots(const List& slots) {
     const char* separator = "";
     for (const Slot& slot : slots) {
       out_ += separator;

@@ -404,7 +404,8 @@ class Verifier {
     std::map<uint32_t, const Virtual*> virtuals;
     std::map<const Virtual*, bool> done;  // false: its fields are being looked at
   };
-  bool check_objects(const ArenaVec<Slot>& slots, Objects& objects, const Value* at) {
+  template <class List>
+  bool check_objects(const List& slots, Objects& objects, const Value* at) {
     for (const Slot& slot : slots) {
       if (slot.object && (slot.kind == SlotKind::Int || slot.kind == SlotKind::Float)) {
         const Slot* other = objects.numbers.try_emplace(slot.object, &slot).first->second;

@@ -102,6 +102,14 @@ class Checker {
       fail(inst, std::string(role) + " v" + std::to_string(o.vreg) + " is not in " + print(o.loc));
   }
 
+  void expect_exit(const Vreg* state, Vreg v, uint32_t inst) {
+    const Loc loc = fn_.loc_at(v, fn_.insts[inst].exit->position(v));
+    if (!valid(loc, fn_.vregs[v].bank))
+      fail(inst, "exit v" + std::to_string(v) + " has no place");
+    else if (state[index(loc)] != v)
+      fail(inst, "exit v" + std::to_string(v) + " is not in " + print(loc));
+  }
+
   template <bool check>
   void apply(const MoveGroup& group, Vreg* state) {
     if (check) {
@@ -140,7 +148,7 @@ class Checker {
           for (const Operand& o : inst.call->args)
             if (o.is_vreg()) expect(state, o, k, "argument");
         if (inst.exit)
-          for (const Operand& o : inst.exit->uses) expect(state, o, k, "exit");
+          for_each_exit_use(fn_, *inst.exit, [&](Vreg v) { expect_exit(state, v, k); });
       }
       clobber(state, inst.clobber_gpr);
       clobber(state + 16, inst.clobber_xmm);
@@ -155,8 +163,10 @@ class Checker {
               if (inst.def.is_vreg() && inst.def.loc == t.loc)
                 fail(k, "a temporary shares the definition's register");
               if (inst.exit)
-                for (const Operand& o : inst.exit->uses)
-                  if (o.loc == t.loc) fail(k, "a temporary shares an exit's register");
+                for_each_exit_use(fn_, *inst.exit, [&](Vreg v) {
+                  if (fn_.loc_at(v, inst.exit->position(v)) == t.loc)
+                    fail(k, "a temporary shares an exit's register");
+                });
             }
             state[index(t.loc)] = t.vreg;
           }
@@ -172,8 +182,9 @@ class Checker {
         for (const Operand& o : inst.use)
           if (o.is_vreg() && o.late) expect(state, o, k, "late use");
         if (inst.exit)
-          for (const Operand& o : inst.exit->uses)
-            if (o.late) expect(state, o, k, "late exit");
+          for_each_exit_use(fn_, *inst.exit, [&](Vreg v) {
+            if (inst.exit->is_late(v)) expect_exit(state, v, k);
+          });
       }
       for (; g < fn_.moves.size() && fn_.moves[g].inst == k; g++) apply<check>(fn_.moves[g], state);
     }

@@ -23,21 +23,22 @@ void Intervals::find_liveness() {
   std::vector<std::pair<uint32_t, uint32_t>> from_outside;  // (block, bit)
   std::vector<uint32_t> seen_in(fn_.vregs.size(), UINT32_MAX);
   for (Block* b : fn_.blocks) {
-    auto use = [&](const Operand& o) {
-      if (home[o.vreg] == b->id || seen_in[o.vreg] == b->id) return;
-      seen_in[o.vreg] = b->id;
-      uint32_t& bit = bit_of[o.vreg];
+    const uint32_t mark = fn_.graph->new_mark();
+    auto use_of = [&](Vreg v) {
+      if (home[v] == b->id || seen_in[v] == b->id) return;
+      seen_in[v] = b->id;
+      uint32_t& bit = bit_of[v];
       if (bit == UINT32_MAX) {
         bit = static_cast<uint32_t>(vreg_of_bit.size());
-        vreg_of_bit.push_back(o.vreg);
+        vreg_of_bit.push_back(v);
       }
       from_outside.push_back({b->id, bit});
     };
+    auto use = [&](const Operand& o) { use_of(o.vreg); };
     for (uint32_t i = b->first; i < b->last; i++) {
       Inst& inst = fn_.insts[i];
       for_each_use(inst, use);
-      if (inst.exit)
-        for (const Operand& o : inst.exit->uses) use(o);
+      if (inst.exit) for_each_exit_use(fn_, *inst.exit, use_of, mark);
     }
     for (Operand& o : b->args)
       if (o.is_vreg()) use(o);
@@ -96,6 +97,8 @@ void Intervals::collect() {
     Block* b = fn_.blocks[bi];
     int start = start_of(b), end = end_of(b);
     float f = b->frequency;
+    // What an exit shares with a later one of the block is alive until there.
+    const uint32_t mark = fn_.graph->new_mark();
     for (size_t w = 0; w < words; w++) {
       uint64_t out = 0;
       for (Block* s : b->succs) out |= live_in[s->id].words[w];
@@ -116,7 +119,9 @@ void Intervals::collect() {
         add_use(v, p + 2, kMust, f);
       }
       if (inst.exit)
-        for (const Operand& o : inst.exit->uses) add_range(o.vreg, start, o.late ? p + 3 : p + 1);
+        for_each_exit_use(
+            fn_, *inst.exit,
+            [&](Vreg v) { add_range(v, start, inst.exit->is_late(v) ? p + 3 : p + 1); }, mark);
       if (k + 1 == b->last)
         for (const Operand& o : b->args)
           if (o.is_vreg()) {

@@ -476,14 +476,9 @@ class LinearScan {
     }
     return loc;
   }
-  // The intervals of each register in order, as (end, place).
-  struct Piece {
-    int start, stop;
-    Loc loc;
-  };
-  std::vector<Piece> pieces_;
-  std::vector<uint32_t> first_piece_;  // by vreg, and one behind the last
-  Bits moving_{};                      // by bit: registers with several pieces
+  std::vector<Piece>& pieces_ = fn_.pieces;
+  std::vector<uint32_t>& first_piece_ = fn_.first_piece;
+  Bits moving_{};  // by bit: registers with several pieces
 
   void collect_pieces() {
     moving_ = intervals_.bits();
@@ -499,21 +494,7 @@ class LinearScan {
     first_piece_[intervals_.head.size()] = static_cast<uint32_t>(pieces_.size());
   }
   // In a hole: the piece behind it. Behind the end: the last.
-  Loc loc_at(Vreg v, int pos) const {
-    const Piece* low = pieces_.data() + first_piece_[v];
-    size_t count = first_piece_[v + 1] - first_piece_[v];
-    PSYCO_DCHECK(count);
-    while (count > 1) {
-      size_t half = count / 2;
-      if (low[half - 1].stop <= pos) {
-        low += half;
-        count -= half;
-      } else {
-        count = half;
-      }
-    }
-    return low->loc;
-  }
+  Loc loc_at(Vreg v, int pos) const { return fn_.loc_at(v, pos); }
 
   struct Pending {
     int key;   // position: order of the group
@@ -656,13 +637,9 @@ class LinearScan {
         for (Operand& o : inst.use) early(o);
         if (inst.call)
           for (Operand& o : inst.call->args) early(o);
-        if (inst.exit)
-          for (Operand& o : inst.exit->uses) early(o);
         for (Operand& o : inst.temp)
           if (o.is_vreg()) find(o, p);
         for (Operand& o : inst.use) late(o);
-        if (inst.exit)
-          for (Operand& o : inst.exit->uses) late(o);
         if (inst.def.is_vreg()) find(inst.def, p + 2);
       }
   }

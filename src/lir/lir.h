@@ -133,14 +133,19 @@ enum class Lop : uint8_t {
   Exit,  // ReturnNumber: imm is the tag
 };
 
-// Where compiled code may leave: the state, and the registers that it names.
+// Where compiled code may leave. It uses the registers of what the state names, in any location:
+// see for_each_exit_use.
 struct ExitPoint {
   ir::FrameState* state = nullptr;
   ir::Reason reason = ir::Reason::None;
   uint32_t value_id = 0;
   int32_t shown_bci = -1;  // where the innermost frame shows to stand; -1: where the state does
   uint32_t record = 0xffffffffu;  // given by the emitter
-  ArenaVec<Operand> uses;         // Any; one per virtual register
+  uint32_t inst = 0;              // of which instruction
+  bool late = true;               // what it uses is still needed when the definition is written,
+  Vreg early = kNoVreg;           // but for this one
+  int position(Vreg vreg) const { return 4 * static_cast<int>(inst) + (is_late(vreg) ? 2 : 0); }
+  bool is_late(Vreg vreg) const { return late && vreg != early; }
 };
 
 struct CallInfo {
@@ -209,7 +214,14 @@ struct MoveGroup {
   std::span<Move> moves;  // in Function::move_list
 };
 
+// Where a register is from one position up to another.
+struct Piece {
+  int start, stop;
+  Loc loc;
+};
+
 struct Function {
+  const ir::Graph* graph = nullptr;
   Arena arena;
   std::vector<Block*> blocks;  // emission order
   std::vector<Inst> insts;
@@ -217,6 +229,9 @@ struct Function {
   std::vector<Move> move_list;
   std::vector<MoveGroup> moves;     // sorted by instruction; filled by the allocator
   std::vector<Vreg> vreg_of_value;  // by ir value id; kNoVreg: none
+  // Filled by the allocator: the life of each register in order.
+  std::vector<Piece> pieces;
+  std::vector<uint32_t> first_piece;  // by vreg, and one behind the last
   uint32_t spill_count = 0;
   const char* error = nullptr;
 
@@ -224,7 +239,36 @@ struct Function {
     vregs.push_back({bank});
     return static_cast<Vreg>(vregs.size() - 1);
   }
+  // Of a register that is alive there.
+  Loc loc_at(Vreg v, int pos) const {
+    const Piece* low = pieces.data() + first_piece[v];
+    size_t count = first_piece[v + 1] - first_piece[v];
+    while (count > 1) {
+      size_t half = count / 2;
+      if (low[half - 1].stop <= pos) {
+        low += half;
+        count -= half;
+      } else {
+        count = half;
+      }
+    }
+    return count ? low->loc : Loc{};
+  }
 };
+
+// Calls visit(Vreg) for what the exit uses, once or more; with a mark (ir::Graph::new_mark) only
+// for what no call with it has visited.
+template <class Visit>
+void for_each_exit_use(const Function& fn, const ExitPoint& exit, Visit visit, uint32_t mark = 0) {
+  auto use = [&](ir::Value* value) {
+    const Vreg v = fn.vreg_of_value[value->id];
+    if (v != kNoVreg) visit(v);
+  };
+  if (mark)
+    ir::for_each_new_state_value(exit.state, mark, use);
+  else
+    ir::for_each_state_value(exit.state, use);
+}
 
 template <class Visit>
 void for_each_use(Inst& inst, Visit visit) {  // not exits, not block arguments

@@ -1,5 +1,6 @@
 // Text of LIR, for listings and failure messages. Stable: no addresses but those in immediates.
 #include <cstdio>
+#include <set>
 
 #include "lir/lir.h"
 
@@ -137,15 +138,22 @@ std::string print(const Inst& inst) {
       s += (i ? ", " : "") + print(inst.call->args[i]);
     s += ")";
   }
-  if (inst.exit) {
-    s += " ! state " + std::to_string(inst.exit->state ? inst.exit->state->id : 0) + " {";
-    for (size_t i = 0; i < inst.exit->uses.size(); i++)
-      s += (i ? " " : "") + print(inst.exit->uses[i]);
-    s += "}";
-  }
+  if (inst.exit) s += " ! state " + std::to_string(inst.exit->state ? inst.exit->state->id : 0);
   if (inst.value)
     s += "    ; v" + std::to_string(inst.value->id) + " " + ir::op_info(inst.value->op).name;
   return s;
+}
+
+static std::string exit_uses(const Function& fn, const ExitPoint& exit) {
+  std::set<Vreg> used;
+  for_each_exit_use(fn, exit, [&](Vreg v) { used.insert(v); });
+  std::string s = " {";
+  for (Vreg v : used) {
+    s += " v" + std::to_string(v);
+    if (!fn.first_piece.empty()) s += ":" + print(fn.loc_at(v, exit.position(v)));
+    if (exit.is_late(v)) s += "'";
+  }
+  return s + " }";
 }
 
 std::string print(const Function& fn) {
@@ -172,6 +180,7 @@ std::string print(const Function& fn) {
     for (uint32_t k = b->first; k < b->last; k++) {
       moves(k, false);
       s += "    " + std::to_string(k) + ": " + print(fn.insts[k]);
+      if (fn.insts[k].exit) s += exit_uses(fn, *fn.insts[k].exit);
       if (k + 1 == b->last && !b->succs.empty()) {
         s += " ->";
         for (const Block* t : b->succs) s += " b" + std::to_string(t->id);

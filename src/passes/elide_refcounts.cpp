@@ -33,7 +33,7 @@
 
 #include "analysis/dominators.h"
 #include "analysis/effects.h"
-#include "analysis/liveness.h"
+#include "analysis/states.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"

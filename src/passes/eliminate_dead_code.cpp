@@ -16,7 +16,6 @@
 namespace psyco::passes {
 
 using ir::Block;
-using ir::FrameState;
 using ir::Graph;
 using ir::Op;
 using ir::Value;
@@ -26,22 +25,15 @@ bool is_box(const Value& value) { return value.op == Op::BoxInt || value.op == O
 }  // namespace
 
 bool eliminate_dead_code(Graph& graph, PassContext& context) {
-  std::vector<bool> needed(graph.value_count, false), seen(graph.state_count, false);
+  std::vector<bool> needed(graph.value_count, false);
+  const uint32_t mark = graph.new_mark();
   std::vector<Value*> work;
   auto need = [&](Value* value) {
     if (needed[value->id]) return;
     needed[value->id] = true;
     work.push_back(value);
   };
-  auto need_state = [&](FrameState* state) {
-    for (; state && !seen[state->id]; state = state->caller) {
-      seen[state->id] = true;
-      FrameState* caller = state->caller;
-      state->caller = nullptr;  // one frame at a time
-      ir::for_each_state_value(state, [&](Value* value) { need(value); });
-      state->caller = caller;
-    }
-  };
+  auto need_state = [&](ir::FrameState* state) { ir::for_each_new_state_value(state, mark, need); };
   auto releases_box = [](const Value& value) {
     return analysis::is_release(value) && is_box(*value.input(0));
   };

@@ -1,6 +1,6 @@
 #include "passes/rewrite.h"
 
-#include "analysis/liveness.h"
+#include "analysis/states.h"
 
 namespace psyco::passes {
 
@@ -44,10 +44,11 @@ void Replacements::apply() {
   auto swap = [&](Value*& use) {
     if (use) use = resolve(use);
   };
+  const uint32_t mark = graph_.new_mark();
   analysis::for_each_state(graph_, [&](FrameState* state) {
     swap(state->function);
     for (Value*& drop : state->drops) swap(drop);
-    analysis::for_each_slot(state, [&](Slot& slot) {
+    analysis::for_each_new_slot(state, mark, [&](Slot& slot) {
       swap(slot.value);
       swap(slot.box);
     });
@@ -157,21 +158,23 @@ class Cloner {
     copy->cont = state->cont;
     copy->caller = run(state->caller);
     if (state->function) copy->function = map_(state->function);
-    slots(state->locals, copy->locals);
-    slots(state->stack, copy->stack);
+    copy->locals = slots(state->locals);
+    copy->stack = slots(state->stack);
     for (Value* drop : state->drops) copy->drops.push_back(graph_.arena, map_(drop));
     return copy;
   }
 
  private:
-  void slots(const ArenaVec<Slot>& from, ArenaVec<Slot>& to) {
-    for (const Slot& slot : from) {
-      Slot copy = slot;
-      if (copy.value) copy.value = map_(copy.value);
-      if (copy.box) copy.box = map_(copy.box);
-      if (copy.virt) copy.virt = virt(copy.virt);
-      to.push_back(graph_.arena, copy);
-    }
+  ir::SlotList slots(const ir::SlotList& from) {
+    std::vector<Slot> copies;
+    for (const Slot& slot : from) copies.push_back(copy_of(slot));
+    return {graph_.arena, copies, from};
+  }
+  Slot copy_of(Slot slot) {
+    if (slot.value) slot.value = map_(slot.value);
+    if (slot.box) slot.box = map_(slot.box);
+    if (slot.virt) slot.virt = virt(slot.virt);
+    return slot;
   }
   ir::Virtual* virt(ir::Virtual* from) {
     for (auto& [old, copy] : virtuals_)
@@ -179,7 +182,7 @@ class Cloner {
     ir::Virtual* copy = graph_.new_virtual(from->kind);
     copy->object = from->object;
     virtuals_.push_back({from, copy});
-    slots(from->fields, copy->fields);
+    for (const Slot& field : from->fields) copy->fields.push_back(graph_.arena, copy_of(field));
     return copy;
   }
   Graph& graph_;

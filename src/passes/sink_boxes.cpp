@@ -10,7 +10,7 @@
 // activation leaves at most once. A BoxOr may go if the object it prefers is borrowed for
 // good (argument or constant), since the states must then name that object as the number's box.
 #include "analysis/effects.h"
-#include "analysis/liveness.h"
+#include "analysis/states.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
 
@@ -60,8 +60,9 @@ bool sink_boxes(Graph& graph, PassContext& context) {
 
   // The object that a box was: what the slots of its number say, if there are any.
   std::vector<uint32_t> objects(graph.value_count, 0);
+  const uint32_t first_mark = graph.new_mark();
   analysis::for_each_state(graph, [&](FrameState* state) {
-    analysis::for_each_slot(state, [&](Slot& slot) {
+    analysis::for_each_new_slot(state, first_mark, [&](Slot& slot) {
       if (slot.box && sinks[slot.box->id] && !objects[slot.box->id])
         objects[slot.box->id] = slot.object;
     });
@@ -74,8 +75,9 @@ bool sink_boxes(Graph& graph, PassContext& context) {
   auto other_object = [](Value* box) -> Value* {
     return box->op == Op::BoxOr && box->input(1)->op != Op::ConstNull ? box->input(1) : nullptr;
   };
+  const uint32_t mark = graph.new_mark();
   analysis::for_each_state(graph, [&](FrameState* state) {
-    analysis::for_each_slot(state, [&](Slot& slot) {
+    analysis::for_each_new_slot(state, mark, [&](Slot& slot) {
       if (slot.kind == SlotKind::Object && sinks[slot.value->id]) {
         Value* box = slot.value;
         slot.kind = box->input(0)->rep == Rep::I64 ? SlotKind::Int : SlotKind::Float;

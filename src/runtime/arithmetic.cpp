@@ -6,6 +6,7 @@
 
 #include "runtime/caches.h"
 #include "runtime/helpers.h"
+#include "runtime/reserve.h"
 #include "support/check.h"
 
 using namespace psyco::objects;
@@ -156,11 +157,6 @@ int quick_compare(PyObject* left, PyObject* right, int64_t op) {
   }
   return -1;
 }
-
-// Floats kept for the moment memory runs out in an update that must not fail.
-constexpr int kReserve = 32;
-PyObject* g_reserve[kReserve];
-int g_reserve_count = 0;
 
 void replace_slot(void** slot, PyObject* box) {
   PyObject* old = static_cast<PyObject*>(*slot);
@@ -333,21 +329,9 @@ void psyco_update_float_slot(void** slot, double value) {
     reinterpret_cast<PyFloatObject*>(old)->ob_fval = value;
     return;
   }
-  while (PSYCO_UNLIKELY(g_reserve_count < kReserve)) {
-    PyObject* spare = PyFloat_FromDouble(0.0);
-    if (!spare) {
-      PyErr_Clear();
-      break;
-    }
-    g_reserve[g_reserve_count++] = spare;
-  }
+  psyco::reserve::fill();
   PyObject* box = PyFloat_FromDouble(value);
-  if (PSYCO_UNLIKELY(!box)) {
-    PyErr_Clear();
-    PSYCO_CHECK(g_reserve_count > 0);
-    box = g_reserve[--g_reserve_count];
-    reinterpret_cast<PyFloatObject*>(box)->ob_fval = value;
-  }
+  if (PSYCO_UNLIKELY(!box)) box = psyco::reserve::number_or_raise_soon(value);
   replace_slot(slot, box);
 }
 
@@ -364,8 +348,9 @@ void psyco_update_int_slot(void** slot, int64_t value) {
     overwrite_int(old, value, needed);
     return;
   }
+  psyco::reserve::fill();
   PyObject* box = PyLong_FromLongLong(value);
-  PSYCO_CHECK(box);
+  if (PSYCO_UNLIKELY(!box)) box = psyco::reserve::integer_or_raise_soon(value);
   replace_slot(slot, box);
 }
 

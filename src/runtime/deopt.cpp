@@ -12,6 +12,7 @@
 #include "runtime/activation.h"
 #include "runtime/materialize.h"
 #include "runtime/osr.h"
+#include "runtime/reserve.h"
 #include "runtime/visible.h"
 #include "support/check.h"
 
@@ -185,6 +186,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   const bool osr = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Osr);
   PyObject* error = exception ? PyErr_GetRaisedException() : nullptr;
   act->site = kNoSite;  // its stack map no longer holds
+  reserve::fill();
 
   const DecodedRecord& decoded = decoded_record(code, record);
   const ExitRecord& exit = decoded.record;
@@ -257,10 +259,12 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   values.release_owned();
   if (left->invalid && g_invalid_code_left) g_invalid_code_left(code);
   left->running--;
-  if (error) {
-    PyErr_SetRaisedException(error);
-  } else if (values.failed()) {
+  // What could not be built is missing, so that no handler of another error may go on with it.
+  if (values.failed()) {
+    Py_XDECREF(error);
     PyErr_NoMemory();
+  } else if (error) {
+    PyErr_SetRaisedException(error);
   }
   const bool ready = !error && !values.failed();
   objects = {};

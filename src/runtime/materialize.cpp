@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "runtime/reserve.h"
 #include "support/check.h"
 
 namespace psyco {
@@ -21,6 +22,7 @@ PyObject* as_object(uint64_t bits) { return reinterpret_cast<PyObject*>(bits); }
 
 PyObject* new_range_iterator(int64_t current, int64_t step, int64_t remaining) {
   auto* iterator = PyObject_New(_PyRangeIterObject, &PyRangeIter_Type);
+  if (!iterator) iterator = reinterpret_cast<_PyRangeIterObject*>(reserve::range_iterator());
   if (!iterator) return nullptr;
   iterator->start = current;
   iterator->step = step;
@@ -96,6 +98,25 @@ PyObject* Materializer::out_of_memory() {
   return Py_NewRef(Py_None);  // never null: LOAD_FAST does not test
 }
 
+// A handler of the frame may go on with it.
+static PyObject* stand_in(ir::VirtualKind kind) {
+  switch (kind) {
+    case ir::VirtualKind::RangeIter:
+    case ir::VirtualKind::CountIter:
+    case ir::VirtualKind::ListIter:
+    case ir::VirtualKind::TupleIter:
+    case ir::VirtualKind::BytesIter:
+    case ir::VirtualKind::ByteArrayIter:
+      return reserve::exhausted_iterator();
+    case ir::VirtualKind::Tuple:
+    case ir::VirtualKind::Range:
+    case ir::VirtualKind::BoundMethod:
+    case ir::VirtualKind::Slice:
+      break;
+  }
+  return Py_NewRef(Py_None);
+}
+
 PyObject* Materializer::object(const ExitSlot& slot) {
   switch (slot.kind) {
     case ir::SlotKind::Null:
@@ -123,10 +144,12 @@ PyObject* Materializer::number(const ExitSlot& slot) {
   PyObject* made;
   if (slot.kind == ir::SlotKind::Int) {
     made = PyLong_FromLongLong(static_cast<int64_t>(bits));
+    if (!made) made = reserve::integer(static_cast<int64_t>(bits));
   } else {
     double value;
     std::memcpy(&value, &bits, sizeof value);
     made = PyFloat_FromDouble(value);
+    if (!made) made = reserve::number(value);
   }
   if (!made) return out_of_memory();
   if (slot.object) made_.emplace_back(slot.object, Py_NewRef(made));
@@ -140,7 +163,10 @@ PyObject* Materializer::virtual_object(int index) {
   if (!made) {
     made = build(virt);  // may build others on the way
     const uint32_t number = made ? virt.object : 0;
-    if (!made) made = out_of_memory();
+    if (!made) {
+      Py_DECREF(out_of_memory());
+      made = stand_in(virt.kind);
+    }
     made_.emplace_back(number, made);
   }
   return virtuals_[index] = made;
@@ -155,9 +181,12 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
   const std::vector<ExitSlot>& fields = virt.fields;
   switch (virt.kind) {
     case ir::VirtualKind::Tuple: {
-      PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(fields.size()));
+      const auto size = static_cast<Py_ssize_t>(fields.size());
+      PyObject* tuple = PyTuple_New(size);
+      const bool spare = !tuple && (tuple = reserve::tuple(size));
       for (size_t i = 0; tuple && i < fields.size(); i++)
         PyTuple_SET_ITEM(tuple, i, object(fields[i]));
+      if (spare) PyObject_GC_Track(tuple);
       return tuple;
     }
     case ir::VirtualKind::RangeIter:
@@ -182,15 +211,16 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
     case ir::VirtualKind::ListIter:
     case ir::VirtualKind::BytesIter:  // all three alike: see shapes::bytes_iter_type
     case ir::VirtualKind::ByteArrayIter:
-      if (!failed_ && (made = PyObject_GetIter(part[0])))
-        reinterpret_cast<_PyListIterObject*>(made)->it_index = integer(fields[1]);
+      if (!(made = PyObject_GetIter(part[0]))) made = reserve::iterator(part[0]);
+      if (made) reinterpret_cast<_PyListIterObject*>(made)->it_index = integer(fields[1]);
       break;
     case ir::VirtualKind::TupleIter:
-      if (!failed_ && (made = PyObject_GetIter(part[0])))
-        reinterpret_cast<_PyTupleIterObject*>(made)->it_index = integer(fields[1]);
+      if (!(made = PyObject_GetIter(part[0]))) made = reserve::iterator(part[0]);
+      if (made) reinterpret_cast<_PyTupleIterObject*>(made)->it_index = integer(fields[1]);
       break;
     case ir::VirtualKind::BoundMethod:
       made = PyMethod_New(part[0], part[1]);
+      if (!made) made = reserve::method(part[0], part[1]);
       break;
     case ir::VirtualKind::Slice:
       made = PySlice_New(part[0], part[1], part[2]);

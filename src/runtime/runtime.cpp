@@ -6,6 +6,7 @@
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
+#include "runtime/reserve.h"
 #include "runtime/sampler.h"
 #include "runtime/table.h"
 #include "runtime/visible.h"
@@ -23,6 +24,7 @@ bool start_runtime() {
     return false;
   }
   Port::restock_spare_chunk();
+  reserve::fill();
   if (!install_locals_hook()) {
     stop_watchers();
     PyErr_SetString(PyExc_RuntimeError, "the type of frame locals proxies has no allocator");

@@ -269,6 +269,12 @@ TEST_CASE("the allocation checker catches broken allocations") {
     CHECK(check_allocation(f) == "");
   };
   int tried = 0, caught = 0;
+  auto other_place = [](Loc& loc) {
+    Loc was = loc;
+    loc.kind = Loc::Gpr;
+    loc.reg = was.kind == Loc::Gpr && was.reg == lir::rcx ? lir::rsi : lir::rcx;
+    return !(loc == was);
+  };
   for (int round = 0; round < 300; round++) {
     Function f;
     fresh(f);
@@ -283,10 +289,18 @@ TEST_CASE("the allocation checker catches broken allocations") {
       case 1:
         o = &inst.def;
         break;
-      case 2:
-        if (inst.exit && inst.exit->uses.size())
-          o = &inst.exit->uses[static_cast<size_t>(pick(static_cast<int>(inst.exit->uses.size())))];
-        break;
+      case 2: {
+        std::vector<Vreg> used;
+        if (inst.exit) for_each_exit_use(f, *inst.exit, [&](Vreg v) { used.push_back(v); });
+        if (used.empty()) continue;
+        Vreg v = used[static_cast<size_t>(pick(static_cast<int>(used.size())))];
+        uint32_t at = f.first_piece[v];
+        while (f.pieces[at].stop <= inst.exit->position(v) && at + 1 < f.first_piece[v + 1]) at++;
+        if (!other_place(f.pieces[at].loc)) continue;
+        tried++;
+        caught += !check_allocation(f).empty();
+        continue;
+      }
       default: {
         if (f.moves.empty()) break;
         f.moves.erase(f.moves.begin() + pick(static_cast<int>(f.moves.size())));
@@ -300,15 +314,11 @@ TEST_CASE("the allocation checker catches broken allocations") {
       bool used = false;
       for (Inst& other : f.insts) {
         for_each_use(other, [&](Operand& u) { used |= u.vreg == o->vreg; });
-        if (other.exit)
-          for (Operand& u : other.exit->uses) used |= u.vreg == o->vreg;
+        if (other.exit) for_each_exit_use(f, *other.exit, [&](Vreg v) { used |= v == o->vreg; });
       }
       if (!used) continue;
     }
-    Loc was = o->loc;
-    o->loc.kind = Loc::Gpr;
-    o->loc.reg = was.kind == Loc::Gpr && was.reg == lir::rcx ? lir::rsi : lir::rcx;
-    if (o->loc == was) continue;
+    if (!other_place(o->loc)) continue;
     tried++;
     caught += !check_allocation(f).empty();
   }

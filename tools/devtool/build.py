@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Sequence
 
@@ -48,6 +49,23 @@ def build(env: Environment, *, werror: bool = False) -> None:
     # As installers do: otherwise, where Python may not write bytecode files or has not yet, every
     # start pays for compiling the package.
     call([env.python, "-m", "compileall", "-q", PACKAGE])
+
+
+def build_apart(env: Environment, name: str, options: Sequence[str]) -> tuple[Environment, Path]:
+    """A build of its own in build-NAME/, and the folder from which Python imports it."""
+    own = replace(env, build=env.build.with_name(f"{env.build.name}-{name}"))
+    configure(own, werror=False, options=options)
+    command = [own.tool("cmake"), "--build", own.build, "-j", str(os.cpu_count() or 1)]
+    if call(command, stdout=sys.stderr):
+        raise Failure("the build failed (the compiler's messages are above)")
+    package = own.build / "python" / "psyco"
+    package.mkdir(parents=True, exist_ok=True)
+    for old in package.iterdir():
+        if old.is_symlink():
+            old.unlink()
+    for source in [*PACKAGE.glob("*.py*"), *own.build.glob("_core*.so")]:
+        (package / source.name).symlink_to(source)
+    return own, package.parent
 
 
 def link_extension(env: Environment) -> Path:

@@ -39,6 +39,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--only", choices=["cpp", "ir", "python"], help="just this kind")
     sub.add_argument("--variant", help="run the Python tests under this stress variant")
     sub.add_argument("--accept", action="store_true", help="rewrite what the IR tests expect")
+    sub.add_argument("--asan", action="store_true",
+                     help="on a build with the address and undefined behaviour sanitizers")
 
     command("build", "build, and make .venv/bin/python able to import psyco")
 
@@ -125,12 +127,19 @@ def _test(env: Environment, options: argparse.Namespace) -> int:
         raise Failure(f"no variant {options.variant}; there are: {names}")
     only = options.only or ("python" if options.arguments or variant else None)
     total = Count(0, 0)
+    sanitizers = None
+    if options.asan:
+        from devtool.sanitize import sanitized
+
+        env, sanitizers = sanitized(env)
     if only in (None, "cpp"):
-        total = total + unit_tests(env)
+        # Linked with the sanitizers: nothing to load before it.
+        settings = {k: v for k, v in (sanitizers or {}).items() if k.endswith("_OPTIONS")}
+        total = total + unit_tests(env, settings)
     if only in (None, "ir"):
         total = total + (ir_tests(env, accept=options.accept) or Count(0, 0))
     if only in (None, "python"):
-        total = total + python_tests(env, options.arguments, variant)
+        total = total + python_tests(env, options.arguments, variant, sanitizers=sanitizers)
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 
@@ -190,7 +199,8 @@ def _dispatch(options: argparse.Namespace) -> int:
         from devtool.mutate import mutate
 
         return mutate(env, options)
-    build(env)
+    if not (name == "test" and options.asan):
+        build(env)
     if name == "run":
         from devtool.compare import compare
 

@@ -12,15 +12,14 @@ import os
 import random
 import re
 import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-from devtool.build import PACKAGE, configure
-from devtool.console import ROOT, Failure, call, say
+from devtool.build import build_apart
+from devtool.console import ROOT, Failure, say
 from devtool.environment import Environment
 
 SUITE_LIMIT = 900  # seconds; a mutant that makes the tests hang is noticed too
@@ -206,19 +205,9 @@ def try_mutant(mutant: str, chain: list[Suite], environ: dict[str, str]) -> Verd
 
 def build_mutants(env: Environment) -> tuple[Environment, dict[str, str]]:
     """A build of its own, and the environment in which Python imports it."""
-    own = replace(env, build=ROOT / "build-mutants")
-    configure(own, werror=False, options=["-DPSYCO_MUTANTS=ON"])
-    if call([own.tool("cmake"), "--build", own.build, "-j", str(os.cpu_count() or 1)],
-            stdout=sys.stderr):
-        raise Failure("the build failed (the compiler's messages are above)")
-    package = own.build / "python" / "psyco"
-    package.mkdir(parents=True, exist_ok=True)
-    for old in package.iterdir():
-        old.unlink()
-    for source in [*PACKAGE.glob("*.py*"), *own.build.glob("_core*.so")]:
-        (package / source.name).symlink_to(source)
+    own, package = build_apart(env, "mutants", ["-DPSYCO_MUTANTS=ON"])
     environ = {k: v for k, v in os.environ.items() if not k.startswith("PSYCO_")}
-    return own, {**environ, "PYTHONPATH": str(package.parent)}
+    return own, {**environ, "PYTHONPATH": str(package)}
 
 
 def mutate(env: Environment, options: argparse.Namespace) -> int:

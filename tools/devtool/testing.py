@@ -19,6 +19,8 @@ from devtool.console import ROOT, Failure, say
 from devtool.environment import Environment, works
 from devtool.variants import TIME_LIMIT, Variant
 
+SLOWER = 4  # what sanitizers cost
+
 
 class Count(NamedTuple):
     """Tests of one run."""
@@ -51,12 +53,12 @@ def shown(command: list[object], environ: dict[str, str] | None = None) -> tuple
     return "".join(text), process.returncode
 
 
-def unit_tests(env: Environment) -> Count:
+def unit_tests(env: Environment, environ: dict[str, str] | None = None) -> Count:
     """The C++ tests (doctest)."""
     program = env.build / "psyco_unit"
     if not program.exists():
         raise Failure(f"{program.relative_to(ROOT)} was not built")
-    text, status = shown([program, "--no-colors=true"])
+    text, status = shown([program, "--no-colors=true"], {**os.environ, **(environ or {})})
     found = re.search(r"test cases:\s*\d+\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", text)
     return judged(Count(*map(int, found.groups())) if found else Count(0, 0), status)
 
@@ -77,10 +79,14 @@ def ir_tests(env: Environment, *, accept: bool = False) -> Count | None:
 
 
 def python_tests(
-    env: Environment, arguments: list[str], variant: Variant | None = None, *, wheel: bool = False
+    env: Environment, arguments: list[str], variant: Variant | None = None, *, wheel: bool = False,
+    sanitizers: dict[str, str] | None = None,
 ) -> Count:
-    """The Python tests, plainly or under one stress variant; with *wheel* a wheel is built too."""
-    environ = dict(os.environ)
+    """The Python tests, plainly or under one stress variant; with *wheel* a wheel is built too.
+
+    *sanitizers*: what `sanitized` says is to be set.
+    """
+    environ = {**os.environ, **(sanitizers or {})}
     if wheel:
         environ["PSYCO_TEST_WHEEL"] = "1"
         if works("ccache"):
@@ -95,21 +101,23 @@ def python_tests(
             environ["PSYCO_DEBUG"] = variant.debug
             if variant.gc_threshold is not None:
                 environ["PSYCO_TEST_GC_THRESHOLD"] = str(variant.gc_threshold)
-            command += ["-m", "not plain_only"]
-        status = _limited([*command, *arguments], environ)
+        if variant or sanitizers:
+            command += ["-m", "not plain_only" + (" and not no_asan" if sanitizers else "")]
+        limit = TIME_LIMIT * (SLOWER if sanitizers else 1)
+        status = _limited([*command, *arguments], environ, limit)
         count = _read_report(report)
     return judged(count, status)
 
 
-def _limited(command: list[object], environ: dict[str, str]) -> int:
+def _limited(command: list[object], environ: dict[str, str], limit: int) -> int:
     """Run pytest in a process group of its own and end the whole group when time is up."""
     process = subprocess.Popen(
         [str(part) for part in command], cwd=ROOT, env=environ, start_new_session=True
     )
     try:
-        return process.wait(timeout=TIME_LIMIT)
+        return process.wait(timeout=limit)
     except subprocess.TimeoutExpired:
-        say(f"the tests ran longer than {TIME_LIMIT} s and were stopped")
+        say(f"the tests ran longer than {limit} s and were stopped")
         os.killpg(process.pid, 9)
         process.wait()
         return 124

@@ -63,7 +63,9 @@ inline void overwrite_int(PyObject* number, int64_t value, int digit_count) {
   uint64_t magnitude = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
   _PyLongValue& long_value = as_long(number)->long_value;
   long_value.ob_digit[0] = static_cast<digit>(magnitude & PyLong_MASK);
-  if (digit_count == 2) long_value.ob_digit[1] = static_cast<digit>(magnitude >> PyLong_SHIFT);
+  if (digit_count >= 2)
+    long_value.ob_digit[1] = static_cast<digit>(magnitude >> PyLong_SHIFT & PyLong_MASK);
+  if (digit_count == 3) long_value.ob_digit[2] = static_cast<digit>(magnitude >> 2 * PyLong_SHIFT);
   long_value.lv_tag = static_cast<uintptr_t>(digit_count) << NON_SIZE_BITS | (value < 0 ? 2 : 0);
 }
 inline bool is_immortal(PyObject* object) { return _Py_IsImmortal(object); }

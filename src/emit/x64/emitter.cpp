@@ -26,7 +26,6 @@ void Emitter::run() {
   setDefaultJmpNEAR(true);
   size_t n = fn_.blocks.size();
   block_labels_.resize(n);
-  place_.resize(fn_.vregs.size());
   virtual_index_.assign(graph_.virtual_count, -1);
 
   // A block that only jumps is no block; jumps to it go to its target.
@@ -374,7 +373,8 @@ Location Emitter::location_of(ir::Value* v) {
     default:
       break;
   }
-  const Loc& place = place_[fn_.vreg_of_value[v->id]];
+  const Vreg vreg = fn_.vreg_of_value[v->id];
+  const Loc place = vreg == kNoVreg ? Loc{} : fn_.loc_at(vreg, exit_->position(vreg));
   switch (place.kind) {
     case Loc::Gpr:
       l.kind = Location::Gpr;
@@ -424,7 +424,7 @@ ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
 
 uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   if (exit.record != 0xffffffffu && reason == exit.reason) return exit.record;
-  for (const Operand& use : exit.uses) place_[use.vreg] = use.loc;
+  exit_ = &exit;
   ExitRecord& record = record_;  // keeps its storage
   record.reason = reason;
   record.value_id = exit.value_id;

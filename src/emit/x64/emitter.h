@@ -70,7 +70,7 @@ class Emitter : public Assembler {
   std::map<std::pair<uint32_t, bool>, ExitStub*> shared_exits_;
   std::deque<std::pair<uint64_t, Label>> literals_;
   std::deque<std::pair<uint64_t, Label>> masks_;  // 16 bytes, both halves the same
-  std::vector<lir::Loc> place_;                   // by virtual register, while a record is made
+  const lir::ExitPoint* exit_ = nullptr;          // whose record is made
   std::vector<int32_t> virtual_index_;            // by virtual id
   std::vector<ir::Virtual*> virtuals_;
   ExitRecord record_;  // in the making

@@ -88,7 +88,7 @@ void Emitter::emit_int(Inst& inst) {
   // The first operand was overwritten: does the state name it there?
   bool named = false;
   if (same && inst.op != Lop::MulExit)
-    for (const lir::Operand& use : inst.exit->uses) named |= use.loc == inst.def.loc;
+    for_each_exit_use(fn_, *inst.exit, [&](lir::Vreg v) { named |= v == inst.exit->early; });
   if (!named) {
     jo(exit_label(inst));
     return;

@@ -129,19 +129,6 @@ struct Layout {
 
 }  // namespace
 
-std::vector<Value*>& Selector::values_of(ir::FrameState* state) {
-  std::vector<Value*>& list = state_values[state->id];
-  if (!state_ready[state->id]) {
-    state_ready[state->id] = 1;
-    ir::for_each_state_value(state, [&](Value*& v) {
-      if (!is_constant(v)) list.push_back(v);
-    });
-    std::sort(list.begin(), list.end(), [](Value* a, Value* b) { return a->id < b->id; });
-    list.erase(std::unique(list.begin(), list.end()), list.end());
-  }
-  return list;
-}
-
 void Selector::plan() {
   size_t n = graph.value_count;
   vreg_of.assign(n, kNoVreg);
@@ -149,8 +136,6 @@ void Selector::plan() {
   needed.assign(n, 0);
   in_state.assign(n, 0);
   folded.assign(n, 0);
-  state_values.resize(graph.state_count);
-  state_ready.assign(graph.state_count, 0);
 
   std::vector<Value*> work;
   auto need = [&](Value* v) {
@@ -164,18 +149,17 @@ void Selector::plan() {
       if (ir::is_terminator(*v) ||
           (v->op != Op::Arg && v->op != Op::ArgNumber && ir::has_side_effect(*v)))
         need(v);
-  std::vector<uint8_t> state_done(graph.state_count);
+  const uint32_t mark = graph.new_mark();
+  auto need_named = [&](Value* v) {
+    if (is_constant(v)) return;
+    in_state[v->id] = 1;
+    need(v);
+  };
   while (!work.empty()) {
     Value* v = work.back();
     work.pop_back();
     for (Value* in : v->inputs) need(in);
-    if (v->state && !state_done[v->state->id]) {
-      state_done[v->state->id] = 1;
-      for (Value* named : values_of(v->state)) {
-        in_state[named->id] = 1;
-        need(named);
-      }
-    }
+    ir::for_each_new_state_value(v->state, mark, need_named);
   }
 
   std::vector<Value*> user(n);
@@ -346,6 +330,8 @@ void Selector::run() {
       if (v->op == Op::BoolToInt && needed[v->id] && !is_constant(v->inputs[0]))
         vreg_of[v->id] = vreg(v);
   fn.vreg_of_value = std::move(vreg_of);
+  for (uint32_t k = 0; k < fn.insts.size(); k++)
+    if (fn.insts[k].exit) fn.insts[k].exit->inst = k;
 }
 
 Inst& Selector::emit(Lop op, Value* v) {
@@ -434,15 +420,8 @@ void Selector::set_exit(Inst& inst, Value& v, ir::Reason reason, bool late, Valu
   exit->state = v.state;
   exit->reason = v.reason != ir::Reason::None ? v.reason : reason;
   exit->value_id = v.id;
-  std::vector<Value*>& named = values_of(v.state);
-  for (Value* value : named) {
-    if (value->op == Op::BoolToInt && is_constant(value->inputs[0])) continue;
-    Operand use;
-    use.kind = Operand::Any;
-    use.late = late && value != early;
-    use.vreg = vreg(value);
-    exit->uses.push_back(fn.arena, use);
-  }
+  exit->late = late;
+  if (early && !is_constant(early)) exit->early = vreg(early);
   inst.exit = exit;
 }
 
@@ -604,6 +583,7 @@ void Selector::select_value(Value& v) {
 }
 
 void select(ir::Graph& graph, const TargetFacts& facts, Function& function) {
+  function.graph = &graph;
   function.insts.reserve(graph.value_count * 2);
   function.vregs.reserve(graph.value_count * 2);
   Selector(graph, facts, function).run();

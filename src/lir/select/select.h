@@ -22,14 +22,12 @@ struct Selector {
   const TargetFacts& facts;
   Function& fn;
   Block* block = nullptr;
-  std::vector<Vreg> vreg_of;                          // by value id
-  std::vector<uint32_t> uses;                         // by value id: inputs of needed values
-  std::vector<uint8_t> needed;                        // by value id
-  std::vector<uint8_t> in_state;                      // by value id: named by a state
-  std::vector<ir::Value*> wants;                      // by value id: the phi that it flows into
-  std::vector<uint8_t> folded;                        // by value id: emitted by its user
-  std::vector<std::vector<ir::Value*>> state_values;  // by state id, each once
-  std::vector<uint8_t> state_ready;
+  std::vector<Vreg> vreg_of;      // by value id
+  std::vector<uint32_t> uses;     // by value id: inputs of needed values
+  std::vector<uint8_t> needed;    // by value id
+  std::vector<uint8_t> in_state;  // by value id: named by a state
+  std::vector<ir::Value*> wants;  // by value id: the phi that it flows into
+  std::vector<uint8_t> folded;    // by value id: emitted by its user
 
   void run();
   void plan();
@@ -61,7 +59,6 @@ struct Selector {
   void set_address(Inst& inst, ir::Value* base, int64_t disp, ir::Value* index, int scale,
                    bool late = false);
   void fill_compare(Inst& inst, ir::Value* condition, bool expected);
-  std::vector<ir::Value*>& values_of(ir::FrameState* state);
   void fail(const char* why) {
     if (!fn.error) fn.error = why;
   }

@@ -1,0 +1,49 @@
+"""Memory that runs out at any allocation: plain's result or MemoryError, nothing lost, nothing leaked.
+
+Small programs run in child processes in which each allocation in turn fails, alone and with all
+that follow (no_memory_child.py). PSYCO_TEST_NO_MEMORY_STEP=1 tries every allocation, not every few.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from no_memory_programs import PROGRAMS
+
+pytest.importorskip("_testcapi")
+HERE = Path(__file__).parent
+NAMES = list(PROGRAMS)
+GROUPS = [NAMES[i::8] for i in range(8)]
+
+
+def run_child(how, step, names, debug):
+    step = os.environ.get("PSYCO_TEST_NO_MEMORY_STEP", step)
+    environ = {**os.environ, "PSYCO_DEBUG": os.environ.get("PSYCO_DEBUG") or debug}
+    return subprocess.run(
+        [sys.executable, HERE / "no_memory_child.py", how, str(step), *names],
+        capture_output=True, text=True, env=environ, timeout=600,
+    )
+
+
+def check(done, names):
+    assert (done.stdout, done.returncode) == ("", 0), done.stdout + done.stderr
+    assert done.stderr.count(" failures\n") == len(names)
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0])
+def test_compiled_code_without_memory(names):
+    check(run_child("warm", 3, names, "stress=eager"), names)
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0])
+def test_compiler_without_memory(names):
+    check(run_child("cold", 11, names, "stress=eager,verify=each"), names)
+
+
+def test_programs_run_out_of_memory():
+    """Or the tests above would show nothing."""
+    done = run_child("warm", 3, NAMES[:12], "stress=eager")
+    hit = [line for line in done.stderr.splitlines() if not line.endswith(": 0 failures")]
+    assert len(hit) >= 10, done.stderr
