@@ -1,3 +1,4 @@
+// Where code of one version begins, as LINE events see it.
 #include "cpython/lines.h"
 
 #include "cpython/port.h"
