@@ -63,13 +63,17 @@ def test_too_many_variables_is_a_reason():
 @pytest.mark.plain_only
 @pytest.mark.no_asan(reason="times")
 @pytest.mark.parametrize(
-    ("shape", "n"),
-    [("unpacked", 40), ("many_locals", 100), ("few_locals", 250), ("diamonds", 100), ("returns", 100)],
+    ("shape", "n", "most"),
+    [
+        ("few_locals", 250, 2.6), ("diamonds", 100, 2.6),
+        # Twice the variables and twice the code: each exit tells of each variable.
+        ("unpacked", 40, 3.5), ("many_locals", 100, 3.5), ("returns", 100, 3.5),
+    ],
 )
-def test_time_of_compilation_grows_with_the_code(shape, n):
+def test_time_of_compilation_grows_with_the_code(shape, n, most):
     def milliseconds(size):
         return min(compile_in_child(shape, size)["milliseconds"] for _ in range(3))
 
     times = [milliseconds(size) for size in (n, 2 * n, 4 * n)]
     ratios = [b / a for a, b in zip(times, times[1:])]
-    assert max(ratios) < 2.6, times
+    assert max(ratios) < most, times
