@@ -48,7 +48,8 @@ std::unordered_map<CodeEntry*, bool>& watched() {
 
 constexpr uint32_t kFewEvents = 4;
 
-PyObject* disable() { return Py_NewRef(g_disable); }
+// If somebody has freed our tool id and none was left, our callbacks may still come.
+PyObject* disable() { return Py_NewRef(g_disable ? g_disable : Py_None); }
 
 bool is_around(const LoopCounter& outer, const LoopCounter* inner) {
   return outer.target < inner->target && outer.last > inner->last;
@@ -293,6 +294,16 @@ bool register_callback(PyObject* monitoring, PyObject* events, const char* name,
   return done != nullptr;
 }
 
+// Code that was watched goes on raising its local events: without callbacks nobody hears of them.
+void unregister_callbacks(PyObject* monitoring) {
+  for (long events = g_event_set; events; events &= events - 1) {
+    PyObject* done = PyObject_CallMethod(monitoring, "register_callback", "ilO", g_tool,
+                                         events & -events, Py_None);
+    if (!done) PyErr_Clear();
+    Py_XDECREF(done);
+  }
+}
+
 bool take_tool(PyObject* monitoring) {
   if (!g_tool_name && !(g_tool_name = PyUnicode_FromString("psyco"))) return false;
   for (int id : {5, 4, 3}) {
@@ -387,6 +398,7 @@ void stop_monitoring() {
   PyObject* error = PyErr_GetRaisedException();
   PyObject* monitoring = PySys_GetObject("monitoring");
   if (monitoring && owns_tool(monitoring)) {
+    unregister_callbacks(monitoring);
     for (const char* method : {"set_events", "free_tool_id"}) {
       PyObject* done = method[0] == 's' ? PyObject_CallMethod(monitoring, method, "ii", g_tool, 0)
                                         : PyObject_CallMethod(monitoring, method, "i", g_tool);
