@@ -85,11 +85,11 @@ class Off:
         """Call *func*; the frames below it stay visible."""
         return func(*args)
 
-    def run_file(self, path: str, globals: dict[str, Any]) -> None:
-        """Run a source file in these globals."""
-        with open(path, "rb") as file:
+    def run_file(self, path: str | None, globals: dict[str, Any]) -> None:
+        """Run a source file, or None: standard input, in these globals."""
+        with open(0 if path is None else path, "rb", closefd=path is not None) as file:
             source = file.read()
-        exec(compile(source, path, "exec", dont_inherit=True), globals)
+        exec(compile(source, path or "<stdin>", "exec", dont_inherit=True), globals)
 
     def exclude(self, func: FunctionType) -> None:
         """*func* is plain anyway."""
