@@ -23,8 +23,8 @@
 #include "runtime/helpers.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
-#include "runtime/sampler.h"
 #include "runtime/runtime.h"
+#include "runtime/sampler.h"
 #include "runtime/table.h"
 #include "runtime/wanted.h"
 #include "runtime/watch.h"
@@ -274,6 +274,7 @@ CompiledCode* compile(Attempt& attempt) {
   add_version(entry, code, attempt.target, std::move(attempt.guards));
   make_young(unit->generation);
   history->units.push_back(unit.release());
+  history->dropped = nullptr;
   link_cells(entry);
   return code;
 }
@@ -341,7 +342,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
     return nullptr;
   }
   if (!PyDict_CheckExact(function->func_globals)) {
-    refuse(entry, ir::Reason::Unsupported, 0);
+    refuse(entry, ir::Reason::Namespace, 0);
     return nullptr;
   }
   Attempt attempt;
@@ -373,14 +374,14 @@ bool suspends(const DecodedCode& decoded, int head) {
 
 CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
                           int target_bci, _PyInterpreterFrame* frame) {
-  if (!compilable(entry) || !function || !PyDict_CheckExact(frame->f_globals)) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
-  if (frame->f_locals && frame->f_locals != frame->f_globals) {
-    refuse_loop(entry, target_bci);  // class bodies and exec with separate locals
-    return nullptr;
-  }
+  const auto refused = [&](ir::Reason reason) {
+    refuse_loop(entry, target_bci, reason);
+    return static_cast<CompiledCode*>(nullptr);
+  };
+  if (!compilable(entry)) return refused(entry->reason);
+  if (!function || !PyDict_CheckExact(frame->f_globals)) return refused(ir::Reason::Namespace);
+  // Class bodies and exec with separate locals.
+  if (frame->f_locals && frame->f_locals != frame->f_globals) return refused(ir::Reason::Namespace);
   Attempt attempt;
   attempt.entry = entry;
   attempt.target = target_bci;
@@ -397,19 +398,12 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   request.examples = values.data();
   request.example_count = static_cast<int>(values.size());
   DecodedCode decoded = decode(code);
-  if (!decoded.ok || decoded.index_at(target_bci) < 0) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
+  if (!decoded.ok || decoded.index_at(target_bci) < 0) return refused(ir::Reason::Unsupported);
   request.osr_index = decoded.index_at(target_bci);
-  if (suspends(decoded, request.osr_index)) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
+  if (suspends(decoded, request.osr_index)) return refused(ir::Reason::LoopSuspends);
   attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
   CompiledCode* made = compile(attempt);
-  if (!made && entry->refused) refuse_loop(entry, target_bci);
-  return made;
+  return !made && entry->refused ? refused(entry->reason) : made;
 }
 
 }  // namespace
@@ -432,20 +426,23 @@ bool start_driver() {
   g_compile_osr = compile_osr;
   start_feedback();
   std::string error;
+  std::vector<std::string> unknown;
   const char* debug = getenv("PSYCO_DEBUG");
-  if (debug && !parse_debug(debug, error)) {
+  if (debug && !parse_debug(debug, error, unknown)) {
     PyErr_Format(PyExc_ValueError, "PSYCO_DEBUG: %s", error.c_str());
     return false;
   }
+  for (const std::string& item : unknown)
+    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "PSYCO_DEBUG: there is no setting %s; ignored",
+                         item.c_str()) < 0)
+      return false;
   return true;
 }
 
 void install_driver() {
   g_driver.start = start_driver;
   g_driver.stats = driver_stats;
-  g_driver.report = [](PyFunctionObject* function) {
-    return driver_report(reinterpret_cast<PyCodeObject*>(function->func_code));
-  };
+  g_driver.report = [](PyFunctionObject* function) { return driver_report(function); };
   g_driver.compile_now = compile_now;
   g_driver.forget = forget_entry;
   g_driver.set_option = set_driver_option;
@@ -506,7 +503,7 @@ void forget_entry(CodeEntry* entry) {
   bury_the_dead();
 }
 
-bool parse_debug(const char* text, std::string& error) {
+bool parse_debug(const char* text, std::string& error, std::vector<std::string>& unknown) {
   std::string all(text);
   size_t from = 0;
   while (from <= all.size()) {
@@ -525,8 +522,8 @@ bool parse_debug(const char* text, std::string& error) {
       g_governor = false;
     } else if (item == "off=sampler") {
       g_sampling = false;
-    } else if (item.rfind("stress=exit:random", 0) == 0) {
-      g_options.exit_seed = item.size() > 19 && item[18] == ':' ? atoi(item.c_str() + 19) : 1;
+    } else if (item == "stress=exit:random" || item.rfind("stress=exit:random:", 0) == 0) {
+      g_options.exit_seed = item.size() > 18 ? atoi(item.c_str() + 19) : 1;
       g_governor = false;
       if (g_options.exit_seed <= 0)
         return error = "stress=exit:random:N wants a positive number", false;
@@ -543,7 +540,7 @@ bool parse_debug(const char* text, std::string& error) {
       g_options.inlining = false;
     } else if (item == "listings") {
       g_options.listings = true;
-    } else if (!passes::parse_pass_switches(item, g_pass_options, error)) {
+    } else if (!passes::parse_pass_switches(item, g_pass_options, error, unknown)) {
       return false;
     }
   }

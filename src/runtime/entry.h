@@ -77,6 +77,7 @@ struct LoopCounter {
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;
   double saved_ns = 0;  // by a native iteration, as measured
+  ir::Reason reason = ir::Reason::None;  // why refused
 };
 
 // Native and interpreted calls of one function, compared chunk by chunk: see governor.cpp.

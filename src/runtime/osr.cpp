@@ -34,7 +34,7 @@ PyObject* g_tool_name = nullptr;  // this very object: another tool may call its
 PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
-long g_event_set = 0;  // JUMP | PY_START
+long g_event_set = 0;          // JUMP | PY_START
 bool g_everything = false;     // all code is wanted,
 bool g_global_events = false;  // and global events find what is hot, not the sampler
 bool g_paused = false;
@@ -218,12 +218,6 @@ bool has_call_version(const CodeEntry* entry) {
   for (const Version& version : entry->versions)
     if (version.target == kEntryCall && may_enter(version.code)) return true;
   return false;
-}
-
-// The interpreter runs these within the call of their class, which is cheaper than any entry of
-// ours; compiled callers have them inlined. (One that loops is entered at its loop.)
-bool is_initialiser(PyCodeObject* code) {
-  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
 }
 
 // False if most of the function objects made from this code are called once and no more.
@@ -479,6 +473,15 @@ static void uninstall_unwanted() {
   }
 }
 
+// The interpreter runs these within the call of their class, which is cheaper than any entry of
+// ours; compiled callers have them inlined. (One that loops is entered at its loop.)
+bool is_initialiser(PyCodeObject* code) {
+  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
+}
+
+bool everything_is_watched() { return g_everything; }
+bool everything_is_counted() { return g_global_events; }
+
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
   stop_sampler();
@@ -541,8 +544,10 @@ void forget_watched(CodeEntry* entry) {
   watched().erase(entry);
 }
 
-void refuse_loop(CodeEntry* entry, int target_bci) {
-  loop_counter(entry, target_bci)->refused = true;
+void refuse_loop(CodeEntry* entry, int target_bci, ir::Reason reason) {
+  LoopCounter* loop = loop_counter(entry, target_bci);
+  loop->refused = true;
+  loop->reason = reason;
 }
 
 }  // namespace psyco
