@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import NoReturn
 
+# Since 3.11. (psyco is off in older ones, but programs run.)
+_SAFE_PATH = getattr(sys.flags, "safe_path", False)
+
 USAGE = """\
 usage: python -m psyco [options] program.py [arguments]
        python -m psyco [options] -m module [arguments]
@@ -176,7 +179,7 @@ def _script_action(path: str) -> Callable[[], object]:
         sys.exit(2)
     if _importable(path):
         # The program cannot be found without this entry, so even -P leaves it in.
-        if not sys.flags.safe_path:
+        if not _SAFE_PATH:
             del sys.path[0]
         sys.path.insert(0, _absolute(path))
         return _module_action("__main__", alter_argv=False)
@@ -184,7 +187,7 @@ def _script_action(path: str) -> Callable[[], object]:
     from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 
     path_seen = _absolute(path)
-    if not sys.flags.safe_path:
+    if not _SAFE_PATH:
         sys.path[0] = _script_folder(path)  # in place of the current folder, which -m put there
     main = _fresh_main()
     compiled = path.endswith(".pyc")
@@ -210,7 +213,7 @@ def _module_action(name: str, *, alter_argv: bool = True) -> Callable[[], object
 
 def _main_without_file() -> ModuleType:
     """The `__main__` of a text: it finds modules in the current folder, wherever that is then."""
-    if not sys.flags.safe_path:
+    if not _SAFE_PATH:
         sys.path[0] = ""
     from importlib.machinery import BuiltinImporter
 
@@ -263,8 +266,8 @@ def _prompt_action() -> Callable[[], object]:
         hook()
     sys.audit("cpython.run_stdin")
     if os.environ.get("PYTHON_BASIC_REPL"):
-        return lambda: core.run_alone(sys._baserepl)
-    from _pyrepl.main import interactive_console
+        return lambda: core.run_alone(sys._baserepl)  # type: ignore[attr-defined]
+    from _pyrepl.main import interactive_console  # type: ignore[import-not-found]
 
     startup = not sys.flags.ignore_environment
     return lambda: core.run_alone(interactive_console, main, bool(sys.flags.quiet), startup)

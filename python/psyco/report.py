@@ -29,7 +29,7 @@ class FunctionStats(TypedDict):
 class _AlwaysThere(TypedDict):
     code_bytes: int  # machine code now
     compile_ms: float  # processor time spent compiling
-    native_share: float  # see psyco.stats
+    covered_share: float  # see psyco.stats
     entries: int
     osr_entries: int
     functions: list[FunctionStats]
