@@ -12,6 +12,7 @@
 #include "driver/hooks.h"
 #include "driver/units.h"
 #include "emit/backend.h"
+#include "emit/records.h"
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
@@ -419,7 +420,11 @@ bool start_driver() {
   fill_runtime_table(&g_table);
   if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
+#ifdef PSYCO_MUTANTS
+  g_backend.decode = decode_spoilt_record;
+#else
   g_backend.decode = decode_record;
+#endif
   g_pass_options.types.float_type = &PyFloat_Type;
   g_pass_options.types.int_type = &PyLong_Type;
   g_compile_entry = compile_entry;

@@ -23,4 +23,8 @@ class RecordWriter {
   void grow();
 };
 
+#ifdef PSYCO_MUTANTS
+ExitRecord decode_spoilt_record(const CompiledCode& code, uint32_t id);  // as the runtime gets it
+#endif
+
 }  // namespace psyco
