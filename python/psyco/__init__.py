@@ -9,7 +9,15 @@ or, without touching the program, `python -m psyco program.py`. Where psyco cann
 once and everything here does nothing, so programs run plainly.
 """
 
-from __future__ import annotations
+import sys
+
+# What is above the imports must be readable by any Python, the rest of the package by those from
+# here on. They run programs plainly and are told why: see _engine.py.
+if sys.version_info < (3, 9):  # noqa: UP036
+    raise ImportError(
+        "psyco is made for the ordinary CPython 3.13, and this is Python %d.%d.%d"  # noqa: UP031
+        % sys.version_info[:3]
+    )
 
 from psyco import _engine
 from psyco.api import (
@@ -54,9 +62,8 @@ __all__ = [
     "warning",
 ]
 
-if _engine.announce:
+if _engine.warnings:
     import warnings
 
-    warnings.warn(
-        f"psyco is off: {_engine.off_reason}; programs run plainly", warning, stacklevel=2
-    )
+    for _text in _engine.warnings:
+        warnings.warn(_text, warning, stacklevel=2)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from types import CodeType, FunctionType
     from typing import Any
 
+    from psyco.report import Stats
+
+# The CPython that the build is for; pyproject.toml and CMake's find_package say the same.
+SERVED = (3, 13)
+
 
 class Off:
     """Takes the place of _core: accepts everything, changes nothing."""
@@ -67,7 +72,7 @@ class Off:
         """No option has a meaning."""
         return {}
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> Stats:
         """Zeroes."""
         return {
             "code_bytes": 0, "compile_ms": 0.0, "covered_share": 0.0, "entries": 0,
@@ -85,11 +90,11 @@ class Off:
         """Call *func*; the frames below it stay visible."""
         return func(*args)
 
-    def run_file(self, path: str, globals: dict[str, Any]) -> None:
-        """Run a source file in these globals."""
-        with open(path, "rb") as file:
+    def run_file(self, path: str | None, globals: dict[str, Any]) -> None:
+        """Run a source file, or None: standard input, in these globals."""
+        with open(0 if path is None else path, "rb", closefd=path is not None) as file:
             source = file.read()
-        exec(compile(source, path, "exec", dont_inherit=True), globals)
+        exec(compile(source, path or "<stdin>", "exec", dont_inherit=True), globals)
 
     def exclude(self, func: FunctionType) -> None:
         """*func* is plain anyway."""
@@ -98,22 +103,62 @@ class Off:
         """There is no code to drop."""
 
 
-def load() -> tuple[Any, str | None, bool]:
-    """The engine, why it is off (None when it works), and whether to say so."""
-    if os.environ.get("PSYCO_DISABLE", "0") not in ("", "0"):
-        return Off("PSYCO_DISABLE is set"), "PSYCO_DISABLE is set", False
+# What PSYCO_DISABLE may say, in any case.
+_YES = ("1", "true", "yes", "on")
+_NO = ("", "0", "false", "no", "off")
+
+
+def _disabled() -> tuple[bool, list[str]]:
+    """Whether the user has turned psyco off, and what is to be told of how he said it."""
+    said = os.environ.get("PSYCO_DISABLE", "")
+    word = said.strip().lower()
+    if word in _YES + _NO:
+        return word in _YES, []
+    return False, [
+        f"PSYCO_DISABLE={said} means nothing and is ignored: "
+        "1, true, yes and on turn psyco off, 0, false, no and off do not"
+    ]
+
+
+def _misfit() -> str | None:
+    """What is wrong with this interpreter, if it is not one that psyco is made for."""
+    kind = sys.implementation.name
+    name = {"cpython": "CPython", "pypy": "PyPy"}.get(kind, kind)
+    found = "{} {}.{}.{}".format(name, *sys.version_info[:3])
+    flags = getattr(sys, "abiflags", "")
+    if "t" in flags:
+        found = f"a free-threaded build of {found}"
+    elif "d" in flags:
+        found = f"a debug build of {found}"
+    elif kind == "cpython" and sys.version_info[:2] == SERVED:
+        return None
+    return f"it is made for the ordinary CPython {SERVED[0]}.{SERVED[1]}, and this is {found}"
+
+
+def load() -> tuple[Any, str | None, list[str]]:
+    """The engine, why it is off (None when it works), and what the user should be told."""
+    off, told = _disabled()
+    if off:
+        return Off("PSYCO_DISABLE is set"), "PSYCO_DISABLE is set", []
+
+    def give_up(reason: str, why: str) -> tuple[Any, str | None, list[str]]:
+        return Off(reason), why, [*told, f"psyco is off: {why}; programs run plainly"]
+
+    misfit = _misfit()
+    if misfit is not None:
+        return give_up(misfit, misfit)
     try:
         import psyco._core  # noqa: F401 (in this form an error names the missing module)
     except ImportError as error:
-        return Off(str(error)), f"its compiled part cannot be loaded ({error})", True
+        return give_up(str(error), f"its compiled part cannot be loaded ({error})")
     compiled = sys.modules["psyco._core"]
     # Sources and build part company when somebody updates only one of them.
     lacking = [name for name in vars(Off) if name[0] != "_" and not hasattr(compiled, name)]
     reason = f"its build lacks {', '.join(lacking)}" if lacking else compiled.status()
     if reason is not None:
-        return Off(reason), reason, True
-    return compiled, None, False
+        return give_up(reason, reason)
+    return compiled, None, told
 
 
-core: Any
-core, off_reason, announce = load()
+core: Off  # or what offers the same
+core, off_reason, warnings = load()

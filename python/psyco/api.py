@@ -32,10 +32,15 @@ from psyco.targets import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
     from types import FrameType, TracebackType
-    from typing import IO, Any, Self, overload
+    from typing import IO, Any, Self, TypeVar, overload
 
-    from psyco.report import Explanation
+    from psyco.report import Explanation, Stats
+
+    # Whatever holds Python code: functions, methods, static and class methods, classes, modules.
+    _Target = TypeVar("_Target")
+    _Filter = Callable[[CodeType], object]
 
 DEFAULT_RECURSION = 10
 
@@ -48,8 +53,6 @@ class _Nothing:
 
 
 _NOTHING = _Nothing()
-
-type Filter = Callable[[CodeType], object]
 
 
 class _Registry:
@@ -65,7 +68,7 @@ class _Registry:
         # By the copy: itself, the original and, should that die before, its code.
         self.proxies: dict[int, tuple[ref[FunctionType], ref[FunctionType], CodeType]] = {}
         self.refused: dict[int, ref[CodeType]] = {}
-        self.filter: Filter | None = None
+        self.filter: _Filter | None = None
         self.everything = False
         self.compiling = True
         self.log: IO[str] | None = None
@@ -127,6 +130,9 @@ def _warn(text: str) -> None:
     import os
     import warnings
 
+    if sys.version_info < (3, 12):  # noqa: UP036 (psyco is off there, but programs run)
+        warnings.warn(text, _warning, stacklevel=3)
+        return
     # Whoever called us, through however many of our own functions.
     warnings.warn(text, _warning, skip_file_prefixes=(os.path.dirname(__file__),))
 
@@ -153,9 +159,9 @@ def _bind_one(func: FunctionType, rec: int, plain: FunctionType | None = None) -
 if TYPE_CHECKING:
 
     @overload
-    def bind[T](*, rec: int = ...) -> Callable[[T], T]: ...
+    def bind(*, rec: int = ...) -> Callable[[_Target], _Target]: ...
     @overload
-    def bind[T](target: T, rec: int = ...) -> T: ...
+    def bind(target: _Target, rec: int = ...) -> _Target: ...
 
 
 def bind(target: Any = _NOTHING, rec: int = DEFAULT_RECURSION) -> Any:
@@ -194,7 +200,7 @@ def bind(target: Any = _NOTHING, rec: int = DEFAULT_RECURSION) -> Any:
     return target
 
 
-def unbind(target: Any) -> Any:
+def unbind(target: _Target) -> _Target:
     """Undo bind(): *target* is plain again from its next call on. Returns *target*.
 
     What was never bound is left as it is. What jit(), full() or another bound function covers, too,
@@ -226,12 +232,13 @@ def _copy_of(func: FunctionType, code: CodeType) -> FunctionType:
     copy.__qualname__ = func.__qualname__
     copy.__module__ = func.__module__
     copy.__doc__ = func.__doc__
-    copy.__type_params__ = func.__type_params__
+    if sys.version_info >= (3, 12):  # noqa: UP036 (psyco is off elsewhere, but programs run)
+        copy.__type_params__ = func.__type_params__
     copy.__dict__.update(func.__dict__)
     return copy
 
 
-def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
+def proxy(target: _Target, rec: int = DEFAULT_RECURSION) -> _Target:
     """Return a compiled copy of a function or bound method; the original stays plain.
 
     The copy is a function of its own with the same name, signature, defaults, closure and
@@ -256,14 +263,20 @@ def proxy(target: Any, rec: int = DEFAULT_RECURSION) -> Any:
         ref(copy, lambda _: forget(identity, None)), ref(func), func.__code__,
     )
     _bind_one(copy, rec, plain=func)
+    return _in_place_of(target, copy)
+
+
+def _in_place_of(target: _Target, other: FunctionType) -> _Target:
+    """What *target* is around its function, around *other*."""
+    made: object = other
     if isinstance(target, MethodType):
-        return MethodType(copy, target.__self__)
-    if isinstance(target, (staticmethod, classmethod)):
-        return type(target)(copy)
-    return copy
+        made = MethodType(other, target.__self__)
+    elif isinstance(target, (staticmethod, classmethod)):
+        made = type(target)(other)
+    return made  # type: ignore[return-value]
 
 
-def unproxy(target: Any) -> Any:
+def unproxy(target: _Target) -> _Target:
     """Return the original function or method behind a proxy.
 
     Raises:
@@ -283,11 +296,7 @@ def unproxy(target: Any) -> Any:
     if original is None:  # it died, so nobody can tell that this is another one
         original = _copy_of(func, entry[2])
         _state.proxies[id(func)] = (entry[0], ref(original), entry[2])
-    if isinstance(target, MethodType):
-        return MethodType(original, target.__self__)
-    if isinstance(target, (staticmethod, classmethod)):
-        return type(target)(original)
-    return original
+    return _in_place_of(target, original)
 
 
 def cannotcompile(target: Any) -> None:
@@ -304,7 +313,7 @@ def cannotcompile(target: Any) -> None:
         core.exclude(func)
 
 
-def setfilter(func: Filter | None) -> Filter | None:
+def setfilter(func: _Filter | None) -> _Filter | None:
     """Ask *func* before a code object is compiled; what it refuses stays plain.
 
     *func* gets the code object and returns true to allow it. Functions named by bind() are not
@@ -466,17 +475,18 @@ def stop() -> None:
 # --- Looking inside ------------------------------------------------------------------------------
 
 
-def stats() -> dict[str, Any]:
+def stats() -> Stats:
     """Figures of the compiler so far.
 
-    Keys: `code_bytes` (machine code now), `compile_ms` (processor time spent compiling, ms),
-    `covered_share` (the part, 0 to 1, of the time since the import of psyco in which some call or
-    loop that runs compiled was under way, with all that it called, interpreted, C or waiting: how
-    much of the program psyco has taken over, not how much of its time is spent in machine code),
-    and `functions`, a list of dictionaries, one per function that was compiled or refused and still
-    exists: `name`, `file`, `line`, `entries` (calls and loops entered from interpreted code or C),
-    `exits` (times its code left for the interpreter), `code_bytes`, and `refused` (why its calls
-    are not compiled, or None). More keys may be there.
+    The keys are those of psyco.report.Stats, among them `code_bytes` (machine code now),
+    `compile_ms` (processor time spent compiling, ms), `covered_share` (the part, 0 to 1, of the
+    time since the import of psyco in which some call or loop that runs compiled was under way, with
+    all that it called, interpreted, C or waiting: how much of the program psyco has taken over, not
+    how much of its time is spent in machine code), and `functions`, a list of dictionaries, one per
+    function that was compiled or refused and still exists: `name`, `file`, `line`, `entries` (calls
+    and loops entered from interpreted code or C), `exits` (times its code left for the
+    interpreter), `code_bytes`, and `refused` (why its calls are not compiled, or None). While psyco
+    is off only the most important are there.
 
     >>> stats()['code_bytes'] >= 0
     True
@@ -486,6 +496,9 @@ def stats() -> dict[str, Any]:
 
 def explain(target: Any, *, asm: bool = False) -> Explanation:
     """What became of a function: the level of each value, the guards, the exits and their reasons.
+
+    Where its calls or a loop are not compiled it says why: who refused, what was measured, how hot
+    they are by now.
 
     print() the result to read it; it also has `.compiled`, `.exits` and `.report`. With *asm* the
     text ends with the machine code, if PSYCO_DEBUG=listings was set when psyco was imported.
@@ -501,7 +514,7 @@ def explain(target: Any, *, asm: bool = False) -> Explanation:
     return Explanation(func, core.report(func), asm=asm)
 
 
-def log(logfile: str = "", mode: str = "w", top: int = 10) -> None:
+def log(logfile: str | PathLike[str] = "", mode: str = "w", top: int = 10) -> None:
     """Write to a file what psyco is told, and at the end of the process what came of it.
 
     Without a name the file is the main program's with `.log-psyco` appended. *mode* "a" appends.
@@ -516,18 +529,21 @@ def log(logfile: str = "", mode: str = "w", top: int = 10) -> None:
         raise TypeError(f"top must be an int, not {type(top).__name__}")
     if top < 0:
         raise ValueError(f"top must not be negative, but is {top}")
-    if not isinstance(logfile, str):
-        raise TypeError(f"logfile must be a str, not {type(logfile).__name__}")
     import atexit
+    import os
     import time
+
+    path = os.fspath(logfile) if hasattr(logfile, "__fspath__") else logfile
+    if not isinstance(path, str):
+        raise TypeError(f"logfile must be a str or a path, not {type(logfile).__name__}")
 
     from psyco.report import format_stats
 
-    if not logfile:
+    if not path:
         main = getattr(sys.modules.get("__main__"), "__file__", None) or "psyco"
-        logfile = main.removesuffix(".py") + ".log-psyco"
+        path = main.removesuffix(".py") + ".log-psyco"
     # Open until the process ends, on purpose; the log before goes on when this one cannot be.
-    opened = open(logfile, mode, encoding="utf-8")  # noqa: SIM115
+    opened = open(path, mode, encoding="utf-8")  # noqa: SIM115
     if _state.log is not None:
         _state.log.close()
     _state.log = opened

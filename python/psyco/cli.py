@@ -25,11 +25,18 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import NoReturn
 
+# Since 3.11. (psyco is off in older ones, but programs run.)
+_SAFE_PATH = getattr(sys.flags, "safe_path", False)
+
 USAGE = """\
 usage: python -m psyco [options] program.py [arguments]
        python -m psyco [options] -m module [arguments]
+       python -m psyco [options] -c code [arguments]
+       python -m psyco [options] [- [arguments]]
 
 Runs a Python program with everything that proves hot compiled to machine code.
+Without a program, or with -, it is read from standard input; a terminal gets
+the interpreter's prompt.
 
 options:
   --eager      compile every function at its first call
@@ -46,8 +53,8 @@ class Request:
     """A command line, understood."""
 
     def __init__(self) -> None:
-        self.program = ""
-        self.is_module = False
+        self.kind = "-"  # of program: "file", "-m", "-c" or "-" (standard input)
+        self.program = ""  # path, name or text of it; what argv[0] says of standard input
         self.arguments: list[str] = []
         self.eager = False
         self.stats = False
@@ -80,24 +87,32 @@ def parse(arguments: list[str]) -> Request:
             if not file:
                 _fail(f"{name} needs the name of a file")
             request.files[name] = file
-        elif option.startswith("-m"):
-            request.is_module = True
-            request.program = option[2:] or (rest.pop(0) if rest else "")
-            if not request.program:
-                _fail("-m needs the name of a module")
+        elif option[:2] in ("-m", "-c"):
+            request.kind = option[:2]
+            if not option[2:] and not rest:
+                _fail(f"{request.kind} needs {NEEDED[request.kind]}")
+            request.program = option[2:] or rest.pop(0)
             break
-        elif option == "--" and rest:
-            request.program = rest.pop(0)
+        elif option == "--":
+            if rest:
+                _take_program(request, rest.pop(0))
             break
-        elif option.startswith("-"):
+        elif option.startswith("-") and option != "-":
             _fail(f"unknown option {option}")
         else:
-            request.program = option
+            _take_program(request, option)
             break
-    if not request.program:
-        _fail("which program?")
     request.arguments = rest
     return request
+
+
+NEEDED = {"-m": "the name of a module", "-c": "the program as text"}
+
+
+def _take_program(request: Request, argument: str) -> None:
+    """The first argument that is no option: a path, or standard input."""
+    request.kind = "-" if argument == "-" else "file"
+    request.program = argument
 
 
 # --- Starting a program as the interpreter does --------------------------------------------------
@@ -164,7 +179,7 @@ def _script_action(path: str) -> Callable[[], object]:
         sys.exit(2)
     if _importable(path):
         # The program cannot be found without this entry, so even -P leaves it in.
-        if not sys.flags.safe_path:
+        if not _SAFE_PATH:
             del sys.path[0]
         sys.path.insert(0, _absolute(path))
         return _module_action("__main__", alter_argv=False)
@@ -172,7 +187,7 @@ def _script_action(path: str) -> Callable[[], object]:
     from importlib.machinery import SourceFileLoader, SourcelessFileLoader
 
     path_seen = _absolute(path)
-    if not sys.flags.safe_path:
+    if not _SAFE_PATH:
         sys.path[0] = _script_folder(path)  # in place of the current folder, which -m put there
     main = _fresh_main()
     compiled = path.endswith(".pyc")
@@ -194,6 +209,92 @@ def _module_action(name: str, *, alter_argv: bool = True) -> Callable[[], object
     _fresh_main()
     run = runpy._run_module_as_main  # type: ignore[attr-defined]
     return lambda: core.run_alone(run, name, alter_argv)
+
+
+def _main_without_file() -> ModuleType:
+    """The `__main__` of a text: it finds modules in the current folder, wherever that is then."""
+    if not _SAFE_PATH:
+        sys.path[0] = ""
+    from importlib.machinery import BuiltinImporter
+
+    main = _fresh_main()
+    main.__loader__ = BuiltinImporter  # which the interpreter itself puts there, and leaves
+    return main
+
+
+def _command_action(text: str) -> Callable[[], object]:
+    """How to run the text given with -c."""
+    main = _main_without_file()
+    sys.audit("cpython.run_command", text)
+
+    def run() -> object:
+        code = compile(text + "\n", "<string>", "exec", dont_inherit=True)
+        _show_lines(code, text + "\n")
+        return core.run_alone(exec, code, vars(main))
+
+    return run
+
+
+def _show_lines(code: CodeType, text: str) -> None:
+    """Let tracebacks and inspect find the lines, as the interpreter does for -c since 3.13."""
+    import linecache
+
+    register = getattr(linecache, "_register_code", None)
+    if register is not None:
+        # The first releases of 3.13 keep the lines by file name, later ones by code object.
+        by_code = hasattr(linecache, "_interactive_cache")
+        register(code if by_code else code.co_filename, text, code.co_filename)
+
+
+def _input_action() -> Callable[[], object]:
+    """How to run what standard input holds."""
+    main = _main_without_file()
+    sys.audit("cpython.run_stdin")
+    vars(main).update(__file__="<stdin>", __cached__=None)
+    return lambda: core.run_file(None, vars(main))
+
+
+def _prompt_action() -> Callable[[], object]:
+    """How to talk to a terminal: through the interpreter's own prompt."""
+    main = _main_without_file()
+    if not sys.flags.quiet:
+        print(f"Python {sys.version} on {sys.platform}\n{WELCOME}", file=sys.stderr)
+    if sys.flags.inspect:
+        return lambda: None  # the prompt comes by itself when we return
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook is not None:
+        hook()
+    sys.audit("cpython.run_stdin")
+    if os.environ.get("PYTHON_BASIC_REPL"):
+        return lambda: core.run_alone(sys._baserepl)  # type: ignore[attr-defined]
+    from _pyrepl.main import interactive_console  # type: ignore[import-not-found]
+
+    startup = not sys.flags.ignore_environment
+    return lambda: core.run_alone(interactive_console, main, bool(sys.flags.quiet), startup)
+
+
+WELCOME = 'Type "help", "copyright", "credits" or "license" for more information.'
+
+
+def _is_interactive() -> bool:
+    """Whether standard input is somebody who types, or -i says to treat it so."""
+    if sys.flags.interactive:
+        return True
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
+def _action(request: Request) -> Callable[[], object]:
+    """How to run the program that was asked for."""
+    if request.kind == "-m":
+        return _module_action(request.program)
+    if request.kind == "-c":
+        return _command_action(request.program)
+    if request.kind == "-":
+        return _prompt_action() if _is_interactive() else _input_action()
+    return _script_action(request.program)
 
 
 def _outside(traceback: TracebackType | None) -> TracebackType | None:
@@ -269,20 +370,30 @@ def main(arguments: list[str] | None = None) -> None:
     """Run what the command line names."""
     request = parse(sys.argv[1:] if arguments is None else arguments)
     # The module `-m` starts has "-m" here until it is found; run_module puts its file's name.
-    sys.argv[:] = ["-m" if request.is_module else request.program, *request.arguments]
+    named = request.kind if request.kind in NEEDED else request.program
+    sys.argv[:] = [named, *request.arguments]
     if "--log" in request.files:
-        psyco.log(request.files["--log"])
+        _log(request.files["--log"])
     if "--list" in request.files or "--only" in request.files:
         _choose(request.files.get("--only"), request.files.get("--list"))
-    action = (
-        _module_action(request.program) if request.is_module else _script_action(request.program)
-    )
+    action = _action(request)
     if request.stats:
         _stats_at_exit()
     if request.eager:
         core.set_options({"eager": True})
     psyco.full()
     _run(action)
+
+
+def _log(path: str) -> None:
+    try:
+        psyco.log(path)
+    except (OSError, ValueError) as error:
+        _cannot_open("--log", path, error)
+
+
+def _cannot_open(option: str, path: str, error: OSError | ValueError) -> NoReturn:
+    _fail(f"{option} {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def _choose(only: str | None, listing: str | None) -> None:
@@ -292,10 +403,15 @@ def _choose(only: str | None, listing: str | None) -> None:
         try:
             with open(only, encoding="utf-8") as file:
                 names = {line.strip() for line in file}
-        except OSError as error:
-            _fail(f"--only {only}: {error.strerror}")
-    # Open until the process ends, and written at once: the program may be about to crash.
-    out = open(listing, "a", encoding="utf-8", buffering=1) if listing else None  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            _cannot_open("--only", only, error)
+    out = None
+    if listing is not None:
+        try:
+            # Open until the process ends, and written at once: the program may be about to crash.
+            out = open(listing, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+        except (OSError, ValueError) as error:
+            _cannot_open("--list", listing, error)
 
     def chosen(code: CodeType) -> bool:
         place = f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"

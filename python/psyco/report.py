@@ -6,8 +6,57 @@ there is shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, Optional, TypedDict
+
+from psyco._engine import off_reason
+
+
+# The types of stats() are evaluated when they are looked at, so they are spelt for older Pythons.
+class FunctionStats(TypedDict):
+    """What stats() tells of one function that was compiled or refused and still exists."""
+
+    name: str
+    file: str
+    line: int
+    entries: int  # calls and loops entered from interpreted code or C
+    exits: int  # times its code left for the interpreter
+    code_bytes: int
+    refused: Optional[str]  # noqa: UP045 (why its calls are not compiled)
+
+
+class _AlwaysThere(TypedDict):
+    code_bytes: int  # machine code now
+    compile_ms: float  # processor time spent compiling
+    covered_share: float  # see psyco.stats
+    entries: int
+    osr_entries: int
+    functions: list[FunctionStats]
+
+
+class Stats(_AlwaysThere, total=False):
+    """What stats() returns. The keys of this class are there unless psyco is off."""
+
+    compiled: int
+    recompiled: int
+    refused: int
+    evicted: int
+    compile_ms_worst: float
+    compile_ms_p99: float
+    events: int  # of sys.monitoring, that psyco counted with
+    exits: dict[str, int]  # by reason
+    refused_by: dict[str, int]  # by reason
+    ops: dict[str, int]  # values of compiled graphs, by operation
+    helpers: dict[str, int]
+    native_calls: int
+    interpreted_calls: int
+    unmeasured_calls: int
+    odd_arguments: int
+    no_room: int
+    loop_entries: int
+    dependencies: int
+    activations: int  # of compiled code, running now
 
 
 class Explanation:
@@ -57,10 +106,11 @@ def _describe(item: object) -> str:
 
 def _source(func: FunctionType) -> dict[int, str]:
     """The function's source lines by number, empty when there is no file."""
+    import dis
     import linecache
 
     code = func.__code__
-    numbers = [line for *_, line in code.co_lines() if line]
+    numbers = [line for _, line in dis.findlinestarts(code) if line]
     if not numbers:
         return {}
     lines = linecache.getlines(code.co_filename, func.__globals__)
@@ -75,6 +125,22 @@ def _add(lines: dict[int, list[str]], line: int | None, text: str) -> None:
         remarks.append(text)
 
 
+def _not_compiled(report: dict[str, Any], has_code: bool) -> list[str]:
+    """Lines that say what has no machine code, and why."""
+    if off_reason is not None:
+        return [f"  not compiled: psyco is off: {off_reason}"]
+    lines = []
+    for entry in report.get("why_not") or ():
+        what = f"loop at line {entry.get('line', '?')} "
+        if entry.get("entry") != "loop":
+            what = "calls " if has_code else ""
+        lines.append(f"  {what}not compiled: {entry.get('why', 'unknown')}")
+    if not lines and not has_code:
+        reason = report.get("refused")
+        lines.append("  not compiled" + (f": {reason}" if reason else ""))
+    return lines
+
+
 def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = False) -> str:
     """The text of explain()."""
     code = func.__code__
@@ -82,9 +148,7 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
     file = report.get("file") or code.co_filename
     out = [f"{name} ({file}:{report.get('line') or code.co_firstlineno})"]
     versions = report.get("versions") or []
-    if not versions:
-        reason = report.get("refused")
-        out.append("  not compiled" + (f": {reason}" if reason else ""))
+    out += _not_compiled(report, bool(versions))
     for number, version in enumerate(versions, 1):
         if isinstance(version, dict):
             version = {key: value for key, value in version.items() if key not in _APART}
@@ -133,7 +197,7 @@ def format_report(func: FunctionType, report: dict[str, Any], *, asm: bool = Fal
     return "\n".join(out)
 
 
-def format_stats(stats: dict[str, Any], top: int) -> str:
+def format_stats(stats: Mapping[str, Any], top: int) -> str:
     """The closing table of log() and --stats: totals, then the functions entered most."""
     functions = sorted(
         stats.get("functions") or (), key=lambda f: f.get("entries", 0), reverse=True

@@ -8,7 +8,6 @@ globals it is, never for what it imports.
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, ModuleType
 
 # The type checker's word for "only for me"; importing it from typing would cost 6 ms.
@@ -71,7 +70,7 @@ def is_method(qualname: str) -> bool:
     parts = qualname.split(".")
     return any(
         left != "<locals>" and right != "<locals>"
-        for left, right in pairwise(parts)
+        for left, right in zip(parts, parts[1:])
     )
 
 

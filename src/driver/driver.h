@@ -69,6 +69,8 @@ struct CodeHistory {
   std::map<int, int> compiles_at;   // by target
   uint64_t entries = 0, exits = 0;  // of units that are no more
   bool slow_loop = false;           // a loop was faster in the interpreter
+  // Why code was dropped last; null: an assumption broke, or none was.
+  const char* dropped = nullptr;
   std::string name;
 };
 
@@ -83,8 +85,8 @@ bool start_driver();    // false: a Python error is set
 bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count);
 void forget_entry(CodeEntry* entry);
 size_t code_bytes_in_use();
-PyObject* driver_stats();                     // new dict, see psyco.stats
-PyObject* driver_report(PyCodeObject* code);  // new dict, or None if nothing is known
+PyObject* driver_stats();                             // new dict, see psyco.stats
+PyObject* driver_report(PyFunctionObject* function);  // new dict, see psyco.explain
 // The graph for these arguments as text, optimised or not, and what the verifier says; for dumps
 // and tests.
 std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssize_t count,
@@ -92,8 +94,8 @@ std::string graph_text(PyFunctionObject* function, PyObject* const* args, Py_ssi
 bool add_options(PyObject* dict);
 int set_driver_option(PyObject* name, PyObject* value);  // as DriverHooks::set_option
 // PSYCO_DEBUG, or the option `debug`: items separated by commas; see docs/adding.md. All options
-// begin anew.
-bool parse_debug(const char* text, std::string& error);
+// begin anew. `unknown`: items that nobody reads.
+bool parse_debug(const char* text, std::string& error, std::vector<std::string>& unknown);
 
 struct CompileTotals {
   uint64_t compiled = 0, refused = 0, invalidated = 0, recompiled = 0, evicted = 0;

@@ -63,6 +63,11 @@ void note_exits(CompiledCode* code, ir::Reason reason) {
     loop_exits_often(entry, unit->target);
 }
 
+void drop(CodeEntry* entry, Unit* unit, const char* why) {
+  history_of(entry)->dropped = why;
+  retire_unit(entry, unit);
+}
+
 constexpr int kMostTables = 8;  // of a module whose names keep changing
 
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
@@ -92,7 +97,7 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     site.generic = ++site.tables > kMostTables;
   else
     site.generic = true;
-  retire_unit(own, unit);
+  drop(own, unit, "a guard of it failed often");
 }
 
 // Nothing to be counted on: callers expect an object from now on.
@@ -100,7 +105,8 @@ void result_misfits(LinkCell* cell, CompiledCode* caller) {
   cell->misfit = true;
   auto* unit = static_cast<Unit*>(caller->owner);
   if (!unit || unit->retired) return;
-  if (CodeEntry* entry = code_entry(unit->python_code, false)) retire_unit(entry, unit);
+  if (CodeEntry* entry = code_entry(unit->python_code, false))
+    drop(entry, unit, "a function it calls returns something else than it did");
 }
 
 // What there is to gain by telling the classes apart that an attribute's helper meets: what the
@@ -129,7 +135,7 @@ void learn_classes(CodeEntry* own, Unit* unit) {
     site.other = site.generic;
     site.generic = false;
   }
-  retire_unit(own, unit);
+  drop(own, unit, "it met classes to be made again for");
 }
 
 // A class that a generic attribute access met. When there are enough of them the code is made
@@ -208,7 +214,7 @@ void on_operands_met(OperandCache* enough) {
           reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
     }
   }
-  retire_unit(own, unit);
+  drop(own, unit, "it met operands to be made again for");
 }
 
 // Measured, and the interpreter was faster.
@@ -216,8 +222,9 @@ void on_lost(CodeEntry* entry, int target) {
   if (target == kEntryCall) return note_reason(entry, ir::Reason::Slower, 0);
   CodeHistory* history = history_of(entry);
   for (size_t i = history->units.size(); i-- > 0;)
-    if (history->units[i]->target == target) retire_unit(entry, history->units[i]);
-  refuse_loop(entry, target);
+    if (history->units[i]->target == target)
+      drop(entry, history->units[i], ir::reason_message(ir::Reason::Slower));
+  refuse_loop(entry, target, ir::Reason::Slower);
   history->slow_loop = true;
 }
 

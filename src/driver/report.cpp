@@ -7,6 +7,7 @@
 #include "driver/driver.h"
 #include "driver/feedback.h"
 #include "driver/units.h"
+#include "driver/why.h"
 #include "runtime/activation.h"
 #include "runtime/code.h"
 #include "runtime/entry.h"
@@ -209,6 +210,24 @@ PyObject* refusal(const CodeEntry* entry) {
   return told ? text(entry->reason_text) : Py_NewRef(Py_None);
 }
 
+// [{entry, line, why}], for what is not compiled: "call", or "loop" and its line.
+PyObject* reasons_of(PyFunctionObject* function) {
+  PyObject* list = PyList_New(0);
+  for (const WhyNot& why : why_not_compiled(function)) {
+    const bool loop = why.line >= 0;
+    PyObject* item =
+        list ? Py_BuildValue(
+                   "{s:s,s:i,s:N}", "entry", loop ? "loop" : "call", "line",
+                   loop ? why.line
+                        : reinterpret_cast<PyCodeObject*>(function->func_code)->co_firstlineno,
+                   "why", text(why.text))
+             : nullptr;
+    if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
+    Py_XDECREF(item);
+  }
+  return list;
+}
+
 // ---- figures of each function
 
 PyObject* functions() {
@@ -254,10 +273,10 @@ double covered_share() {
 
 }  // namespace
 
-PyObject* driver_report(PyCodeObject* code) {
+PyObject* driver_report(PyFunctionObject* function) {
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   CodeEntry* entry = code_entry(code, false);
-  if (!entry) Py_RETURN_NONE;
-  auto* history = static_cast<CodeHistory*>(entry->driver);
+  auto* history = entry ? static_cast<CodeHistory*>(entry->driver) : nullptr;
   PyObject* dict = PyDict_New();
   PyObject* versions = PyList_New(0);
   PyObject* exits = PyList_New(0);
@@ -291,8 +310,9 @@ PyObject* driver_report(PyCodeObject* code) {
          put(dict, "versions", Py_NewRef(versions)) && put(dict, "exits", Py_NewRef(exits)) &&
          put(dict, "notes", Py_NewRef(notes)) && put(dict, "lines", lines_of(entry, history)) &&
          put(dict, "compiles", PyLong_FromLong(history ? history->compiles : 0)) &&
-         put(dict, "calls", PyLong_FromUnsignedLongLong(entry->calls)) &&
-         put(dict, "refused", refusal(entry));
+         put(dict, "calls", PyLong_FromUnsignedLongLong(entry ? entry->calls : 0)) &&
+         put(dict, "refused", entry ? refusal(entry) : Py_NewRef(Py_None)) &&
+         put(dict, "why_not", reasons_of(function));
   }
   Py_XDECREF(versions);
   Py_XDECREF(exits);
@@ -350,8 +370,11 @@ int set_driver_option(PyObject* name, PyObject* value) {
     const char* items = PyUnicode_Check(value) ? PyUnicode_AsUTF8(value) : nullptr;
     if (!items && !PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "option debug wants a str");
     std::string error;
+    std::vector<std::string> unknown;
     if (!items) return -1;
-    if (parse_debug(items, error)) return 1;
+    const bool understood = parse_debug(items, error, unknown);
+    if (understood && unknown.empty()) return 1;
+    if (understood) error = "there is no setting " + unknown[0];
     PyErr_Format(PyExc_ValueError, "option debug: %s", error.c_str());
     return -1;
   }

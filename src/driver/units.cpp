@@ -256,6 +256,7 @@ void evict_to(size_t bytes) {
     used -= std::min(used, c.unit->code->size);
     history_of(c.entry)->compiles--;  // to compile it again is no new attempt
     history_of(c.entry)->compiles_at[c.unit->target]--;
+    history_of(c.entry)->dropped = "it made room for other code";
     retire_unit(c.entry, c.unit);
     g_totals.evicted++;
   }

@@ -17,6 +17,7 @@
 #include <string_view>
 
 #include "support/check.h"
+#include "support/mutants.h"
 
 namespace psyco {
 
@@ -223,6 +224,68 @@ void RecordWriter::finish(CompiledCode& code) {
   code.record_offsets = std::move(offsets_);
   code.exit_counts.assign(code.record_offsets.size(), 0);
 }
+
+#ifdef PSYCO_MUTANTS
+namespace {
+
+constexpr const char* kVirtualNames[] = {"Tuple",     "RangeIter",    "CountIter",   "Range",
+                                         "ListIter",  "TupleIter",    "BoundMethod", "Slice",
+                                         "BytesIter", "ByteArrayIter"};
+
+void swap_two(std::vector<ExitSlot>& slots, const char* what) {
+  for (size_t i = slots.size(); i-- > 1;) {
+    ExitSlot &a = slots[i], &b = slots[i - 1];
+    const bool alike = a.kind == b.kind && a.virt == b.virt && a.value.kind == b.value.kind;
+    if (alike && a.kind == ir::SlotKind::Null) continue;
+    if (!mutants::chosen("record", what)) return;
+    std::swap(a, b);
+    return;
+  }
+}
+
+// Of the first object slot that has it so.
+void turn_ownership(std::vector<ExitSlot>& slots, bool from, const char* what) {
+  for (ExitSlot& slot : slots) {
+    const bool in_machine = slot.value.kind != Location::Imm && slot.value.kind != Location::Object;
+    if (slot.kind != ir::SlotKind::Object || slot.owned != from || !in_machine) continue;
+    if (mutants::chosen("record", what)) slot.owned = !from;
+    return;
+  }
+}
+
+void spoil(ExitRecord& record) {
+  for (size_t i = 0; i < record.frames.size(); i++) {
+    ExitFrame& frame = record.frames[i];
+    if (frame.function.kind != ir::SlotKind::Null && mutants::chosen("record", "function"))
+      frame.function = ExitSlot{};
+    if (frame.cont != ir::Continuation::None && mutants::chosen("record", "continuation"))
+      frame.cont = ir::Continuation::None;
+    if (i + 1 == record.frames.size()) {
+      turn_ownership(frame.locals, true, "owned-local");
+      turn_ownership(frame.locals, false, "borrowed-local");
+      turn_ownership(frame.stack, true, "owned-operand");
+      turn_ownership(frame.stack, false, "borrowed-operand");
+      break;
+    }
+    swap_two(frame.locals, "outer-locals");
+    swap_two(frame.stack, "outer-stack");
+    if (mutants::chosen("record", "outer-bci")) frame.bci++;
+  }
+  for (ExitVirtual& virt : record.virtuals)
+    if (virt.fields.size() > 1 &&
+        mutants::chosen("virtual", kVirtualNames[static_cast<int>(virt.kind)]))
+      std::swap(virt.fields[0], virt.fields[1]);
+  if (!record.drops.empty() && mutants::chosen("record", "drops")) record.drops.clear();
+}
+
+}  // namespace
+
+ExitRecord decode_spoilt_record(const CompiledCode& code, uint32_t id) {
+  ExitRecord record = decode_record(code, id);
+  spoil(record);
+  return record;
+}
+#endif
 
 ExitRecord decode_record(const CompiledCode& code, uint32_t id) {
   PSYCO_CHECK(id < code.record_offsets.size());

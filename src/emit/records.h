@@ -38,4 +38,8 @@ class RecordWriter {
   void slots(const std::vector<ExitSlot>& list);
 };
 
+#ifdef PSYCO_MUTANTS
+ExitRecord decode_spoilt_record(const CompiledCode& code, uint32_t id);  // as the runtime gets it
+#endif
+
 }  // namespace psyco

@@ -421,7 +421,7 @@ CompiledCode* fake_compile_osr(PyCodeObject* code_object, PyFunctionObject*, Cod
     code = &parse_body(plan, ir::EntryKind::Osr)->code;
     add_version(entry, code, target, any_guards(Port::depth(frame)));
   }
-  if (plan == Py_False) refuse_loop(entry, target);
+  if (plan == Py_False) refuse_loop(entry, target, ir::Reason::Unsupported);
   Py_XDECREF(plan);
   Py_DECREF(number);
   return code;

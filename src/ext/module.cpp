@@ -234,23 +234,30 @@ PyObject* core_run_alone(PyObject*, PyObject* const* args, Py_ssize_t count) {
   return PyObject_Vectorcall(args[0], args + 1, count - 1, nullptr);
 }
 
-// The parser words its complaints about a file otherwise than about a text.
+// The parser words its complaints about a file otherwise than about a text. None instead of a path
+// stands for standard input: the interpreter's own FILE, so that the program finds there what the
+// parser has left.
 PyObject* core_run_file(PyObject*, PyObject* args) {
   PyObject* path;
   PyObject* globals;
-  if (!PyArg_ParseTuple(args, "O&O!:run_file", PyUnicode_FSConverter, &path, &PyDict_Type,
-                        &globals))
-    return nullptr;
-  FILE* file = std::fopen(PyBytes_AS_STRING(path), "rb");
+  if (!PyArg_ParseTuple(args, "OO!:run_file", &path, &PyDict_Type, &globals)) return nullptr;
+  if (path == Py_None) {
+    Alone alone;
+    return PyRun_FileExFlags(stdin, "<stdin>", Py_file_input, globals, globals, /*closeit=*/0,
+                             nullptr);
+  }
+  PyObject* bytes;
+  if (!PyUnicode_FSConverter(path, &bytes)) return nullptr;
+  FILE* file = std::fopen(PyBytes_AS_STRING(bytes), "rb");
   if (!file) {
-    PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(path));
-    Py_DECREF(path);
+    PyErr_SetFromErrnoWithFilename(PyExc_OSError, PyBytes_AS_STRING(bytes));
+    Py_DECREF(bytes);
     return nullptr;
   }
   Alone alone;
-  PyObject* result = PyRun_FileExFlags(file, PyBytes_AS_STRING(path), Py_file_input, globals,
+  PyObject* result = PyRun_FileExFlags(file, PyBytes_AS_STRING(bytes), Py_file_input, globals,
                                        globals, /*closeit=*/1, nullptr);
-  Py_DECREF(path);
+  Py_DECREF(bytes);
   return result;
 }
 
@@ -305,7 +312,8 @@ PyMethodDef g_methods[] = {
     {"run_alone", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(core_run_alone)),
      METH_FASTCALL, PyDoc_STR("Call a function as if there were no frames below it.")},
     {"run_file", core_run_file, METH_VARARGS,
-     PyDoc_STR("Run a source file in these globals, with no frames below it.")},
+     PyDoc_STR(
+         "Run a source file (None: standard input) in these globals, with no frames below it.")},
     {"exclude", core_exclude, METH_O,
      PyDoc_STR("Drop all code of the function, for good; code that has it inlined, too.")},
     {"forget", core_forget, METH_O, PyDoc_STR("Drop all code of the function.")},

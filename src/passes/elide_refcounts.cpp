@@ -37,6 +37,7 @@
 #include "ir/verifier.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "support/mutants.h"
 
 namespace psyco::passes {
 
@@ -157,6 +158,7 @@ class Elider {
   // No member that may be held at the update is a number. A load that is guarded in its own block
   // stays guarded wherever it flows from there.
   bool no_number(const Web& web, const Value* update) const {
+    if (mutants::chosen("rule", "no_number")) return true;
     for (const Value* load : web.members) {
       if (load->op == Op::Phi) continue;
       bool proved = context_.types().is_no_number(load->ptr);
@@ -174,6 +176,7 @@ class Elider {
   }
 
   bool is_barrier(const Value& value, const Web& web) const {
+    if (mutants::chosen("rule", "is_barrier")) return ir::runs_python(value);
     if (analysis::is_release(value)) {
       if (member(value.input(0))) return false;
       return value.op == Op::Release || value.op == Op::ReleaseNullable;

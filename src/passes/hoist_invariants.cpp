@@ -36,6 +36,7 @@
 #include "analysis/effects.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "support/mutants.h"
 
 namespace psyco::passes {
 
@@ -57,6 +58,7 @@ namespace {
 
 // Changes nothing that a frame state would show: may stand before an exit with an earlier state.
 bool leaves_no_trace(const Value& value) {
+  if (mutants::chosen("rule", "leaves_no_trace")) return true;
   if (value.op == Op::Arg || value.op == Op::ArgNumber) return true;
   switch (ir::op_info(value.op).effects) {
     case Effects::Pure:
@@ -252,6 +254,7 @@ class Hoister {
   }
   // May this op, which dereferences its first input, run before the loop's tests?
   bool protected_outside(const Value& value) {
+    if (mutants::chosen("rule", "protected_outside")) return true;
     if (everything_tainted_ == serial_) return false;
     bool indexed = value.inputs.size() > 1 || value.input(0)->rep == Rep::Ptr;
     for (const Value* input : value.inputs)
@@ -297,6 +300,7 @@ class Hoister {
     }
   }
   bool readable(const Value& value) {
+    if (mutants::chosen("rule", "readable")) return protected_outside(value);
     return !(cells_.reads(value) & writes_) && protected_outside(value);
   }
 
@@ -347,11 +351,13 @@ class Hoister {
     return nullptr;
   }
   bool safe_by_type(const Value& load) {
+    if (mutants::chosen("rule", "safe_by_type")) return protected_outside(load);
     return context_.types().is_no_number(load.ptr) && !(cells_.reads(load) & other_writes_) &&
            protected_outside(load);
   }
   // A guard on what is loaded in the preheader; the one in the loop becomes redundant.
   void place_guard(const void* type, Value* object) {
+    if (mutants::chosen("rule", "place_guard")) return;
     Value* guard = graph_.new_value(Op::GuardType, Rep::None);
     grow();
     guard->inputs.push_back(graph_.arena, object);

@@ -36,6 +36,7 @@
 #include "analysis/effects.h"
 #include "passes/pass.h"
 #include "passes/rewrite.h"
+#include "support/mutants.h"
 
 namespace psyco::passes {
 
@@ -187,6 +188,7 @@ class Numberer {
 
   // ---- the table
   bool reaches(const Entry& entry) const {
+    if (mutants::chosen("rule", "reaches")) return true;
     if (entry.block == block_) return entry.position < position_;
     return doms_.dominates(entry.block, block_);
   }
@@ -346,7 +348,7 @@ class Numberer {
   bool may_replace(const Value* value, const Entry& entry) const {
     const Value* by = entry.value;
     if (by->rep != value->rep) return false;
-    if (value->rep != Rep::Object) return true;
+    if (value->rep != Rep::Object || mutants::chosen("rule", "may_replace")) return true;
     if (by->owned() || (by->nullable() && !value->nullable())) return false;
     // A stored object is protected by its own owner, not by the slot it was stored to.
     if (analysis::is_object_load(*value) && !analysis::is_object_load(*by))

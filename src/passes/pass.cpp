@@ -91,22 +91,26 @@ void verify_or_abort(const ir::Graph& graph, const PassOptions& options, const c
 
 }  // namespace
 
-bool parse_pass_switches(const std::string& text, PassOptions& options, std::string& error) {
+bool parse_pass_switches(const std::string& text, PassOptions& options, std::string& error,
+                         std::vector<std::string>& unknown) {
   size_t at = 0;
   while (at < text.size()) {
     size_t end = text.find(',', at);
     if (end == std::string::npos) end = text.size();
     std::string item = text.substr(at, end - at);
     at = end + 1;
+    if (item.empty()) continue;
     size_t equals = item.find('=');
-    if (equals == std::string::npos) continue;
-    std::string key = item.substr(0, equals), value = item.substr(equals + 1);
+    std::string key = item.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : item.substr(equals + 1);
     if (key == "off") {
       if (!is_pass(value)) return error = "off: no pass is called " + value, false;
       options.off.push_back(value);
     } else if (key == "dump") {
       std::string name = value.substr(0, value.find(':'));
-      if (name == "all" || name == "input" || is_pass(name)) options.dump.push_back(name);
+      if (name != "all" && name != "input" && !is_pass(name))
+        return error = "dump: no pass is called " + name, false;
+      options.dump.push_back(name);
     } else if (key == "fuel") {
       size_t colon = value.find(':');
       if (colon == std::string::npos) return error = "fuel: expected <pass>:<number>", false;
@@ -117,10 +121,12 @@ bool parse_pass_switches(const std::string& text, PassOptions& options, std::str
       if (stop == value.c_str() + colon + 1 || *stop || number < 0)
         return error = "fuel: expected <pass>:<number>", false;
       options.fuel.push_back({name, static_cast<int>(number)});
-    } else if (key == "verify") {
-      options.verify = value == "each";
-    } else if (key == "time") {
-      options.time = value == "passes";
+    } else if (item == "verify=each") {
+      options.verify = true;
+    } else if (item == "time=passes") {
+      options.time = true;
+    } else {
+      unknown.push_back(item);
     }
   }
   return true;

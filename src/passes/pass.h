@@ -28,9 +28,10 @@ struct PassOptions {
 };
 
 // Items of the debugging switch that concern passes: off=<pass>, dump=<pass>, fuel=<pass>:<n>,
-// verify=each, time=passes. Returns false with a message for an unknown pass or a bad number; items
-// of other subsystems are ignored.
-bool parse_pass_switches(const std::string& text, PassOptions& options, std::string& error);
+// verify=each, time=passes. Returns false with a message for an unknown pass or a bad number; other
+// items are left to others, in `unknown`.
+bool parse_pass_switches(const std::string& text, PassOptions& options, std::string& error,
+                         std::vector<std::string>& unknown);
 
 struct PassTime {
   const char* name;

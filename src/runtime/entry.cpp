@@ -12,6 +12,7 @@
 #include "runtime/sampler.h"
 #include "runtime/wanted.h"
 #include "support/check.h"
+#include "support/mutants.h"
 
 namespace psyco {
 
@@ -250,13 +251,21 @@ void remove_version(CodeEntry* entry, const CompiledCode* code) {
     if (entry->versions[i].code == code) entry->versions.erase(entry->versions.begin() + i);
 }
 
+// As the guard says, but for mutants.
+static inline bool accepts(const EntryGuard& guard, PyObject* value) {
+  constexpr const char* kNames[] = {"Any", "Type", "Same", "Null", "Anything", "Int", "Float"};
+  if (mutants::kBuilt && value && mutants::chosen("entry", kNames[guard.kind]))
+    return guard.kind != EntryGuard::Int || PyLong_CheckExact(value);
+  return guard.accepts(value);
+}
+
 Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count) {
   for (Version& version : entry->versions) {
     if (version.target != target || !may_enter(version.code) ||
         static_cast<Py_ssize_t>(version.guards.size()) != count)
       continue;
     bool fits = true;
-    for (Py_ssize_t i = 0; fits && i < count; i++) fits = version.guards[i].accepts(values[i]);
+    for (Py_ssize_t i = 0; fits && i < count; i++) fits = accepts(version.guards[i], values[i]);
     if (fits) return &version;
   }
   return nullptr;
@@ -300,7 +309,7 @@ namespace {
 
 inline bool accepts_all(const Version& version, PyObject* const* values) {
   for (size_t i = 0; i < version.guards.size(); i++)
-    if (!version.guards[i].accepts(values[i])) return false;
+    if (!accepts(version.guards[i], values[i])) return false;
   return true;
 }
 

@@ -76,7 +76,8 @@ struct LoopCounter {
   bool refused = false;  // cannot be compiled, or was slower than the interpreter
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;
-  double saved_ns = 0;  // by a native iteration, as measured
+  double saved_ns = 0;                   // by a native iteration, as measured
+  ir::Reason reason = ir::Reason::None;  // why refused
 };
 
 // Native and interpreted calls of one function, compared chunk by chunk: see governor.cpp.

@@ -5,6 +5,7 @@
 #include "objects.h"
 #include "runtime/entry.h"
 #include "runtime/watch.h"
+#include "support/mutants.h"
 
 namespace psyco {
 
@@ -45,6 +46,7 @@ void forget_getter(PyObject* property) {
 }
 
 void wrapped_changes(PyObject* descriptor) {
+  if (mutants::chosen("watch", "descriptor")) return;
   if (_PyThreadState_GET()->interp != g_interpreter) return;
   if (Py_IS_TYPE(descriptor, &PyProperty_Type)) forget_getter(descriptor);
   object_changed(descriptor);

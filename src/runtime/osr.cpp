@@ -221,12 +221,6 @@ bool has_call_version(const CodeEntry* entry) {
   return false;
 }
 
-// The interpreter runs these within the call of their class, which is cheaper than any entry of
-// ours; compiled callers have them inlined. (One that loops is entered at its loop.)
-bool is_initialiser(PyCodeObject* code) {
-  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
-}
-
 // False if most of the function objects made from this code are called once and no more.
 bool installing_pays(CodeEntry* entry) {
   constexpr uint32_t kSome = 64;
@@ -491,6 +485,15 @@ static void uninstall_unwanted() {
   }
 }
 
+// The interpreter runs these within the call of their class, which is cheaper than any entry of
+// ours; compiled callers have them inlined. (One that loops is entered at its loop.)
+bool is_initialiser(PyCodeObject* code) {
+  return PyUnicode_CompareWithASCIIString(code->co_name, "__init__") == 0;
+}
+
+bool everything_is_watched() { return g_everything; }
+bool everything_is_counted() { return g_global_events; }
+
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
   stop_sampler();
@@ -553,8 +556,10 @@ void forget_watched(CodeEntry* entry) {
   watched().erase(entry);
 }
 
-void refuse_loop(CodeEntry* entry, int target_bci) {
-  loop_counter(entry, target_bci)->refused = true;
+void refuse_loop(CodeEntry* entry, int target_bci, ir::Reason reason) {
+  LoopCounter* loop = loop_counter(entry, target_bci);
+  loop->refused = true;
+  loop->reason = reason;
 }
 
 }  // namespace psyco

@@ -30,6 +30,10 @@ void refresh_instrumentation(PyCodeObject* code);
 void rearm_events(PyCodeObject* code);  // the same, and our disabled locations are on again
 // Global events: costs every function a little. Off, functions nobody else wants are plain again.
 bool watch_everything(bool on);
+bool everything_is_watched();
+bool everything_is_counted();  // it is, and not by the sampler
+// Such code is not counted unless it is bound: see osr.cpp.
+bool is_initialiser(PyCodeObject* code);
 
 // While somebody traces, no native code starts, so nothing needs counting: our global events are
 // off, and the local ones of the functions that are running. They would do harm. When a second
@@ -53,7 +57,7 @@ extern CompiledCode* (*g_compile_osr)(PyCodeObject* code, PyFunctionObject* func
                                       CodeEntry* entry, int target_bci, _PyInterpreterFrame* frame);
 // A function called often: normally install_function() follows by itself. False: do not.
 extern bool (*g_function_is_hot)(PyFunctionObject* function, CodeEntry* entry);
-void refuse_loop(CodeEntry* entry, int target_bci);
+void refuse_loop(CodeEntry* entry, int target_bci, ir::Reason reason);
 
 struct OsrStats {
   uint64_t events = 0, entries = 0;

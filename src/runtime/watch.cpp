@@ -10,6 +10,7 @@
 #include "runtime/entry.h"
 #include "runtime/in_place.h"
 #include "support/check.h"
+#include "support/mutants.h"
 
 namespace psyco {
 
@@ -123,6 +124,7 @@ int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
   }
   auto it = watchers().dicts.find(dict);
   if (it == watchers().dicts.end()) return 0;
+  if (event != PyDict_EVENT_DEALLOCATED && mutants::chosen("watch", "dict")) return 0;
   const bool one_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
                        event == PyDict_EVENT_DELETED;
   for (WatchedKey& watched : it->second)
@@ -138,7 +140,7 @@ int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
 
 int on_type(PyTypeObject* type) {
   auto it = watchers().types.find(type);
-  if (it != watchers().types.end()) break_all(it->second);
+  if (it != watchers().types.end() && !mutants::chosen("watch", "type")) break_all(it->second);
   return 0;
 }
 
@@ -148,7 +150,8 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
     return 0;
   }
   const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (entry && entry->relied_on) break_dependents(function);
+  if (entry && entry->relied_on && !mutants::chosen("watch", "function"))
+    break_dependents(function);
   if (event == PyFunction_EVENT_DESTROY) {
     if (g_function_destroyed) g_function_destroyed(function);
     function_destroyed(function);
@@ -285,6 +288,7 @@ void object_changed(PyObject* object) {
 }
 
 void class_assigned(PyObject* object) {
+  if (mutants::chosen("watch", "class")) return;
   for_each_activation([](Activation* act) {
     if (state_of(act->code)->knows_classes) tell_to_leave(act);
   });

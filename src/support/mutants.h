@@ -14,6 +14,14 @@
 //                                 neutral instruction N
 //   bci:N                      states before the neutral instruction N continue behind it
 //   heap:CLASS                 stores to memory of this class are not seen
+//   rule:NAME                  a pass that asks whether it may do something is told yes, or leaves
+//                              out the guard by which it may
+//   record:WHAT, virtual:KIND  a record of an exit: slots of outer frames change places, a frame's
+//                              function or continuation is lost, a reference is said to be owned or
+//                              borrowed; two parts of a virtual object change places
+//   entry:KIND                 a guard at the entry of a version accepts any object
+//   watch:WHAT                 a watcher does not tell that a dictionary, type, function, class
+//                              or descriptor has changed
 #pragma once
 
 #ifdef PSYCO_MUTANTS

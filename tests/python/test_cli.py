@@ -326,15 +326,19 @@ def test_help_and_version(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
-    [([], "which program?"), (["--spam", "x.py"], "unknown option --spam"),
-     (["-m"], "-m needs"), (["--log"], "--log needs"), (["--log="], "--log needs"),
-     (["--only", "/no/such/file", "x.py"], "--only /no/such/file: No such file")],
+    [(["--spam", "x.py"], "unknown option --spam"), (["-m"], "-m needs"), (["-c"], "-c needs"),
+     (["--log"], "--log needs"), (["--log="], "--log needs"),
+     *[([option, "/no/such/file", "x.py"], f"python -m psyco: {option} /no/such/file: No such file or directory\n")
+       for option in ("--only", "--list", "--log")],
+     *[([f"{option}=.", "x.py"], f"python -m psyco: {option} .: Is a directory\n")
+       for option in ("--only", "--list", "--log")]],
 )
 def test_mistakes(tmp_path, arguments, told):
     done = run(["-m", "psyco", *arguments], tmp_path)
     assert done.returncode == 2
     assert told in done.stderr
     assert "usage:" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("options", [["--eager"], ["--stats"], ["--log", "log"], ["--log=log"],

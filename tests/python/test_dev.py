@@ -438,3 +438,30 @@ def test_every_command_has_help(root):
         assert f"\n    {command} " in done.stdout
     wrong = subprocess.run([sys.executable, root / "dev", "spam"], capture_output=True, check=False)
     assert wrong.returncode == 2
+
+
+# --- Planting defects ----------------------------------------------------------------------------
+
+
+def test_every_kind_of_defect_has_some_and_is_explained(root):
+    from devtool.mutate import EQUIVALENT, all_mutants
+
+    there = all_mutants()
+    explained = (root / "src/support/mutants.h").read_text()
+    for kind, names in there.items():
+        assert names and len(names) == len(set(names)), kind
+        assert f" {kind}:" in explained, kind
+    assert {"dict", "type", "function", "class", "descriptor"} == set(there["watch"])
+    assert {"owned-local", "borrowed-operand", "outer-locals", "drops"} <= set(there["record"])
+    for name in EQUIVALENT:
+        kind, _, what = name.partition(":")
+        assert what in there[kind], name
+
+
+def test_a_defect_that_hangs_is_noticed_and_stopped(tmp_path):
+    from devtool.mutate import Suite, first_failure, timed
+
+    hangs = Suite("hangs", [sys.executable, "-c", "import time; time.sleep(60)"], limit=0.5)
+    assert first_failure(hangs, {}) == "no end within 0 s"
+    quick = timed(Suite("quick", [sys.executable, "-c", ""]), {})
+    assert quick.limit == 60

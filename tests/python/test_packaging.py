@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
+from pathlib import Path
 
 import psyco
 import pytest
@@ -52,6 +55,71 @@ def test_imports_only_the_standard_library(root):
     assert foreign == set()
 
 
+def configure(root, tmp_path, *options, **environ):
+    """Run CMake's first half without any compiler on the path."""
+    tools = tmp_path / "bin"
+    tools.mkdir(exist_ok=True)
+    cmake = shutil.which("cmake", path="/usr/local/bin:/usr/bin") or shutil.which("cmake")
+    ninja = shutil.which("ninja", path="/usr/local/bin:/usr/bin") or shutil.which("ninja")
+    for program in (cmake, ninja, shutil.which("sh"), shutil.which("uname")):
+        (tools / Path(program).name).symlink_to(program)
+    clean = {name: value for name, value in os.environ.items() if name not in ("CXX", "CC")}
+    done = subprocess.run(
+        [cmake, "-S", root, "-B", tmp_path / "b", "-G", "Ninja", f"-DPython_EXECUTABLE={sys.executable}", *options],
+        capture_output=True, text=True, check=False, env={**clean, "PATH": str(tools), **environ},
+    )
+    assert done.returncode
+    return " ".join(done.stderr.split())
+
+
+def test_without_a_compiler_the_packages_are_named(root, tmp_path):
+    told = configure(root, tmp_path)
+    assert "psyco is built with a C++20 compiler, and there is none: install g++ (Debian" in told
+    assert told.count("CMake Error") == 1
+
+
+def test_without_headers_the_packages_are_named(root, tmp_path):
+    told = configure(root, tmp_path, "-DPython_INCLUDE_DIR=/nonexistent", PATH=os.environ["PATH"])
+    assert "psyco is built with the C headers of" in told and "install python3.13-dev (Debian" in told
+    assert told.count("CMake Error") == 1
+
+
+def test_the_licence_of_what_is_compiled_in(root, project):
+    """Only xbyak's headers become part of the compiled module."""
+    assert project["project"]["license-files"] == ["LICENSE", "NOTICE"]
+    notice = (root / "NOTICE").read_text()
+    assert "Copyright (c) 2007 MITSUNARI Shigeo" in notice
+    assert "Redistributions in binary form must reproduce the above copyright notice" in notice
+
+
+@pytest.mark.skipif("PSYCO_TEST_WHEEL" not in os.environ, reason="slow: set PSYCO_TEST_WHEEL")
+def test_sdist(root, tmp_path):
+    """Sources, whatever lies about in the checkout, and all that a build needs."""
+    copy, tools = tmp_path / "copy", tmp_path / "tools"
+    own = shutil.ignore_patterns("build", "build-*", ".venv*", ".git", ".*_cache")
+    shutil.copytree(root, copy, symlinks=True, ignore=lambda folder, names: own(folder, names) if folder == str(root) else ())
+    # What `pip install .` leaves.
+    left = copy / "build" / "pip-cp313-cp313-linux_x86_64" / "CMakeFiles" / "_core.dir" / "src" / "ext"
+    left.mkdir(parents=True)
+    (left / "module.cpp.o").write_bytes(b"object")
+    (copy / "build-debian" / "src").mkdir(parents=True)
+    (copy / "build-debian" / "src" / "x.o").write_bytes(b"object")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", tools, "scikit-build-core>=0.10"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"from scikit_build_core.build import build_sdist; build_sdist({str(tmp_path)!r})"],
+        check=True, cwd=copy, env={**os.environ, "PYTHONPATH": str(tools)}, stdout=subprocess.DEVNULL,
+    )
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert not [name for name in names if name.endswith((".o", ".so", ".pyc")) or name.startswith(("build", ".venv", ".ci"))]
+    wanted = {"CMakeLists.txt", "LICENSE", "NOTICE", "README.md", "pyproject.toml", "PKG-INFO"}
+    for folder in ("src", "python/psyco"):
+        wanted |= {str(path.relative_to(root)) for path in (root / folder).rglob("*")
+                   if path.suffix in (".cpp", ".h", ".def", ".py", ".pyi", ".typed")}
+    assert wanted <= names
+
+
 @pytest.mark.skipif("PSYCO_TEST_WHEEL" not in os.environ, reason="slow: set PSYCO_TEST_WHEEL")
 def test_wheel(root, tmp_path):
     """`pip install .` gives a small wheel that works elsewhere than in the source tree."""
@@ -63,6 +131,7 @@ def test_wheel(root, tmp_path):
     assert wheel.stat().st_size < 3_000_000
     names = zipfile.ZipFile(wheel).namelist()
     assert "psyco/py.typed" in names
+    assert sum(name.endswith(("/LICENSE", "/NOTICE")) for name in names) == 2
     assert sum(name.startswith("psyco/_core.") and name.endswith(".so") for name in names) == 1
     target = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(target)

@@ -13,7 +13,7 @@ from devtool.build import build
 from devtool.conformance import sample
 from devtool.console import ROOT, Failure, call, say
 from devtool.environment import Environment
-from devtool.lint import lint
+from devtool.lint import check_stubs, lint
 from devtool.testing import Count, ir_tests, python_tests, unit_tests
 from devtool.variants import VARIANTS
 
@@ -61,6 +61,7 @@ def ci(env: Environment) -> int:
     tally = Tally()
     tally.step("lint", lambda: _lint(env))
     if tally.step("build", lambda: build(env, werror=True)):
+        tally.step("stub files", lambda: check_stubs(env))
         tally.step("C++ unit tests", lambda: unit_tests(env))
         tally.step("IR tests", lambda: ir_tests(env) or Count(0, 0))
         tally.step("Python tests", lambda: python_tests(env, [], wheel=True))

@@ -1,4 +1,4 @@
-"""./dev lint and ./dev fmt: formatting, ruff, and rules that no tool knows.
+"""./dev lint and ./dev fmt: formatting, ruff, types, and rules that no tool knows.
 
 clang-format's releases lay out a few constructs differently, so a file is accepted when the
 formatter at hand leaves it alone *or* when all it would do is break one statement at other places
@@ -12,6 +12,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from devtool.build import PACKAGE
 from devtool.console import ROOT, Failure, call, capture
 from devtool.environment import LINT_NEEDS, Environment, ensure_debian
 
@@ -157,4 +158,16 @@ def lint(env: Environment) -> list[str]:
             failed.append(name)
     if call([env.tool("ruff"), "check", "--quiet", *existing(PYTHON_PATHS)]):
         failed.append("ruff")
+    answer = capture([env.python, "-m", "mypy", "--strict", "--no-error-summary", PACKAGE])
+    if answer.returncode:
+        print(answer.stdout + answer.stderr, end="")
+        failed.append("mypy")
     return failed
+
+
+def check_stubs(env: Environment) -> None:
+    """Compare the types that users see with what is really there; needs a build."""
+    answer = capture([env.python, "-m", "mypy.stubtest", "psyco"], cwd=PACKAGE.parent)
+    if answer.returncode:
+        print(answer.stdout + answer.stderr, end="")
+        raise Failure("the package's types are not those of the modules (see above)")

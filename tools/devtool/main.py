@@ -65,7 +65,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--json", metavar="FILE", help="store the results")
 
     command("fmt", "lay out the C++ files, and mend what ruff can mend")
-    command("lint", "check formatting, ruff's rules and our own")
+    command("lint", "check formatting, types, ruff's rules and our own")
 
     sub = command("dump", "run a program and show what the compiler made of it")
     sub.add_argument("--phase", default="all", help="after which pass (all)")
@@ -92,6 +92,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("mutant", nargs="*", help="these (drawn at random)")
     sub.add_argument("--count", type=int, default=20, help="how many to draw")
     sub.add_argument("--seed", type=int, default=1, help="for the drawing")
+    sub.add_argument("--jobs", type=int, default=2, help="mutants at once")
     sub.add_argument("--no-baseline", action="store_true",
                      help="do not first see whether all passes without a mutant")
     sub.add_argument("--list", action="store_true", help="only print all there are")

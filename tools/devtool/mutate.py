@@ -14,7 +14,8 @@ import re
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator
 
@@ -22,7 +23,10 @@ from devtool.build import build_apart
 from devtool.console import ROOT, Failure, say
 from devtool.environment import Environment
 
-SUITE_LIMIT = 900  # seconds; a mutant that makes the tests hang is noticed too
+# Seconds; a mutant that makes the tests hang is noticed too. Once it is known how long a suite
+# takes by itself, several times that are enough.
+SUITE_LIMIT = 900
+SLOWED, LEAST = 4, 60
 
 # Mutants that no program can tell from the compiler, and why.
 EQUIVALENT: dict[str, str] = {
@@ -75,15 +79,25 @@ def table_rows(table: str, macro: str) -> list[list[str]]:
     return [list(found.groups()) for found in row.finditer((ROOT / "src" / table).read_text())]
 
 
+def asked(kind: str, *functions: str) -> list[str]:
+    """What the sources ask about by name under this kind, themselves or by these functions."""
+    calls = "|".join([rf'chosen\("{kind}", ', *(rf'{name}\([^";]*' for name in functions)])
+    question = re.compile(rf'(?:{calls})"([\w-]+)"')
+    text = "".join(p.read_text() for p in sorted((ROOT / "src").rglob("*.cpp")))
+    return list(dict.fromkeys(question.findall(text)))
+
+
 def all_mutants() -> dict[str, list[str]]:
     """By kind, what PSYCO_MUTANT may name."""
     ops = table_rows("ir/ops.def", "OP")
     helpers = table_rows("ir/helpers.def", "HELPER")
     neutral = [row[0] for row in table_rows("cpython/neutral.def", "NEUTRAL")]
-    heaps = re.search(r"enum class Heap.*?\{(.*?)\}", (ROOT / "src/ir/graph.h").read_text(), re.S)
+    graph = (ROOT / "src/ir/graph.h").read_text()
+    heaps = re.search(r"enum class Heap.*?\{(.*?)\}", graph, re.S)
     classes = re.findall(r"^\s*(\w+),", heaps.group(1), re.MULTILINE)
     stored = set(re.findall(r"Heap::(\w+)", "".join(
         p.read_text() for p in (ROOT / "src" / "frontend" / "lower").glob("*.cpp"))))
+    virtuals = re.search(r"enum class VirtualKind.*?\{(.*?)\}", graph, re.S).group(1)
     return {
         "drop": list(dict.fromkeys(call_sites(_DROPPABLE))),
         "assume": list(dict.fromkeys(call_sites(_ASSUMPTION))),
@@ -95,6 +109,11 @@ def all_mutants() -> dict[str, list[str]]:
         "swap-locals": neutral,
         "bci": neutral,
         "heap": [name for name in classes if name in stored],
+        "rule": asked("rule"),
+        "record": asked("record", "swap_two", "turn_ownership"),
+        "virtual": re.findall(r"^\s*(\w+),", virtuals, re.MULTILINE),
+        "entry": ["Type", "Same", "Null", "Int", "Float"],
+        "watch": asked("watch"),
     }
 
 
@@ -122,11 +141,14 @@ class Suite:
     name: str
     command: list[str]
     debug: str = ""
+    limit: float = SUITE_LIMIT
 
 
-# Where the differential tests are: seconds, and most mutants end there.
-QUICK = ["ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes", "helpers*",
-         "mutants"]
+# Where the differential tests are: seconds, and most mutants end there. Those that have noticed
+# most come first.
+QUICK = ["mutants", "ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes",
+         "operators", "descriptors", "construct", "globals", "class_assignment", "identity",
+         "helpers*"]
 
 
 def suites(env: Environment) -> list[Suite]:
@@ -146,7 +168,7 @@ def suites(env: Environment) -> list[Suite]:
         Suite("verifier", [*pytest, *quick], "stress=eager,verify=each"),
         Suite("exit1", [*pytest, *quick], "stress=eager,stress=exit:1"),
         Suite("exit3", [*pytest, *quick], "stress=eager,stress=exit:3"),
-        Suite("other Python tests", [*pytest, "-n", "2", *rest, "tests/python"]),
+        Suite("other Python tests", [*pytest, *rest, "tests/python"]),
         Suite("fuzzer", fuzz),
     ]
 
@@ -173,11 +195,11 @@ def first_failure(suite: Suite, environ: dict[str, str]) -> str | None:
         errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=SUITE_LIMIT)
+        output, _ = process.communicate(timeout=suite.limit)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         process.wait()
-        return f"no end within {SUITE_LIMIT} s"
+        return f"no end within {suite.limit:.0f} s"
     if not process.returncode:
         return None
     found = re.search(r"^FAILED \S*?([\w.]+::\S+)|^ERROR (\S+)|TEST CASE:\s*(.+)|case: (.+)",
@@ -219,17 +241,27 @@ def mutate(env: Environment, options: argparse.Namespace) -> int:
     own, environ = build_mutants(env)
     chain = suites(own)
     mutants = options.mutant or draw(options.count, options.seed)
-    # What fails by itself would kill everything.
-    for suite in [] if options.no_baseline else chain:
-        say(f"{suite.name}, without a mutant")
-        if failure := first_failure(suite, environ):
-            raise Failure(f"{suite.name} fails without a mutant: {failure}")
-    survivors = []
-    for mutant in mutants:
+    if not options.no_baseline:
+        chain = [timed(suite, environ) for suite in chain]
+
+    def tried(mutant: str) -> Verdict:
         start = time.monotonic()
         verdict = try_mutant(mutant, chain, environ)
         print(f"{verdict.line()}  ({time.monotonic() - start:.0f} s)", flush=True)
-        if not verdict.killer:
-            survivors.append(verdict)
-    print(f"{len(mutants) - len(survivors)} killed, {len(survivors)} survived")
+        return verdict
+
+    # Each suite is a process on one core.
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        verdicts = list(pool.map(tried, mutants))
+    survivors = sum(not verdict.killer for verdict in verdicts)
+    print(f"{len(mutants) - survivors} killed, {survivors} survived")
     return 1 if survivors else 0
+
+
+def timed(suite: Suite, environ: dict[str, str]) -> Suite:
+    """The suite, run without a mutant: what fails by itself would kill everything."""
+    say(f"{suite.name}, without a mutant")
+    start = time.monotonic()
+    if failure := first_failure(suite, environ):
+        raise Failure(f"{suite.name} fails without a mutant: {failure}")
+    return replace(suite, limit=max(LEAST, SLOWED * (time.monotonic() - start)))

@@ -53,7 +53,9 @@ std::string transform(const std::string& text, const std::string& run,
     if (!errors.empty()) return "; the input is wrong: " + errors[0] + "\n";
     if (run != "all") options.only = split(run);
     options.names = &names;
-    if (!passes::parse_pass_switches(switches, options, error)) return "; " + error + "\n";
+    std::vector<std::string> unknown;
+    if (!passes::parse_pass_switches(switches, options, error, unknown)) return "; " + error + "\n";
+    if (!unknown.empty()) return "; there is no switch " + unknown[0] + "\n";
     passes::run_passes(graph, options);
   }
   std::string result;
