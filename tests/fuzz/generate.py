@@ -186,7 +186,7 @@ class Generator(Expressions, Statements, Features):
         if keyword:
             heads += ["*", f"{keyword}={self.rng.randint(0, 9)}"]
         self.level, self.in_function = level, result
-        self.budget = self.rng.randint(3, 9)
+        self.budget = self.rng.randint(3, 8)
         self.loop_depth = 0 if level > 1 else self.rng.randint(0, 1)
         scope = Scope(params)
         if keyword:
@@ -260,7 +260,7 @@ class Generator(Expressions, Statements, Features):
                 self.emit(2, "del probe[3:]")
         # What only a cycle refers to is gone when the collector comes, and that depends on what is allocated.
         self.emit(1, "gc.collect()")
-        self.emit(1, "tell('refs', list(map(sys.getrefcount, [probe, *lasting])))")
+        self.emit(1, "tell('refs', references([probe, *lasting]))")
         self.emit(1, "show('total', total)")
         self.emit(1, "show('factor', factor)")
         self.emit(0, "")
@@ -311,7 +311,7 @@ class Generator(Expressions, Statements, Features):
         self.emit(0, f"lasting.append({self.pick(self.classes)}(3, 0.5))")
         if self.chance(0.4) and not self.only:
             self.module_code()
-        for number in range(1 if self.only else self.pick([2, 2, 3])):
+        for number in range(1 if self.only else self.pick([1, 2, 2])):
             self.make_function(number)
         self.make_main()
         if self.part == "exit":

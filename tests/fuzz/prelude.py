@@ -32,7 +32,13 @@ lasting = [[1, 2, 3], [0.5], " ".join(["some", "text"]), tuple([1, "t"]), {"a": 
 MISSING = object()
 # Observers: the fuzzer in one process leaves them to the interpreter, as what they do is not under test.
 PLAIN = {"tell", "show", "attempt", "settle", "described", "shown", "frame_text", "stack_text", "traceback_text", "generator_text", "unraisable", "read_kept",
-         "put_global", "put_builtin", "alter", "alter_function", "trace_off"}
+         "put_global", "put_builtin", "alter", "alter_function", "trace_off", "references"}
+
+
+def references(things):
+    """How many each has. Code compiled for a number or a text keeps that one, so of those only many count."""
+    counts = map(sys.getrefcount, things)
+    return [0 if type(thing) in (int, float, str) and count < 12 else count for thing, count in zip(things, counts)]
 
 
 # --- What is printed -----------------------------------------------------------------------------

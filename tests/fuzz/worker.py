@@ -37,7 +37,7 @@ CALLS = 2          # of main(): what its first call made hot runs compiled in th
 SLOW = 3.0         # seconds of the plain run after which the program is left out
 SAMPLE = 8         # of one program in so many it is found out which productions ran compiled
 COMPILED_MAIN = 8  # in one of so many main() is compiled too
-MAX_COMPILES = 12  # of one function: after a few times all there is to see has been seen
+MAX_COMPILES = 8   # of one function: after a few times all there is to see has been seen
 MEASURING = 3      # the tool id for the lines that were run
 
 
