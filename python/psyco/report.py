@@ -57,6 +57,7 @@ class Stats(_AlwaysThere, total=False):
     loop_entries: int
     dependencies: int
     activations: int  # of compiled code, running now
+    balance: dict[str, float]  # processor time that compiling has cost and compiled code has won
 
 
 class Explanation:

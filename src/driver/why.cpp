@@ -56,10 +56,10 @@ std::string why_nothing(PyFunctionObject* function, const CodeEntry* entry) {
     return ir::reason_message(ir::Reason::Excluded);
   if (!g_compiling) return "nothing is compiled any more since runonly()";
   if (events_are_paused()) return "a debugger, tracer or profiler is active";
-  const bool wanted = entry ? is_wanted(entry) : everything_is_watched();
-  if (wanted || is_installed(function)) return {};
+  if ((entry && entry->bound) || is_installed(function)) return {};
   if (monitoring_tool() < 0)
     return "psyco cannot count: other tools have all the numbers of sys.monitoring it may use";
+  if (entry ? is_wanted(entry) : everything_is_watched()) return {};
   return "nobody asked for it: bind() and jit() do not cover it, full() is not on";
 }
 

@@ -252,6 +252,17 @@ def test_the_compiler_has_had_its_share(made):
     pytest.fail(str(psyco.explain(f)))
 
 
+def test_not_seen_by_the_sampler(made):
+    """Under full() what is never seen at work is not counted."""
+    _core.set_options({"governor": True})
+    psyco.full()
+    made.loop(3)
+    unseen = "not seen at work yet, and not counted until it is"
+    assert reasons(made.loop) == {"call": unseen, 4: unseen}
+    psyco.bind(made.nest)
+    assert reasons(made.nest)["call"] == "compiled at the next call"
+
+
 def test_an_initialiser(full):
     for _ in range(300):
         full.C(1)
