@@ -12,6 +12,7 @@
 #include "driver/hooks.h"
 #include "driver/units.h"
 #include "emit/backend.h"
+#include "emit/records.h"
 #include "ir/printer.h"
 #include "ir/verifier.h"
 #include "passes/pass.h"
@@ -276,6 +277,7 @@ CompiledCode* compile(Attempt& attempt) {
   add_version(entry, code, attempt.target, std::move(attempt.guards));
   make_young(unit->generation);
   history->units.push_back(unit.release());
+  history->dropped = nullptr;
   link_cells(entry);
   return code;
 }
@@ -345,7 +347,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
     return nullptr;
   }
   if (!PyDict_CheckExact(function->func_globals)) {
-    refuse(entry, ir::Reason::Unsupported, 0);
+    refuse(entry, ir::Reason::Namespace, 0);
     return nullptr;
   }
   Attempt attempt;
@@ -377,14 +379,14 @@ bool suspends(const DecodedCode& decoded, int head) {
 
 CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEntry* entry,
                           int target_bci, _PyInterpreterFrame* frame) {
-  if (!compilable(entry) || !function || !PyDict_CheckExact(frame->f_globals)) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
-  if (frame->f_locals && frame->f_locals != frame->f_globals) {
-    refuse_loop(entry, target_bci);  // class bodies and exec with separate locals
-    return nullptr;
-  }
+  const auto refused = [&](ir::Reason reason) {
+    refuse_loop(entry, target_bci, reason);
+    return static_cast<CompiledCode*>(nullptr);
+  };
+  if (!compilable(entry)) return refused(entry->reason);
+  if (!function || !PyDict_CheckExact(frame->f_globals)) return refused(ir::Reason::Namespace);
+  // Class bodies and exec with separate locals.
+  if (frame->f_locals && frame->f_locals != frame->f_globals) return refused(ir::Reason::Namespace);
   Attempt attempt;
   attempt.entry = entry;
   attempt.target = target_bci;
@@ -401,19 +403,12 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   request.examples = values.data();
   request.example_count = static_cast<int>(values.size());
   DecodedCode decoded = decode(code);
-  if (!decoded.ok || decoded.index_at(target_bci) < 0) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
+  if (!decoded.ok || decoded.index_at(target_bci) < 0) return refused(ir::Reason::Unsupported);
   request.osr_index = decoded.index_at(target_bci);
-  if (suspends(decoded, request.osr_index)) {
-    refuse_loop(entry, target_bci);
-    return nullptr;
-  }
+  if (suspends(decoded, request.osr_index)) return refused(ir::Reason::LoopSuspends);
   attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
   CompiledCode* made = compile(attempt);
-  if (!made && entry->refused) refuse_loop(entry, target_bci);
-  return made;
+  return !made && entry->refused ? refused(entry->reason) : made;
 }
 
 }  // namespace
@@ -429,27 +424,34 @@ bool start_driver() {
   fill_runtime_table(&g_table);
   if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
+#ifdef PSYCO_MUTANTS
+  g_backend.decode = decode_spoilt_record;
+#else
   g_backend.decode = decode_record;
+#endif
   g_pass_options.types.float_type = &PyFloat_Type;
   g_pass_options.types.int_type = &PyLong_Type;
   g_compile_entry = compile_entry;
   g_compile_osr = compile_osr;
   start_feedback();
   std::string error;
+  std::vector<std::string> unknown;
   const char* debug = getenv("PSYCO_DEBUG");
-  if (debug && !parse_debug(debug, error)) {
+  if (debug && !parse_debug(debug, error, unknown)) {
     PyErr_Format(PyExc_ValueError, "PSYCO_DEBUG: %s", error.c_str());
     return false;
   }
+  for (const std::string& item : unknown)
+    if (PyErr_WarnFormat(PyExc_RuntimeWarning, 1, "PSYCO_DEBUG: there is no setting %s; ignored",
+                         item.c_str()) < 0)
+      return false;
   return true;
 }
 
 void install_driver() {
   g_driver.start = start_driver;
   g_driver.stats = driver_stats;
-  g_driver.report = [](PyFunctionObject* function) {
-    return driver_report(reinterpret_cast<PyCodeObject*>(function->func_code));
-  };
+  g_driver.report = [](PyFunctionObject* function) { return driver_report(function); };
   g_driver.compile_now = compile_now;
   g_driver.forget = forget_entry;
   g_driver.set_option = set_driver_option;
@@ -522,7 +524,7 @@ static void reset_debug() {
   reset_random_exits();
 }
 
-bool parse_debug(const char* text, std::string& error) {
+bool parse_debug(const char* text, std::string& error, std::vector<std::string>& unknown) {
   reset_debug();
   std::string all(text);
   size_t from = 0;
@@ -542,8 +544,8 @@ bool parse_debug(const char* text, std::string& error) {
       g_governor = false;
     } else if (item == "off=sampler") {
       g_sampling = false;
-    } else if (item.rfind("stress=exit:random", 0) == 0) {
-      g_options.exit_seed = item.size() > 19 && item[18] == ':' ? atoi(item.c_str() + 19) : 1;
+    } else if (item == "stress=exit:random" || item.rfind("stress=exit:random:", 0) == 0) {
+      g_options.exit_seed = item.size() > 18 ? atoi(item.c_str() + 19) : 1;
       g_governor = false;
       if (g_options.exit_seed <= 0)
         return error = "stress=exit:random:N wants a positive number", false;
@@ -560,7 +562,7 @@ bool parse_debug(const char* text, std::string& error) {
       g_options.inlining = false;
     } else if (item == "listings") {
       g_options.listings = true;
-    } else if (!passes::parse_pass_switches(item, g_pass_options, error)) {
+    } else if (!passes::parse_pass_switches(item, g_pass_options, error, unknown)) {
       return false;
     }
   }

@@ -448,8 +448,10 @@ void stop_units() {
     give_up_types(history, dropped);
   }
   for (Unit* unit : g_graveyard) give_up_objects(unit, dropped);
+  dropped.insert(dropped.end(), g_unwanted.begin(), g_unwanted.end());
   g_entries.clear();
   g_graveyard.clear();
+  g_unwanted.clear();
   for (PyObject* object : dropped) Py_DECREF(object);
 }
 

@@ -399,7 +399,7 @@ class Builder {
   const Bytecode* bc_ = nullptr;
   int raw_bci_ = 0, raw_next_ = 0;
   std::map<PyCodeObject*, std::vector<Use>> uses_;  // of the locals of code called natively
-  int edge_bci_ = -1;  // >= 0: states continue there (merges on edges)
+  int edge_bci_ = -1;                               // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
   bool half_ = false;  // between the halves of an instruction: see begin_second_half
   std::vector<AVId> drops_;
