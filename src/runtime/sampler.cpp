@@ -28,11 +28,11 @@ bool g_sampling = true;
 
 namespace {
 
-constexpr int64_t kShortestNs = 2 * 1000 * 1000;      // between ticks, while samples show new code,
-constexpr int64_t kLongestNs = 20 * 1000 * 1000;      // while they do not,
-constexpr int64_t kIdleNs = 250 * 1000 * 1000;        // and while the process sleeps
-constexpr int kFrames = 4;                            // looked at, from the innermost
-constexpr int64_t kWindowNs = 20 * 1000 * 1000;       // of processor time: to show that code is hot
+constexpr int64_t kShortestNs = 2 * 1000 * 1000;   // between ticks, while samples show new code,
+constexpr int64_t kLongestNs = 20 * 1000 * 1000;   // while they do not,
+constexpr int64_t kIdleNs = 250 * 1000 * 1000;     // and while the process sleeps
+constexpr int kFrames = 4;                         // looked at, from the innermost
+constexpr int64_t kWindowNs = 20 * 1000 * 1000;    // of processor time: to show that code is hot
 constexpr int64_t kSlowWindowNs = 200 * 1000 * 1000;  // for loops whose iterations take long
 constexpr uint32_t kMostSamples = 64;
 
