@@ -76,7 +76,7 @@ struct LoopCounter {
   bool refused = false;  // cannot be compiled, or was slower than the interpreter
   bool decided = false;  // measured: compiled code wins
   uint8_t trials = 0;
-  double saved_ns = 0;                   // by a native iteration, as measured
+  double gain = 0;  // time that interpreting takes longer, as measured, in native time
   ir::Reason reason = ir::Reason::None;  // why refused
 };
 
@@ -123,7 +123,8 @@ struct CodeEntry {
   double saved_ns = 0;                   // by a native call, as measured,
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
   uint32_t samples = 0, needed_samples = 0;  // seen at so many ticks: see sampler.h
-  bool settled = false;   // refused by the user at present, and raises no events: see parked.h
+  int64_t armed_ns = 0;  // processor time when its events were switched on; 0: not by the sampler
+  bool settled = false;  // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;
   void* driver = nullptr;  // the driver's own
 };

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "runtime/osr.h"
 
@@ -28,10 +29,10 @@ constexpr uint32_t kPhaseCount = 8;
 constexpr int64_t kLongPhaseNs = 2 * 1000 * 1000;  // or so long
 constexpr int64_t kGoneNs = 100 * 1000 * 1000;     // no sign of the loop for so long: it is over
 constexpr double kWins = 0.95;                     // compiled code has to be that much better
-constexpr int kRounds = 5;
+constexpr int kRounds = 8;                         // of a loop trial, at most
 constexpr int kMaxTrials = 8;
 constexpr int kMaxRestarts = 4;  // of phases that the loop was away in: then others have a turn
-constexpr int64_t kFirstReviewNs = 500 * 1000 * 1000;  // and then at every doubling
+constexpr int64_t kFirstReviewNs = 120 * 1000 * 1000;  // and then at every doubling
 constexpr int64_t kShortCallNs = 500 * 1000;  // loops in longer calls are decided by themselves
 
 int64_t wall_ns() { return now_ns() - g_compile_ns; }
@@ -62,7 +63,7 @@ struct LoopTrial {
   int64_t interpreted_ns = 0;  // of the phase before
   uint64_t exits = 0;
   int round = 0, restarts = 0;
-  double ratios[kRounds];
+  float logs[kRounds];  // of native time over interpreted time, by round
 } g_trial;
 bool g_timing_a_call = false;  // an interpreted one: loops wait
 Stamp g_call_start;
@@ -91,26 +92,43 @@ LoopCounter* counter(CodeEntry* entry, int target) {
   return nullptr;
 }
 
-// True if the loop is decided.
+enum class Verdict : uint8_t { Open, Wins, Loses };
+
+// Whether the samples so far tell native from interpreted time, by the mean of the logarithms of
+// their ratios and its standard error. What stays unclear has not won. `pessimistic`: the ratio, at
+// its worst.
+Verdict judge(const float* logs, int count, int most, double* pessimistic) {
+  double sum = 0, squares = 0;
+  for (int i = 0; i < count; i++) {
+    sum += logs[i];
+    squares += double{logs[i]} * logs[i];
+  }
+  const double average = sum / count;
+  const double error = std::sqrt(std::max(squares / count - average * average, 1e-4) / (count - 1));
+  *pessimistic = std::exp(average + 2 * error);
+  if (*pessimistic < kWins) return Verdict::Wins;
+  if (average - 2 * error > std::log(kWins) || count == most) return Verdict::Loses;
+  return Verdict::Open;
+}
+
 void end_round(int64_t native_ns) {
-  const int64_t interpreted = std::max<int64_t>(g_trial.interpreted_ns, 1);
-  g_trial.ratios[g_trial.round++] =
-      static_cast<double>(native_ns) / static_cast<double>(interpreted);
   LoopCounter* loop = counter(g_trial.entry, g_trial.target);
   if (!loop) return give_up();
-  double* ratios = g_trial.ratios;
-  for (int i = g_trial.round - 1; i > 0 && ratios[i] < ratios[i - 1]; i--)
-    std::swap(ratios[i], ratios[i - 1]);
-  // One round says little: one of its phases may have met the end of the loop and much else.
-  const bool clear = g_trial.round >= 2 && (ratios[g_trial.round - 1] < 0.7 || ratios[0] > 2.0);
-  if (g_trial.round < kRounds && !clear) return begin_phase(false);
+  const double interpreted = static_cast<double>(std::max<int64_t>(g_trial.interpreted_ns, 1));
+  const double ratio = static_cast<double>(std::max<int64_t>(native_ns, 1)) / interpreted;
+  g_trial.logs[g_trial.round++] = static_cast<float>(std::log(ratio));
+  // Few rounds say little: a phase may have met the end of the loop and much else. Two that agree
+  // on a great gain are enough, though.
+  const float* logs = g_trial.logs;
+  const bool great = g_trial.round == 2 && std::max(logs[0], logs[1]) < std::log(0.35);
+  if (g_trial.round < 3 && !great) return begin_phase(false);
+  double pessimistic = 1;
+  const Verdict verdict = judge(logs, g_trial.round, kRounds, &pessimistic);
+  if (verdict == Verdict::Open && !great) return begin_phase(false);
   loop->trials++;
-  if (ratios[g_trial.round / 2] <= kWins) {
+  if (verdict != Verdict::Loses) {
     loop->decided = true;
-    // By the worst of the rounds: luck is no reason to compile more.
-    const double saved = 1 - ratios[g_trial.round - 1];
-    loop->saved_ns = std::max(0.0, saved) * static_cast<double>(interpreted) /
-                     static_cast<double>(std::max<int64_t>(g_trial.want, 1));
+    loop->gain = 1 / std::min(great ? 0.35 : pessimistic, 1.0) - 1;
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -197,9 +215,9 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
   return LoopMode::Native;
 }
 
-void loop_left(CodeEntry* entry, int target, int64_t iterations) {
+void loop_left(CodeEntry* entry, int target, int64_t iterations, uint64_t native_ticks) {
   const LoopCounter* loop = counter(entry, target);
-  if (loop && loop->decided) credit(loop->saved_ns * static_cast<double>(iterations));
+  if (loop && loop->decided) credit(loop->gain * static_cast<double>(native_ticks));
   if (g_trial.entry != entry || g_trial.target != target || !g_trial.native) return;
   g_trial.count += iterations;
   g_trial.last_ns = wall_ns();
@@ -239,23 +257,10 @@ double mean(const CallTrial::Side& side) {
   return (side.sum - side.longest) / (side.calls - 1);
 }
 
-enum class Verdict : uint8_t { Open, Wins, Loses };
-
-// Whether the chunks so far tell native from interpreted calls: by the mean of the logarithms of
-// their ratios and its standard error. What stays unclear has not won.
-Verdict judge(const CallTrial& trial, double* pessimistic) {
-  double sum = 0, squares = 0;
-  for (int i = 0; i < trial.chunks; i++) {
-    sum += trial.logs[i];
-    squares += double{trial.logs[i]} * trial.logs[i];
-  }
-  const double n = trial.chunks, average = sum / n;
-  const double error = std::sqrt(std::max(squares / n - average * average, 1e-4) / (n - 1));
-  *pessimistic = std::exp(average + 2 * error);
-  if (*pessimistic < kWins) return Verdict::Wins;
-  if (average - 2 * error > std::log(kWins) || trial.chunks == CallTrial::kMaxChunks)
-    return Verdict::Loses;
-  return Verdict::Open;
+// Whose calls lost: they get another trial when verdicts are reviewed.
+std::vector<CodeEntry*>& losers() {
+  static auto* list = new std::vector<CodeEntry*>;
+  return *list;
 }
 
 void begin_trial(CallTrial& trial, int rounds) {
@@ -282,7 +287,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   trial.sides[0] = trial.sides[1] = {};
   if (trial.chunks < (is_long ? 2 : kMinChunks)) return;
   double pessimistic = 1;
-  const Verdict verdict = judge(trial, &pessimistic);
+  const Verdict verdict = judge(trial.logs, trial.chunks, CallTrial::kMaxChunks, &pessimistic);
   if (verdict == Verdict::Open) return;
   if (verdict == Verdict::Loses && trial.exits != g_speculative_exits &&
       trial.rounds + 1 < kMaxTrials)
@@ -294,6 +299,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   }
   close_account(entry);
   entry->unworthy = true;
+  losers().push_back(entry);
   if (g_lost) g_lost(entry, kEntryCall);
   uninstall_function(function);
 }
@@ -361,6 +367,8 @@ void measure_calls(PyFunctionObject* function) {
 void governor_forget(CodeEntry* entry) {
   if (g_trial.entry == entry) give_up();
   close_account(entry);
+  std::vector<CodeEntry*>& list = losers();
+  list.erase(std::remove(list.begin(), list.end(), entry), list.end());
 }
 
 // ---------------------------------------------------------------- verdicts reviewed
@@ -372,6 +380,17 @@ static void review(PyFunctionObject* function) {
   measure_calls(function);
 }
 
+// Since then what they call may have been compiled. Their next start raises an event again.
+static void try_losers_again() {
+  const std::vector<CodeEntry*> list = std::move(losers());
+  losers().clear();
+  for (CodeEntry* entry : list) {
+    entry->unworthy = false;
+    begin_trial(entry->trial, 0);
+  }
+  for (CodeEntry* entry : list) rearm_events(entry->code);
+}
+
 void review_verdicts() {
   static int64_t due = kFirstReviewNs;
   static unsigned asked = 0;
@@ -380,6 +399,7 @@ void review_verdicts() {
   if (used < due) return;
   due = 2 * used;
   for (PyFunctionObject* function : installed_functions()) review(function);
+  try_losers_again();
 }
 
 }  // namespace psyco

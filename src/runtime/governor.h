@@ -26,7 +26,7 @@ enum class LoopMode : uint8_t {
 };
 // At each back edge that could be taken natively. `budget`: the iterations allowed this time.
 LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget);
-void loop_left(CodeEntry* entry, int target, int64_t iterations);
+void loop_left(CodeEntry* entry, int target, int64_t iterations, uint64_t native_ticks);
 // No native code fits this back edge just now.
 void loop_not_native(CodeEntry* entry, int target);
 // Something else than the measured loop had a back edge. True: it must stay in the interpreter.

@@ -7,6 +7,7 @@
 
 #include "runtime/code.h"
 #include "runtime/governor.h"
+#include "support/ticks.h"
 
 namespace psyco {
 
@@ -15,12 +16,14 @@ int64_t g_compile_cpu_ns = 0;
 
 namespace {
 
-constexpr int64_t kGrant = 4 * 1000 * 1000;  // what the compiler may spend before all else,
-constexpr double kShare = 0.01;              // of all the time,
-constexpr double kShareOfWins = 0.5;         // and of what its code has won
-constexpr int64_t kAskAgainNs = 500 * 1000;  // the clock of the process, and the accounts
+constexpr int64_t kGrant = 10 * 1000 * 1000;      // what the compiler may spend before all else
+constexpr int64_t kSmallGrant = 2 * 1000 * 1000;  // (on code that does not dominate),
+constexpr double kShare = 0.005;                  // of all the time,
+constexpr double kShareOfWins = 0.5;              // and of what its code has won
+constexpr int64_t kAskAgainNs = 500 * 1000;       // the clock of the process, and the accounts
 
-double g_won = 0;                    // settled so far
+double g_won = 0;  // settled so far; and in ticks, by loops:
+double g_won_ticks = 0;
 std::vector<CodeEntry*> g_accounts;  // whose native calls win something
 
 int64_t clock_ns(clockid_t clock) {
@@ -28,6 +31,9 @@ int64_t clock_ns(clockid_t clock) {
   clock_gettime(clock, &now);
   return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
 }
+
+const int64_t g_first_ns = clock_ns(CLOCK_MONOTONIC);
+const uint64_t g_first_ticks = ticks();
 
 uint64_t native_calls(const CodeEntry* entry) {
   uint64_t sum = 0;
@@ -55,7 +61,7 @@ int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 int64_t process_cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
-bool compiler_may_spend(int64_t units) {
+bool compiler_may_spend(int64_t units, bool dominant) {
   if (!g_governor) return true;
   const int64_t cost = estimate(units);
   // One large function, warm in a program's start, must not use up what many small ones need.
@@ -75,7 +81,7 @@ bool compiler_may_spend(int64_t units) {
   return affordable();
 }
 
-void credit(double ns) { g_won += ns; }
+void credit(double ticks) { g_won_ticks += ticks; }
 
 void open_account(CodeEntry* entry) {
   if (std::find(g_accounts.begin(), g_accounts.end(), entry) == g_accounts.end())
@@ -91,6 +97,11 @@ void close_account(CodeEntry* entry) {
 }
 
 double won_ns() {
+  const uint64_t passed = ticks() - g_first_ticks;  // enough to tell how long a tick is
+  if (passed > 1000 * 1000) {
+    g_won += g_won_ticks * static_cast<double>(now_ns() - g_first_ns) / static_cast<double>(passed);
+    g_won_ticks = 0;
+  }
   for (CodeEntry* entry : g_accounts) settle_account(entry);
   return g_won;
 }

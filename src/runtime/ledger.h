@@ -14,11 +14,12 @@ extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in an
 extern int64_t g_compile_cpu_ns;
 
 // Whether compiling a function of so many code units is within the compiler's share. It gets a
-// small grant, a small share of all the time, and half of what its code has won.
-bool compiler_may_spend(int64_t units);
+// grant, a small share of all the time, and half of what its code has won. The grant is for code
+// that dominates the program: what is hot among much else seldom repays its compilation soon.
+bool compiler_may_spend(int64_t units, bool dominant = false);
 
-// A loop ran so many iterations natively, each of which is known to save something.
-void credit(double ns);
+// Native code of a loop saved so many ticks of the time stamp counter, as far as is known.
+void credit(double ticks);
 // Each native call of this function from the interpreter saves CodeEntry::saved_ns from now on.
 void open_account(CodeEntry* entry);
 void close_account(CodeEntry* entry);  // its code dies, or calls are native no more

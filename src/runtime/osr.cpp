@@ -18,6 +18,7 @@
 #include "runtime/sampler.h"
 #include "runtime/visible.h"
 #include "runtime/wanted.h"
+#include "support/ticks.h"
 
 namespace psyco {
 
@@ -209,8 +210,11 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   }
   const int64_t allowed = budget;
   Py_INCREF(code);  // and with it the entry
+  const int64_t compile_ns = g_compile_ns;
+  const uint64_t begun = ticks();
   PyObject* done = take_over(ts, frame, body, target, &budget);
-  if (g_governor) loop_left(entry, target, allowed - budget);
+  if (g_governor)
+    loop_left(entry, target, allowed - budget, g_compile_ns == compile_ns ? ticks() - begun : 0);
   Py_DECREF(code);
   return done;
 }

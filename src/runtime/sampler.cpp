@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "runtime/activation.h"
-#include "runtime/ledger.h"
+#include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/parked.h"
 #include "runtime/poll.h"
@@ -28,11 +28,11 @@ bool g_sampling = true;
 
 namespace {
 
-constexpr int64_t kShortestNs = 2 * 1000 * 1000;   // between ticks, while samples show new code,
-constexpr int64_t kLongestNs = 20 * 1000 * 1000;   // while they do not,
-constexpr int64_t kIdleNs = 250 * 1000 * 1000;     // and while the process sleeps
-constexpr int kFrames = 4;                         // looked at, from the innermost
-constexpr int64_t kWindowNs = 20 * 1000 * 1000;    // of processor time: to show that code is hot
+constexpr int64_t kShortestNs = 2 * 1000 * 1000;      // between ticks, while samples show new code,
+constexpr int64_t kLongestNs = 20 * 1000 * 1000;      // while they do not,
+constexpr int64_t kIdleNs = 250 * 1000 * 1000;        // and while the process sleeps
+constexpr int kFrames = 4;                            // looked at, from the innermost
+constexpr int64_t kWindowNs = 20 * 1000 * 1000;       // of processor time: to show that code is hot
 constexpr int64_t kSlowWindowNs = 200 * 1000 * 1000;  // for loops whose iterations take long
 constexpr uint32_t kMostSamples = 64;
 
@@ -107,6 +107,7 @@ bool consider(PyCodeObject* code, int64_t now) {
     PyErr_Clear();
     return false;
   }
+  entry->armed_ns = now;
   trials().push_back({entry, now});
   return true;
 }
@@ -128,6 +129,7 @@ int look(void*) {
   }
   end_trials(now);
   unpark_some();
+  review_verdicts();
   const int64_t interval = g_interval;
   g_interval = news ? kShortestNs : std::min(interval + interval / 8, kLongestNs);
   PyErr_SetRaisedException(error);

@@ -99,12 +99,25 @@ void on_destroyed(PyFunctionObject* function) {
   if (!list.empty()) list.erase(std::remove(list.begin(), list.end(), function), list.end());
 }
 
+// Whether the code has taken a good part of the processor's time since it was first seen, going by
+// how often it came round.
+bool dominates(const CodeEntry* entry) {
+  constexpr double kUnitNs = 3, kPart = 0.15;
+  if (!entry->armed_ns) return true;
+  double ns =
+      kUnitNs * static_cast<double>(entry->calls) * static_cast<double>(Py_SIZE(entry->code));
+  for (const LoopCounter& loop : entry->loops)
+    ns += std::max(static_cast<double>(loop.count) * (loop.last - loop.target) * kUnitNs,
+                   static_cast<double>(loop.spent_ns));
+  return ns >= kPart * static_cast<double>(process_cpu_ns() - entry->armed_ns);
+}
+
 }  // namespace
 
 Permission permission_to_compile(CodeEntry* entry, int64_t units) {
   if (!g_compiling || g_in_filter) return Permission::Refused;
   if (entry->bound) return Permission::Granted;  // the user has named it: no filter is asked
-  if (!compiler_may_spend(units)) return Permission::Later;
+  if (!compiler_may_spend(units, dominates(entry))) return Permission::Later;
   if (!g_filter) return Permission::Granted;
   if (entry->filter_generation != g_filter_generation) {
     g_in_filter = true;
