@@ -123,7 +123,7 @@ struct CodeEntry {
   double saved_ns = 0;                   // by a native call, as measured,
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
   uint32_t samples = 0, needed_samples = 0;  // seen at so many ticks: see sampler.h
-  bool settled = false;   // refused by the user at present, and raises no events: see parked.h
+  bool settled = false;  // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;
   void* driver = nullptr;  // the driver's own
 };

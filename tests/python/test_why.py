@@ -239,11 +239,10 @@ def test_slower_calls(measured):
 def test_the_compiler_has_had_its_share(made):
     """After thousands of functions, each a little hot, the next one waits."""
     _core.set_options({"governor": True})
-    psyco.full()
     waits = "hot, but the compiler has had its share of the program's time for now"
     for n in range(3000):
         space = {}
-        exec(compile(f"def f(x):\n    y = [x, {n}]\n    return [z + 1 for z in y] + [z * 2 for z in y] + [str(x)]", "<many>", "exec"), space)
+        exec(compile(f"import psyco\npsyco.jit()\ndef f(x):\n    y = [x, {n}]\n    return [z + 1 for z in y] + [z * 2 for z in y] + [str(x)]", "<many>", "exec"), space)
         f = space["f"]
         for _ in range(260):
             f(1)
