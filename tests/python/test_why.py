@@ -203,47 +203,34 @@ def g(s):
 """
 
 
-@pytest.fixture
-def measured(made):
+@pytest.mark.parametrize(("calls", "line", "told"), [("f(20000, 'words ' * 10)", 3, SLOWER), ("g('words ' * 10)", "call", f"<slow>:6: {SLOWER}")])
+def test_slower(calls, line, told):
     """What is mostly C code is measured and lost; a busy machine may take some tries."""
-    _core.set_options({"governor": True})
-    psyco.full()
-
-    def tries():
-        for _ in range(10):
-            space = {}
-            exec(compile(MOSTLY_C, "<slow>", "exec"), space)
-            yield space
-
-    return tries
-
-
-def test_a_slower_loop(measured):
-    for space in measured():
-        for _ in range(5):
-            space["f"](20000, "words " * 10)
-        if reasons(space["f"]).get(3) == SLOWER:
-            return
-    pytest.fail(str(psyco.explain(space["f"])))
-
-
-def test_slower_calls(measured):
-    for space in measured():
-        for _ in range(5000):
-            space["g"]("words " * 10)
-        if reasons(space["g"]).get("call") == f"<slow>:6: {SLOWER}":
-            return
-    pytest.fail(str(psyco.explain(space["g"])))
+    done = run_python(f"""
+import psyco
+for attempt in range(20):
+    space = {{}}
+    exec(compile("import psyco; psyco.jit()" + {MOSTLY_C!r}, "<slow>", "exec"), space)
+    for _ in range(5 if {line!r} == 3 else 5000):
+        eval({calls!r}, space)
+    report = psyco.explain(space[{calls[0]!r}]).report["why_not"]
+    found = {{each["line"] if each["entry"] == "loop" else "call": each["why"] for each in report}}
+    if found.get({line!r}) == {told!r}:
+        print("told")
+        break
+else:
+    print(psyco.explain(space[{calls[0]!r}]))
+""")
+    assert done.stdout == "told\n", done.stdout + done.stderr
 
 
 def test_the_compiler_has_had_its_share(made):
     """After thousands of functions, each a little hot, the next one waits."""
     _core.set_options({"governor": True})
-    psyco.full()
     waits = "hot, but the compiler has had its share of the program's time for now"
     for n in range(3000):
         space = {}
-        exec(compile(f"def f(x):\n    y = [x, {n}]\n    return [z + 1 for z in y] + [z * 2 for z in y] + [str(x)]", "<many>", "exec"), space)
+        exec(compile(f"import psyco\npsyco.jit()\ndef f(x):\n    y = [x, {n}]\n    return [z + 1 for z in y] + [z * 2 for z in y] + [str(x)]", "<many>", "exec"), space)
         f = space["f"]
         for _ in range(260):
             f(1)
