@@ -1,5 +1,6 @@
-"""`python -m psyco`."""
+"""`python -m psyco`. To import it, as tools do that look at all modules, does nothing."""
 
 from psyco.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -90,6 +90,8 @@ struct CallTrial {
   int calls = 0, chunks = 0, rounds = 0;
   Side sides[2];           // interpreted, native: of the chunk under way
   float logs[kMaxChunks];  // of native time over interpreted time, by chunk
+  int64_t begun_ns = 0;    // by the wall clock
+  double measured = 0;     // nanoseconds in all measured calls
   double interpreted = 0;  // nanoseconds a call, all chunks together
   uint64_t exits = 0;
   bool by_cpu = false;  // calls are long enough to be measured by processor time

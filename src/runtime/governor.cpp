@@ -63,6 +63,8 @@ struct LoopTrial {
   int64_t interpreted_ns = 0;  // of the phase before
   uint64_t exits = 0;
   int round = 0, restarts = 0;
+  int64_t begun_ns = 0;
+  double measured = 0;  // nanoseconds in all phases
   float logs[kRounds];  // of native time over interpreted time, by round
 } g_trial;
 bool g_timing_a_call = false;  // an interpreted one: loops wait
@@ -116,6 +118,7 @@ void end_round(int64_t native_ns) {
   if (!loop) return give_up();
   const double interpreted = static_cast<double>(std::max<int64_t>(g_trial.interpreted_ns, 1));
   const double ratio = static_cast<double>(std::max<int64_t>(native_ns, 1)) / interpreted;
+  g_trial.measured += interpreted * (1 + ratio);
   g_trial.logs[g_trial.round++] = static_cast<float>(std::log(ratio));
   // Few rounds say little: a phase may have met the end of the loop and much else. Two that agree
   // on a great gain are enough, though.
@@ -128,7 +131,9 @@ void end_round(int64_t native_ns) {
   loop->trials++;
   if (verdict != Verdict::Loses) {
     loop->decided = true;
-    loop->gain = 1 / std::min(great ? 0.35 : pessimistic, 1.0) - 1;
+    const double worst = std::min(great ? 0.35 : pessimistic, 1.0);
+    loop->gain = 1 / worst - 1;
+    lend_on_win(g_trial.measured * (1 - worst), wall_ns() - g_trial.begun_ns);
   } else if (g_trial.exits == g_speculative_exits || loop->trials >= kMaxTrials) {
     loop->refused = true;
   }
@@ -177,6 +182,8 @@ LoopMode loop_mode(CodeEntry* entry, LoopCounter* loop, int64_t* budget) {
     g_trial.entry = entry;
     g_trial.target = loop->target;
     g_trial.round = g_trial.restarts = 0;
+    g_trial.measured = 0;
+    g_trial.begun_ns = wall_ns();
     g_trial.slow = false;
     g_trial.interpreted_ns = 0;
     g_trial.exits = g_speculative_exits;
@@ -267,6 +274,7 @@ void begin_trial(CallTrial& trial, int rounds) {
   trial = CallTrial{};
   trial.rounds = rounds;
   trial.exits = g_speculative_exits;
+  trial.begun_ns = wall_ns();
 }
 
 void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool native) {
@@ -276,6 +284,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   add_call(trial.sides[native],
            static_cast<double>(std::max<int64_t>(ns - clock - (native ? 0 : kCallNs), 1)));
   trial.by_cpu = ns > kLongCallNs;
+  trial.measured += static_cast<double>(ns);
   const CallTrial::Side &plain = trial.sides[0], &compiled = trial.sides[1];
   if (!plain.calls || !compiled.calls) return;
   const int in_chunk = plain.calls + compiled.calls;
@@ -295,6 +304,7 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
   trial.decided = true;
   if (verdict == Verdict::Wins) {
     entry->saved_ns = trial.interpreted * (1 - pessimistic);
+    lend_on_win(trial.measured * (1 - pessimistic), wall_ns() - trial.begun_ns);
     return open_account(entry);
   }
   close_account(entry);
@@ -361,6 +371,7 @@ void measure_calls(PyFunctionObject* function) {
   note_measured(function);
   if (function->vectorcall != psyco_call_function) return;
   entry->trial.exits = g_speculative_exits;
+  if (!entry->trial.begun_ns) entry->trial.begun_ns = wall_ns();
   function->vectorcall = psyco_measured_call;
 }
 

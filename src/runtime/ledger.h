@@ -8,6 +8,7 @@ namespace psyco {
 int64_t now_ns();  // by the wall clock
 int64_t thread_cpu_ns();
 int64_t process_cpu_ns();
+int64_t recent_cpu_ns();  // the same, some milliseconds old, without a system call each time
 
 extern int64_t g_compile_ns;  // spent in the compiler so far: not counted in any measurement
 // The same in processor time: what the compiler has cost the program, however busy the machine.
@@ -17,6 +18,10 @@ extern int64_t g_compile_cpu_ns;
 // grant, a small share of all the time, and half of what its code has won. The grant is for code
 // that dominates the program: what is hot among much else seldom repays its compilation soon.
 bool compiler_may_spend(int64_t units, bool dominant = false);
+
+// A trial was won: measured code would have saved so much of the elapsed time. What saves a good
+// part of the time is likely to go on doing so, and the compiler gets an advance on it.
+void lend_on_win(double saved_ns, int64_t elapsed_ns);
 
 // Native code of a loop saved so many ticks of the time stamp counter, as far as is known.
 void credit(double ticks);

@@ -223,8 +223,16 @@ PyObject* after_fork(PyObject*, PyObject*) {
   if (g_wanted) Port::call_soon(g_interpreter, begin_again);
   Py_RETURN_NONE;
 }
+// A library's own fork runs no hook of Python's: the child has neither the thread nor, perhaps, a
+// mutex that is free.
+void forget_thread() {
+  g_thread.running = false;
+  g_thread.mutex = PTHREAD_MUTEX_INITIALIZER;
+}
+
 PyObject* at_exit(PyObject*, PyObject*) {
   g_over = true;
+  g_wanted = false;
   end_thread();
   Py_RETURN_NONE;
 }
@@ -256,7 +264,8 @@ bool hook_process() {
                                         "after_in_child", after)
                         : nullptr;
   g_hooked = named && exit && call_with("posix", "register_at_fork", nullptr, named) &&
-             call_with("atexit", "register", exit, nullptr);
+             call_with("atexit", "register", exit, nullptr) &&
+             pthread_atfork(nullptr, nullptr, forget_thread) == 0;
   Py_XDECREF(named);
   Py_XDECREF(exit);
   Py_XDECREF(after);

@@ -109,7 +109,7 @@ bool dominates(const CodeEntry* entry) {
   for (const LoopCounter& loop : entry->loops)
     ns += std::max(static_cast<double>(loop.count) * (loop.last - loop.target) * kUnitNs,
                    static_cast<double>(loop.spent_ns));
-  return ns >= kPart * static_cast<double>(process_cpu_ns() - entry->armed_ns);
+  return ns >= kPart * static_cast<double>(recent_cpu_ns() - entry->armed_ns);
 }
 
 }  // namespace
@@ -117,7 +117,8 @@ bool dominates(const CodeEntry* entry) {
 Permission permission_to_compile(CodeEntry* entry, int64_t units) {
   if (!g_compiling || g_in_filter) return Permission::Refused;
   if (entry->bound) return Permission::Granted;  // the user has named it: no filter is asked
-  if (!compiler_may_spend(units, dominates(entry))) return Permission::Later;
+  if (!compiler_may_spend(units) && !(dominates(entry) && compiler_may_spend(units, true)))
+    return Permission::Later;
   if (!g_filter) return Permission::Granted;
   if (entry->filter_generation != g_filter_generation) {
     g_in_filter = true;
