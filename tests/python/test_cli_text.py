@@ -8,6 +8,8 @@ import sys
 import pytest
 from test_cli import QUIET, needs_core, run, same
 
+pytestmark = pytest.mark.plain_only  # about starting programs, not about compiling them
+
 SHOW = """
 import sys
 print({k: v for k, v in globals().items() if k != 'sys'})

@@ -13,6 +13,7 @@ import pytest
 from no_memory_programs import PROGRAMS
 
 pytest.importorskip("_testcapi")
+pytestmark = pytest.mark.plain_only  # its children have settings of their own
 HERE = Path(__file__).parent
 NAMES = list(PROGRAMS)
 GROUPS = [NAMES[i::8] for i in range(8)]
