@@ -24,6 +24,7 @@
 #include "runtime/helpers.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
+#include "runtime/reserve.h"
 #include "runtime/runtime.h"
 #include "runtime/sampler.h"
 #include "runtime/table.h"
@@ -164,7 +165,10 @@ CompiledCode* compile(Attempt& attempt) {
     if (!entry->refused) refuse(entry, ir::Reason::TooManyVersions, 0);
     return nullptr;
   }
+  constexpr size_t kLeast = 1 << 20, kForUnit = 4096;  // bytes of memory, roughly
   if (!make_room()) return nullptr;
+  if (!reserve::can_spare(kLeast + kForUnit * static_cast<size_t>(Py_SIZE(entry->code))))
+    return nullptr;
   // Keep the number of versions bounded: the oldest makes room.
   int same_target = 0;
   Unit* oldest = nullptr;

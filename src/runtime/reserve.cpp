@@ -3,6 +3,10 @@
 #include <internal/pycore_list.h>
 #include <internal/pycore_tuple.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
 #include "objects.h"
 #include "support/check.h"
 
@@ -64,12 +68,47 @@ Stock g_methods(32,
                 [] { return PyMethod_New(reinterpret_cast<PyObject*>(&PyType_Type), Py_None); });
 PyObject* g_exhausted = nullptr;
 
+// For what psyco itself allocates, the lists of an exit record among it: C++ has no answer to a
+// failure in the middle of that. Blocks small enough that malloc serves other requests from them.
+constexpr size_t kBlockBytes = 64 * 1024;
+void* g_blocks[16];
+
+bool fill_blocks() {
+  for (void*& block : g_blocks)
+    if (!block && !(block = std::malloc(kBlockBytes))) return false;
+  return true;
+}
+
+void give_blocks() {
+  bool any = false;
+  for (void*& block : g_blocks) {
+    any |= block != nullptr;
+    std::free(block);
+    block = nullptr;
+  }
+  g_taken = true;
+  if (any) return;  // the allocation is tried again
+  std::fputs("psyco: out of memory, its reserve included\n", stderr);
+  std::abort();
+}
+
 }  // namespace
+
+void start() {
+  std::set_new_handler(give_blocks);
+  fill();
+}
+
+bool can_spare(size_t bytes) {
+  void* room = std::malloc(bytes);
+  std::free(room);
+  return room != nullptr;
+}
 
 void fill() {
   if (!g_taken) return;
   if (!g_exhausted && !(g_exhausted = iterator_of(PyTuple_New(0)))) return PyErr_Clear();
-  bool full = true;
+  bool full = fill_blocks();
   for (Stock* stock : {&g_integers, &g_numbers, &g_tuples, &g_range_iterators, &g_list_iterators,
                        &g_tuple_iterators, &g_bytes_iterators, &g_bytearray_iterators, &g_methods})
     full &= stock->fill();

@@ -5,6 +5,11 @@
 
 namespace psyco::reserve {
 
+void start();
+
+// Whether there is so much memory at the moment, beside the reserve: who can do without asks first.
+bool can_spare(size_t bytes);
+
 // Makes up for what was taken, as far as there is memory. Leaves no error. Cheap if nothing was.
 void fill();
 

@@ -24,7 +24,7 @@ bool start_runtime() {
     return false;
   }
   Port::restock_spare_chunk();
-  reserve::fill();
+  reserve::start();
   if (!install_locals_hook()) {
     stop_watchers();
     PyErr_SetString(PyExc_RuntimeError, "the type of frame locals proxies has no allocator");

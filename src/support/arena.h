@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <type_traits>
@@ -20,7 +19,7 @@ class Arena {
   ~Arena() {
     while (chunk_) {
       Chunk* previous = chunk_->previous;
-      std::free(chunk_);
+      ::operator delete(chunk_);
       chunk_ = previous;
     }
   }
@@ -55,8 +54,7 @@ class Arena {
   void grow(size_t bytes) {
     size_t size = 64 * 1024;
     while (size < bytes + sizeof(Chunk)) size *= 2;
-    auto* chunk = static_cast<Chunk*>(std::malloc(size));
-    if (!chunk) std::abort();
+    auto* chunk = static_cast<Chunk*>(::operator new(size));
     chunk->previous = chunk_;
     chunk->size = size;
     chunk_ = chunk;
