@@ -21,6 +21,7 @@ class FunctionStats(TypedDict):
     file: str
     line: int
     entries: int  # calls and loops entered from interpreted code or C
+    events: int  # of monitoring, by which psyco counts, measures and enters loops
     exits: int  # times its code left for the interpreter
     code_bytes: int
     refused: Optional[str]  # noqa: UP045 (why its calls are not compiled)

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "runtime/activation.h"
 #include "runtime/governor.h"
@@ -364,7 +365,25 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   return call_slowly(ts, function, code, entry, args, nargsf, kwnames);
 }
 
+uint64_t native_calls(const CodeEntry* entry) {
+  uint64_t sum = 0;
+  for (const Version& version : entry->versions)
+    if (version.target == kEntryCall) sum += state_of(version.code)->entries;
+  return sum;
+}
+
 namespace {
+
+// A call that passes by here in vain costs more than the interpreter's own.
+void note_miss(PyFunctionObject* function, CodeEntry* entry) {
+  constexpr uint32_t kSome = 64;
+  if (++entry->misses % kSome != 0) return;
+  const uint64_t before = std::exchange(entry->hits, native_calls(entry));
+  // Fewer than before: they were counted in a version that is gone.
+  if (entry->hits < before || entry->hits - before >= kSome) return;
+  calls_lose(function, entry);
+}
+
 PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
                       CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
   PyObject* callable = reinterpret_cast<PyObject*>(function);
@@ -405,6 +424,8 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
     // Nothing will ever come of it: calls need not pass by here any more.
     if (entry && (entry->refused || entry->excluded) && entry->versions.empty())
       uninstall_function(function);
+    else if (entry && !entry->bound && native_allowed(ts, code))
+      note_miss(function, entry);
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   auto** kept = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (bound.count + 1)));

@@ -103,6 +103,7 @@ struct CodeEntry {
   PyCodeObject* code;  // borrowed
   std::vector<Version> versions;
   std::vector<LoopCounter> loops;
+  uint64_t events = 0;    // of monitoring, that it has raised for us
   uint64_t calls = 0;     // counted at PY_START and at entries without a version
   uint32_t bound = 0;     // functions of this code named by bind(): compile at the first call
   uint8_t wanted_by = 0;  // WantedBy
@@ -124,7 +125,10 @@ struct CodeEntry {
   bool unworthy = false;                 // measured: not worth entering from the interpreter
   double saved_ns = 0;                   // by a native call, as measured,
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
-  uint32_t samples = 0, needed_samples = 0;  // seen at so many ticks: see sampler.h
+  float heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
+  uint32_t heat_tick = 0;           // as of which tick
+  uint32_t misses = 0;              // calls that no version fitted,
+  uint64_t hits = 0;                // and native ones, when a number of misses was full
   int64_t armed_ns = 0;  // processor time when its events were switched on; 0: not by the sampler
   bool settled = false;  // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;
@@ -135,6 +139,7 @@ struct CodeEntry {
 CodeEntry* code_entry(PyCodeObject* code, bool create);
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards);
 void remove_version(CodeEntry* entry, const CompiledCode* code);
+uint64_t native_calls(const CodeEntry* entry);  // from outside compiled code, of its versions
 Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count);
 
 // The letters of LinkCell::signature that fit a version; empty: it cannot be called directly.

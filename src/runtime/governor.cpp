@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/osr.h"
+#include "runtime/sampler.h"
 
 namespace psyco {
 
@@ -307,14 +308,18 @@ void take_turns(PyFunctionObject* function, CodeEntry* entry, int64_t ns, bool n
     lend_on_win(trial.measured * (1 - pessimistic), wall_ns() - trial.begun_ns);
     return open_account(entry);
   }
-  close_account(entry);
-  entry->unworthy = true;
-  losers().push_back(entry);
-  if (g_lost) g_lost(entry, kEntryCall);
-  uninstall_function(function);
+  calls_lose(function, entry);
 }
 
 }  // namespace
+
+void calls_lose(PyFunctionObject* function, CodeEntry* entry) {
+  close_account(entry);
+  if (!entry->unworthy) losers().push_back(entry);
+  entry->unworthy = true;
+  if (g_lost) g_lost(entry, kEntryCall);
+  uninstall_function(function);
+}
 
 extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* args, size_t nargsf,
                                          PyObject* kwnames) {
@@ -334,6 +339,7 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
     if (function->vectorcall == psyco_call_function) function->vectorcall = psyco_measured_call;
     return result;
   }
+  g_deciding.timed_calls++;
   const bool native = native_turn(entry->trial.calls);
   Py_INCREF(function);
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(Py_NewRef(function->func_code));
@@ -375,6 +381,23 @@ void measure_calls(PyFunctionObject* function) {
   function->vectorcall = psyco_measured_call;
 }
 
+static bool has_won(const CodeEntry* entry) {
+  return (entry->trial.decided && !entry->unworthy) ||
+         std::any_of(entry->loops.begin(), entry->loops.end(),
+                     [](const LoopCounter& loop) { return loop.decided; });
+}
+
+void put_off_decisions() {
+  if (g_trial.entry && !g_trial.entry->bound) give_up();
+  for (CodeEntry* entry : watched_entries()) {
+    if (entry->bound || entry->wanted_by || has_won(entry)) continue;
+    uninstall_functions_of(entry->code);
+    if (!entry->unworthy) begin_trial(entry->trial, 0);
+    if (!disarm_events(entry)) PyErr_Clear();
+    cool(entry);
+  }
+}
+
 void governor_forget(CodeEntry* entry) {
   if (g_trial.entry == entry) give_up();
   close_account(entry);
@@ -391,7 +414,7 @@ static void review(PyFunctionObject* function) {
   measure_calls(function);
 }
 
-// Since then what they call may have been compiled. Their next start raises an event again.
+// Since then what they call may have been compiled.
 static void try_losers_again() {
   const std::vector<CodeEntry*> list = std::move(losers());
   losers().clear();
@@ -399,7 +422,7 @@ static void try_losers_again() {
     entry->unworthy = false;
     begin_trial(entry->trial, 0);
   }
-  for (CodeEntry* entry : list) rearm_events(entry->code);
+  for (CodeEntry* entry : list) look_again(entry);
 }
 
 void review_verdicts() {

@@ -39,7 +39,14 @@ void measure_calls(PyFunctionObject* function);
 extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* args, size_t nargsf,
                                          PyObject* kwnames);
 
+// Entering the function natively is slower than the interpreter: its calls are plain from now on.
+void calls_lose(PyFunctionObject* function, CodeEntry* entry);
+
 void governor_forget(CodeEntry* entry);  // the code dies
+
+// Deciding has cost more than its share: what nobody has named, and has won nothing yet, is plain
+// until the sampler finds it again.
+void put_off_decisions();
 
 // Verdicts do not last for ever: at ever longer intervals what runs natively is measured again.
 // Cheap when none is due; may be called wherever Python code may run.

@@ -13,16 +13,21 @@ namespace psyco {
 
 int64_t g_compile_ns = 0;
 int64_t g_compile_cpu_ns = 0;
+Deciding g_deciding;
 
 namespace {
 
 constexpr int64_t kGrant = 10 * 1000 * 1000;      // what the compiler may spend before all else
 constexpr int64_t kSmallGrant = 3 * 1000 * 1000;  // (on code that does not dominate),
-constexpr double kShare = 0.005;                  // of all the time,
-constexpr double kAdvance = 5 * 1000 * 1000;      // for a trial that saved so much of the time:
+constexpr double kShare = 0.01;                   // of all the time,
+constexpr double kAdvance = 10 * 1000 * 1000;      // for a trial that saved so much of the time:
 constexpr double kGoodPart = 0.05;
 constexpr double kShareOfWins = 0.5;         // and of what its code has won
 constexpr int64_t kAskAgainNs = 500 * 1000;  // the clock of the process, and the accounts
+
+// Deciding: nanoseconds a step, measured in a flat program; and what it may cost.
+constexpr double kEventCost = 90, kLoopEntryCost = 500, kTimedCallCost = 300, kMissCost = 70;
+constexpr double kDecidingGrant = 2000 * 1000, kDecidingShare = 0.005, kDecidingShareOfWins = 0.25;
 
 double g_won = 0;  // settled so far; and in ticks, by loops:
 double g_won_ticks = 0;
@@ -37,13 +42,6 @@ int64_t clock_ns(clockid_t clock) {
 
 const int64_t g_first_ns = clock_ns(CLOCK_MONOTONIC);
 const uint64_t g_first_ticks = ticks();
-
-uint64_t native_calls(const CodeEntry* entry) {
-  uint64_t sum = 0;
-  for (const Version& version : entry->versions)
-    if (version.target == kEntryCall) sum += state_of(version.code)->entries;
-  return sum;
-}
 
 void settle_account(CodeEntry* entry) {
   const uint64_t calls = native_calls(entry);
@@ -91,6 +89,16 @@ bool compiler_may_spend(int64_t units, bool dominant) {
   share = kShare * static_cast<double>(process_cpu_ns());
   won_ns();
   return affordable();
+}
+
+bool deciding_may_go_on() {
+  if (!g_governor) return true;
+  const double spent = kEventCost * static_cast<double>(g_deciding.events) +
+                       kLoopEntryCost * static_cast<double>(g_deciding.loop_entries) +
+                       kTimedCallCost * static_cast<double>(g_deciding.timed_calls) +
+                       kMissCost * static_cast<double>(g_entry_stats.interpreted);
+  return spent <= kDecidingGrant + kDecidingShare * static_cast<double>(recent_cpu_ns()) +
+                      g_advance / 2 + kDecidingShareOfWins * won_ns();
 }
 
 void lend_on_win(double saved_ns, int64_t elapsed_ns) {

@@ -19,6 +19,17 @@ extern int64_t g_compile_cpu_ns;
 // that dominates the program: what is hot among much else seldom repays its compilation soon.
 bool compiler_may_spend(int64_t units, bool dominant = false);
 
+// What deciding has cost so far, besides compiling, as counts of its steps. The events by which
+// winning loops are entered are none.
+struct Deciding {
+  uint64_t events = 0;         // of monitoring
+  uint64_t loop_entries = 0;   // of loops on trial
+  uint64_t timed_calls = 0;    // of functions on trial
+};
+extern Deciding g_deciding;
+// Whether that is within its share, which is as the compiler's, but smaller.
+bool deciding_may_go_on();
+
 // A trial was won: measured code would have saved so much of the elapsed time. What saves a good
 // part of the time is likely to go on doing so, and the compiler gets an advance on it.
 void lend_on_win(double saved_ns, int64_t elapsed_ns);

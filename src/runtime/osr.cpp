@@ -132,13 +132,17 @@ PyObject* denied(CodeEntry* entry, Permission permission) {
     settle(entry);
     return disable();
   }
-  if (park(entry)) return disable();
+  // Under the sampler's eyes it will be armed again when it is seen again.
+  const bool on_trial = entry->armed_ns && !entry->wanted_by && entry->versions.empty();
+  if (on_trial || park(entry)) return disable();
   Py_RETURN_NONE;
 }
 
 // Every event passes here.
 void count_event() {
+  g_deciding.events++;
   if (++g_osr_stats.events % 64 != 0) return;
+  if (!deciding_may_go_on()) look_soon();
   unpark_some();
   review_verdicts();
 }
@@ -152,6 +156,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   count_event();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
+  entry->events++;
   if (entry->excluded || !is_wanted(entry)) return disable();
   PyThreadState* ts = _PyThreadState_GET();
   _PyInterpreterFrame* frame = ts->current_frame;
@@ -198,8 +203,11 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   int64_t budget = INT64_MAX;
   if (g_governor) {
     loop = loop_counter(entry, target);
+    if (loop->decided) g_deciding.events--;
+    const bool on_trial = !loop->decided;
     switch (loop_mode(entry, loop, &budget)) {
       case LoopMode::Native:
+        g_deciding.loop_entries += on_trial;
         break;
       case LoopMode::Interpret:
         Py_RETURN_NONE;
@@ -229,9 +237,7 @@ bool has_call_version(const CodeEntry* entry) {
 bool installing_pays(CodeEntry* entry) {
   constexpr uint32_t kSome = 64;
   if (++entry->installed % kSome != 0) return true;
-  uint64_t calls = 0;
-  for (const Version& version : entry->versions)
-    if (version.target == kEntryCall) calls += state_of(version.code)->entries;
+  const uint64_t calls = native_calls(entry);
   const uint64_t before = std::exchange(entry->native_calls, calls);
   return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
 }
@@ -245,6 +251,7 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if ((code->co_flags & kNotCalled) || !(code->co_flags & CO_OPTIMIZED)) return disable();
   CodeEntry* entry = code_entry(code, true);
   if (!entry) Py_RETURN_NONE;
+  entry->events++;
   if (entry->excluded || !is_wanted(entry)) return disable();
   if (entry->refused && !has_call_version(entry)) return disable();
   if (entry->unworthy && !entry->bound) return disable();
@@ -462,6 +469,12 @@ void rearm_events(PyCodeObject* code) {
   if (g_tool < 0) return;
   Port::forget_own_events(code, g_own_tools);
   refresh_instrumentation(code);
+}
+
+std::vector<CodeEntry*> watched_entries() {
+  std::vector<CodeEntry*> entries;
+  for (const auto& [entry, needs_start] : watched()) entries.push_back(entry);
+  return entries;
 }
 
 // _Py_Instrument is not exported; a change of local events calls it.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <vector>
 
 #include "runtime/activation.h"
@@ -28,13 +29,18 @@ bool g_sampling = true;
 
 namespace {
 
-constexpr int64_t kShortestNs = 2 * 1000 * 1000;      // between ticks, while samples show new code,
-constexpr int64_t kLongestNs = 20 * 1000 * 1000;      // while they do not,
+constexpr int64_t kShortestNs = 2 * 1000 * 1000;      // between ticks, while code gets hot,
+constexpr int64_t kLongestNs = 20 * 1000 * 1000;      // while none does,
 constexpr int64_t kIdleNs = 250 * 1000 * 1000;        // and while the process sleeps
-constexpr int kFrames = 4;                            // looked at, from the innermost
+// A frame that is looked at heats its code, the innermost most; heat halves in so many looks. To
+// become hot takes a streak: code that has all of the time is hot after three looks, code that has
+// a fifth of it after a hundred, and most code of a flat program never.
+constexpr float kHeat[] = {1.0f, 0.7f, 0.5f};
+constexpr int kFrames = 3, kHalfLife = 3;
+constexpr float kWarm = 1.7f, kHot = 2.3f, kMostHeat = 4.5f, kHarder = 1.25f;
+constexpr int64_t kQuietNs = 50 * 1000 * 1000;        // at least, after too many events
 constexpr int64_t kWindowNs = 20 * 1000 * 1000;       // of processor time: to show that code is hot
 constexpr int64_t kSlowWindowNs = 200 * 1000 * 1000;  // for loops whose iterations take long
-constexpr uint32_t kMostSamples = 64;
 
 struct Thread {
   pthread_t handle;
@@ -76,8 +82,8 @@ bool has_slow_loop(const CodeEntry* entry) {
                      [](const LoopCounter& loop) { return loop.spent_ns > 0; });
 }
 
-// Events cost, so who has not shown himself hot in time raises none until he is seen again, twice
-// as often as before.
+// Events cost, so who has not come round often enough in time raises none until he has been seen
+// again, twice as often as before.
 void end_trials(int64_t now) {
   std::vector<Trial>& list = trials();
   for (size_t i = list.size(); i-- > 0;) {
@@ -87,29 +93,52 @@ void end_trials(int64_t now) {
     if (!over && !stays_watched(entry)) continue;
     list.erase(list.begin() + static_cast<long>(i));
     if (stays_watched(entry)) continue;
-    entry->needed_samples = std::min(2 * std::max(entry->needed_samples, 1u), kMostSamples);
-    entry->samples = 0;
-    entry->calls = 0;
-    for (LoopCounter& loop : entry->loops) {
-      loop.count = 0;
-      loop.spent_ns = 0;
-    }
+    cool(entry);
     if (!entry->wanted_by && !disarm_events(entry)) PyErr_Clear();
   }
 }
 
-// True if there is something new about the code.
-bool consider(PyCodeObject* code, int64_t now) {
+uint32_t g_tick = 0;
+int64_t g_quiet_until = 0;  // processor time
+
+// The code's heat, with what this look adds.
+float heat_up(CodeEntry* entry, float more) {
+  const auto passed = static_cast<float>(g_tick - entry->heat_tick);
+  entry->heat = entry->heat * std::exp2(-passed / kHalfLife) + more;
+  entry->heat_tick = g_tick;
+  return entry->heat;
+}
+
+struct Seen {
+  PyCodeObject* code[kFrames];  // owned, hot ones only
+  int count = 0;
+  bool warm = false;  // some code is on its way to be hot
+};
+
+void see(Seen& seen, PyCodeObject* code, float heat) {
   CodeEntry* entry = code_entry(code, true);
-  if (!entry || entry->watched || entry->excluded || filter_refuses(entry)) return false;
-  if (++entry->samples < entry->needed_samples) return false;
-  if (!arm_events(entry)) {
+  if (!entry || entry->watched || entry->excluded || filter_refuses(entry)) return;
+  const float now = heat_up(entry, heat), needed = std::max(entry->needed_heat, kHot);
+  seen.warm |= now >= kWarm && needed < kMostHeat;  // it may soon be hot
+  if (now < needed) return;
+  for (int i = 0; i < seen.count; i++)
+    if (seen.code[i] == code) return;
+  seen.code[seen.count++] = reinterpret_cast<PyCodeObject*>(Py_NewRef(code));
+}
+
+// What the compiler has no time for, or the user does not want, need raise no events.
+void put_on_trial(PyCodeObject* code, int64_t now) {
+  CodeEntry* entry = code_entry(code, false);
+  if (!entry || entry->watched) return;
+  const Permission permission = permission_to_compile(entry, Py_SIZE(code));
+  if (permission == Permission::Granted && arm_events(entry)) {
+    entry->armed_ns = now;
+    trials().push_back({entry, now});
+  } else if (permission != Permission::Granted) {
+    entry->heat = 0;
+  } else {
     PyErr_Clear();
-    return false;
   }
-  entry->armed_ns = now;
-  trials().push_back({entry, now});
-  return true;
 }
 
 int look(void*) {
@@ -119,19 +148,29 @@ int look(void*) {
   if (ts->interp != g_interpreter) return 0;
   PyObject* error = PyErr_GetRaisedException();
   const int64_t now = process_cpu_ns();
-  bool news = false;
+  g_tick++;
+  Seen seen;
+  if (now >= g_quiet_until && !deciding_may_go_on()) {
+    g_quiet_until = now + std::max(now / 2, kQuietNs);
+    trials().clear();
+    put_off_decisions();
+  }
   int frames = 0;
   for (_PyInterpreterFrame* frame = Port::current_frame(ts); frame && frames < kFrames;
        frame = frame->previous) {
     if (Port::is_entry_shim(frame) || !Port::is_complete(frame)) continue;
-    frames++;
-    news |= consider(Port::code_of(frame), now);
+    see(seen, Port::code_of(frame), kHeat[frames++]);
+  }
+  for (int i = 0; i < seen.count; i++) {
+    if (now >= g_quiet_until) put_on_trial(seen.code[i], now);
+    Py_DECREF(seen.code[i]);
   }
   end_trials(now);
   unpark_some();
   review_verdicts();
   const int64_t interval = g_interval;
-  g_interval = news ? kShortestNs : std::min(interval + interval / 8, kLongestNs);
+  const bool hot = (seen.count || seen.warm) && now >= g_quiet_until;
+  g_interval = hot ? kShortestNs : std::min(interval + interval / 8, kLongestNs);
   PyErr_SetRaisedException(error);
   return 0;
 }
@@ -153,6 +192,11 @@ void wait(int64_t ns) {
   pthread_cond_timedwait(&g_thread.wake, &g_thread.mutex, &until);
 }
 
+void ask() {
+  g_asked = true;
+  if (!Port::call_soon(g_interpreter, look)) g_asked = false;
+}
+
 void* run(void*) {
   int64_t used = 0, idle = 0;
   int native = 0;
@@ -167,8 +211,7 @@ void* run(void*) {
     if (sleeps || g_asked || !Port::gil_is_held(g_interpreter)) continue;
     // Where compiled code runs, what it calls is seldom of interest, and to look makes it stop.
     if (__atomic_load_n(&g_newest_activation, __ATOMIC_RELAXED) && ++native % 4 != 0) continue;
-    g_asked = true;
-    if (!Port::call_soon(g_interpreter, look)) g_asked = false;
+    ask();
   }
   pthread_mutex_unlock(&g_thread.mutex);
   return nullptr;
@@ -285,6 +328,29 @@ bool start_sampler() {
 void stop_sampler() {
   g_wanted = false;
   end_thread();
+}
+
+void cool(CodeEntry* entry) {
+  entry->needed_heat = std::min(kHarder * std::max(entry->needed_heat, kHot), kMostHeat);
+  entry->heat = 0;
+  entry->calls = 0;
+  for (LoopCounter& loop : entry->loops) {
+    loop.count = 0;
+    loop.spent_ns = 0;
+  }
+}
+
+void look_soon() {
+  if (g_wanted && !g_asked) ask();
+}
+
+void look_again(CodeEntry* entry) {
+  const bool decided = std::any_of(entry->loops.begin(), entry->loops.end(),
+                                   [](const LoopCounter& loop) { return loop.decided; });
+  if (!g_wanted || entry->bound || entry->wanted_by || decided)
+    rearm_events(entry->code);
+  else if (!disarm_events(entry))
+    PyErr_Clear();
 }
 
 void forget_sampled(const CodeEntry* entry) {

@@ -11,6 +11,12 @@ extern bool g_sampling;  // false: global events count everything, and there is 
 // Starts or stops the ticking. False if there can be no thread: then global events have to do.
 bool start_sampler();
 void stop_sampler();
+void look_soon();  // and perhaps end what costs too much
+// The code raises no events any more: it was not hot enough, or nothing came of it. To be counted
+// again it has to be seen more often than before.
+void cool(CodeEntry* entry);
+// A verdict on the code has ended: it raises events again, at once or when it is seen to be hot.
+void look_again(CodeEntry* entry);
 void forget_sampled(const CodeEntry* entry);  // its code dies
 
 }  // namespace psyco

@@ -8,6 +8,7 @@
 #include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/parked.h"
+#include "runtime/sampler.h"
 #include "runtime/watch.h"
 
 namespace psyco {
@@ -102,7 +103,7 @@ void on_destroyed(PyFunctionObject* function) {
 // Whether the code has taken a good part of the processor's time since it was first seen, going by
 // how often it came round.
 bool dominates(const CodeEntry* entry) {
-  constexpr double kUnitNs = 3, kPart = 0.15;
+  constexpr double kUnitNs = 3, kPart = 0.2;
   if (!entry->armed_ns) return true;
   double ns =
       kUnitNs * static_cast<double>(entry->calls) * static_cast<double>(Py_SIZE(entry->code));
