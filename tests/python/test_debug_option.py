@@ -16,6 +16,7 @@ def settings():
 @pytest.fixture
 def restored():
     import os
+import sys
 
     yield
     _core.set_options({"debug": os.environ.get("PSYCO_DEBUG", "")})
@@ -47,9 +48,14 @@ def exits_of_a_run():
     exec("def f(a, b):\n    for i in range(50):\n        a = a + b\n    return a\n", space)
     _core.bind_function(space["f"])
     counts = []
-    for _ in range(20):
-        space["f"](1, 2)
-        counts.append(_core.stats()["exits"].get("Stress", 0))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # another thread that wants the GIL makes native code leave
+    try:
+        for _ in range(20):
+            space["f"](1, 2)
+            counts.append(_core.stats()["exits"].get("Stress", 0))
+    finally:
+        sys.setswitchinterval(interval)
     return [count - counts[0] for count in counts]
 
 
