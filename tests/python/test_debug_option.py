@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from psyco import _core
 
@@ -16,7 +18,6 @@ def settings():
 @pytest.fixture
 def restored():
     import os
-import sys
 
     yield
     _core.set_options({"debug": os.environ.get("PSYCO_DEBUG", "")})
