@@ -286,12 +286,16 @@ CompiledCode* compile(Attempt& attempt) {
   return code;
 }
 
-// Where a parameter has come with many types, a version for each pair, triple... would never end.
-void generalise(CodeHistory* history, std::vector<EntryGuard>& guards, std::vector<bool>& any) {
-  history->parameters.resize(guards.size());
+// Where the first `count` of the entry values have come with many types, a version for each pair,
+// triple... would never end.
+void generalise(Attempt& attempt, size_t count) {
+  std::vector<EntryGuard>& guards = attempt.guards;
+  std::vector<bool>& any = attempt.request.any_type;
+  std::vector<ParameterTypes>& types = history_of(attempt.entry)->types_met[attempt.target];
+  types.resize(count);
   any.resize(guards.size());
-  for (size_t i = 0; i < guards.size(); i++) {
-    ParameterTypes& seen = history->parameters[i];
+  for (size_t i = 0; i < count; i++) {
+    ParameterTypes& seen = types[i];
     if (guards[i].kind == EntryGuard::Type) seen.note(guards[i].ptr);
     any[i] = seen.any() && guards[i].kind != EntryGuard::Null;
     if (any[i]) guards[i] = EntryGuard{};
@@ -365,7 +369,7 @@ CompiledCode* compile_entry(PyFunctionObject* function, CodeEntry* entry, PyObje
   attempt.request.examples = args;
   attempt.request.example_count = static_cast<int>(count);
   attempt.guards = guards_for(args, count, true);
-  generalise(history_of(entry), attempt.guards, attempt.request.any_type);
+  generalise(attempt, attempt.guards.size());
   return compile(attempt);
 }
 
@@ -411,6 +415,7 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   request.osr_index = decoded.index_at(target_bci);
   if (suspends(decoded, request.osr_index)) return refused(ir::Reason::LoopSuspends);
   attempt.guards = guards_for(values.data(), static_cast<Py_ssize_t>(values.size()), false);
+  generalise(attempt, static_cast<size_t>(code->co_nlocalsplus));  // cursors have their types
   CompiledCode* made = compile(attempt);
   return !made && entry->refused ? refused(entry->reason) : made;
 }

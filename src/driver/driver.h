@@ -48,7 +48,7 @@ struct Unit {
   bool retired = false;
 };
 
-// The types that a parameter came with. Numbers do not count: they have versions of their own.
+// The types that a parameter came with, or a local at a loop head. Numbers do not count: they have versions of their own.
 struct ParameterTypes {
   static constexpr int kMost = 3;  // from so many on, versions are made for any type
   const void* types[kMost] = {};   // compared only: they may be gone
@@ -64,7 +64,7 @@ struct CodeHistory {
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   std::vector<LentType> lent;
   int generation = 0;  // of the types in `feedback`
-  std::vector<ParameterTypes> parameters;
+  std::map<int, std::vector<ParameterTypes>> types_met;  // by target: parameters, or locals
   int compiles = 0;
   std::map<int, int> compiles_at;   // by target
   uint64_t entries = 0, exits = 0;  // of units that are no more

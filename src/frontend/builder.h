@@ -64,7 +64,7 @@ struct CompileRequest {
   int osr_index = 0;                    // Osr: index of the loop head
   PyObject* const* examples = nullptr;  // one per entry value, null = unbound
   int example_count = 0;                // Call: parameters; Osr: locals and stack
-  std::vector<bool> any_type;           // Call: parameters that come with many types; may be empty
+  std::vector<bool> any_type;           // parameters or locals that come with many types; or empty
   PyObject* locals = nullptr;           // Osr of module code: f_locals
   class FeedbackSource* feedback = nullptr;
   PyObject* exhausted = nullptr;  // what iter_next answers at the end

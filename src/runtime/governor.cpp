@@ -20,7 +20,7 @@ void (*g_lost)(CodeEntry*, int) = nullptr;
 
 namespace {
 
-constexpr int64_t kEventNs = 25;                     // a monitoring event that leads to nothing
+constexpr int64_t kEventNs = 55;                     // a monitoring event that leads to nothing
 constexpr int64_t kClockNs = 40, kCpuClockNs = 600;  // reading it
 constexpr int64_t kLongCallNs = 30 * 1000;  // long enough to be interrupted, and to read that one
 constexpr int64_t kCallNs = 30;  // what a call from C costs more than one within the interpreter
