@@ -125,7 +125,7 @@ struct CodeEntry {
   bool unworthy = false;                 // measured: not worth entering from the interpreter
   double saved_ns = 0;                   // by a native call, as measured,
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
-  float heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
+  float heat = 0, long_heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
   uint32_t heat_tick = 0;           // as of which tick
   uint32_t misses = 0;              // calls that no version fitted,
   uint64_t hits = 0;                // and native ones, when a number of misses was full

@@ -18,7 +18,7 @@ Deciding g_deciding;
 namespace {
 
 constexpr int64_t kGrant = 10 * 1000 * 1000;      // what the compiler may spend before all else
-constexpr int64_t kSmallGrant = 3 * 1000 * 1000;  // (on code that does not dominate),
+constexpr int64_t kSmallGrant = 2 * 1000 * 1000;  // (on code that does not dominate),
 constexpr double kShare = 0.01;                   // of all the time,
 constexpr double kAdvance = 10 * 1000 * 1000;      // for a trial that saved so much of the time:
 constexpr double kGoodPart = 0.05;

@@ -36,7 +36,7 @@ constexpr int64_t kIdleNs = 250 * 1000 * 1000;        // and while the process s
 // become hot takes a streak: code that has all of the time is hot after three looks, code that has
 // a fifth of it after a hundred, and most code of a flat program never.
 constexpr float kHeat[] = {1.0f, 0.7f, 0.5f};
-constexpr int kFrames = 3, kHalfLife = 3;
+constexpr int kFrames = 3, kHalfLife = 3, kLongHalfLife = 24;
 constexpr float kWarm = 1.7f, kHot = 2.3f, kMostHeat = 4.5f, kHarder = 1.25f;
 constexpr int64_t kQuietNs = 50 * 1000 * 1000;        // at least, after too many events
 constexpr int64_t kWindowNs = 20 * 1000 * 1000;       // of processor time: to show that code is hot
@@ -105,6 +105,7 @@ int64_t g_quiet_until = 0;  // processor time
 float heat_up(CodeEntry* entry, float more) {
   const auto passed = static_cast<float>(g_tick - entry->heat_tick);
   entry->heat = entry->heat * std::exp2(-passed / kHalfLife) + more;
+  entry->long_heat = entry->long_heat * std::exp2(-passed / kLongHalfLife) + more;
   entry->heat_tick = g_tick;
   return entry->heat;
 }
@@ -117,8 +118,9 @@ struct Seen {
 
 void see(Seen& seen, PyCodeObject* code, float heat) {
   CodeEntry* entry = code_entry(code, true);
-  if (!entry || entry->watched || entry->excluded || filter_refuses(entry)) return;
+  if (!entry || entry->excluded || filter_refuses(entry)) return;
   const float now = heat_up(entry, heat), needed = std::max(entry->needed_heat, kHot);
+  if (entry->watched) return;
   seen.warm |= now >= kWarm && needed < kMostHeat;  // it may soon be hot
   if (now < needed) return;
   for (int i = 0; i < seen.count; i++)
@@ -342,6 +344,12 @@ void cool(CodeEntry* entry) {
 
 void look_soon() {
   if (g_wanted && !g_asked) ask();
+}
+
+double share_of_time(const CodeEntry* entry) {
+  const double decay = std::exp2(-1.0 / kLongHalfLife);
+  const double all = (1 - std::pow(decay, g_tick)) / (1 - decay);
+  return entry->long_heat * std::pow(decay, g_tick - entry->heat_tick) / std::max(all, 1.0);
 }
 
 void look_again(CodeEntry* entry) {

@@ -11,6 +11,8 @@ extern bool g_sampling;  // false: global events count everything, and there is 
 // Starts or stops the ticking. False if there can be no thread: then global events have to do.
 bool start_sampler();
 void stop_sampler();
+// Of the recent time the part, roughly, that the code was running in, or what it called directly.
+double share_of_time(const CodeEntry* entry);
 void look_soon();  // and perhaps end what costs too much
 // The code raises no events any more: it was not hot enough, or nothing came of it. To be counted
 // again it has to be seen more often than before.
