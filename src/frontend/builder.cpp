@@ -113,8 +113,12 @@ AVId Builder::virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields) 
 }
 
 void Builder::set_field(AV& av, size_t k, AVId id) {
-  std::vector<AVId> fields(av.fields.begin(), av.fields.end());
-  fields[k] = id;
+  set_fields(av, [&](size_t i) { return i == k ? id : av.fields[i]; });
+}
+
+void Builder::set_fields(AV& av, const std::function<AVId(size_t)>& field) {
+  std::vector<AVId> fields;
+  for (size_t k = 0; k < av.fields.size(); k++) fields.push_back(field(k));
   av.fields = in_arena<AVId>(graph_.arena, fields);
 }
 
@@ -371,8 +375,8 @@ void Builder::learn(AVId id, int operand) {
 }
 
 void Builder::suggest_type(AVId id, PyTypeObject* type) {
-  AV& a = st_.avs[id];
-  if (!a.likely && !a.example && a.kind == SlotKind::Object) a.likely = type;
+  const AV& a = st_.avs[id];
+  if (!a.likely && !a.example && a.kind == SlotKind::Object) st_.avs.edit(id).likely = type;
 }
 
 void Builder::choose(Value* condition, AVId if_true, AVId if_false) {

@@ -196,7 +196,8 @@ class Builder {
   bool dead() const { return cur_ == nullptr; }
   State& state() { return st_; }
   Context& context() { return *st_.top().context; }
-  AV& av(AVId id) { return st_.avs[id]; }
+  const AV& av(AVId id) const { return st_.avs[id]; }
+  AV& edit(AVId id) { return st_.avs.edit(id); }
   const Bytecode& bc() const { return *bc_; }
   Feedback::Site& site() { return context().feedback->sites[bc_->bci]; }
 
@@ -217,6 +218,7 @@ class Builder {
   AVId const_av(PyObject* object);
   AVId virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields);
   void set_field(AV& av, size_t k, AVId id);
+  void set_fields(AV& av, const std::function<AVId(size_t)>& field);
   ir::Value* const_object(const void* object);
   ir::Value* const_null();
   ir::Value* const_unbound();  // ir::kUnbound
