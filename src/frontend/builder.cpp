@@ -567,8 +567,7 @@ ir::FrameState* Builder::after() { return capture(raw_next_); }
 // ---------------------------------------------------------------- assumptions
 
 void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key, Site site) {
-  for (const Assumption& a : result_.assumptions)
-    if (a.kind == kind && a.object == object && a.key == key) return;
+  if (!assumed_.insert({kind, object, key}).second) return;
   if (!mutants::chosen("assume", site)) result_.assumptions.push_back({kind, object, key});
   if (object) keep(object);
   if (key) keep(key);

@@ -15,7 +15,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_set>
 
 #include "frontend/abstract.h"
@@ -414,8 +416,9 @@ class Builder {
   std::map<int64_t, ir::Value*> const_ints_;
   std::map<uint64_t, ir::Value*> const_floats_;
   std::map<const void*, ir::Value*> const_ptrs_;
-  std::unordered_set<PyObject*> kept_;  // result_.objects
-  std::vector<ir::Value*> constants_;   // all of them, as they were made
+  std::unordered_set<PyObject*> kept_;                       // result_.objects
+  std::set<std::tuple<int, PyObject*, PyObject*>> assumed_;  // result_.assumptions
+  std::vector<ir::Value*> constants_;                        // all of them, as they were made
   ir::Value* const_null_ = nullptr;
   ir::Value* const_unbound_ = nullptr;
   ir::Value* const_bools_[2] = {};
