@@ -67,8 +67,8 @@ struct CodeHistory {
   std::vector<LentType> lent;
   int generation = 0;  // of the types in `feedback`
   // Its places in the lists of units.cpp.
-  std::list<CodeEntry*>::iterator place, place_among_young;
-  bool young = false;  // it has the second one
+  std::list<CodeEntry*>::iterator place, place_by_age;
+  int youngest = 0;  // generation of what hangs on it, its units included
   std::map<int, std::vector<ParameterTypes>> types_met;  // by target: parameters, or locals
   int compiles = 0;
   std::map<int, int> compiles_at;   // by target

@@ -24,15 +24,14 @@ CodeMemory* g_memory;
 namespace {
 
 std::list<CodeEntry*> g_entries;  // those with a history
-// Of them, those with something that is younger than the oldest generation: all that a collection
-// of younger ones has to look at.
-std::list<CodeEntry*> g_young;
+constexpr int kOldest = 2;
+// The same by CodeHistory::youngest: a collection looks at those it may concern.
+std::list<CodeEntry*> g_by_age[kOldest + 1];
 std::vector<Unit*> g_graveyard;     // retired, perhaps still running
 std::vector<PyObject*> g_unwanted;  // owned
 bool g_burial_due = false;
 std::vector<Unit*> g_broken;  // their code has become invalid, and they are not retired
-constexpr int kOldest = 2;
-int g_lent = -1;  // objects of this generation and younger are lent; -1: none are
+int g_lent = -1;              // objects of this generation and younger are lent; -1: none are
 
 bool inlines(const CompiledCode* body, const PyCodeObject* code) {
   return std::any_of(body->frames.begin() + 1, body->frames.end(),
@@ -101,7 +100,7 @@ void entry_dies(CodeEntry* entry) {
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
   g_entries.erase(history->place);
-  if (history->young) g_young.erase(history->place_among_young);
+  g_by_age[history->youngest].erase(history->place_by_age);
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   entry->driver = nullptr;
   std::vector<PyObject*> types;
@@ -113,11 +112,16 @@ void entry_dies(CodeEntry* entry) {
 
 }  // namespace
 
+static void set_youngest(CodeHistory* history, int generation) {
+  if (history->youngest == generation) return;
+  std::list<CodeEntry*>& list = g_by_age[generation];
+  list.splice(list.end(), g_by_age[history->youngest], history->place_by_age);
+  history->youngest = generation;
+}
+
 void make_young(CodeHistory* history, int& generation) {
   generation = 0;
-  if (history->young) return;
-  history->young = true;
-  history->place_among_young = g_young.insert(g_young.end(), *history->place);
+  set_youngest(history, 0);
 }
 
 CodeHistory* history_of(CodeEntry* entry) {
@@ -125,7 +129,7 @@ CodeHistory* history_of(CodeEntry* entry) {
     auto* history = new CodeHistory;
     entry->driver = history;
     history->place = g_entries.insert(g_entries.end(), entry);
-    make_young(history, history->generation);
+    history->place_by_age = g_by_age[0].insert(g_by_age[0].end(), entry);
   }
   return static_cast<CodeHistory*>(entry->driver);
 }
@@ -327,21 +331,24 @@ void lend_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
     }
 }
 
+void lend_objects_of(CodeEntry* entry, int generation, std::vector<PyObject*>& dropped) {
+  CodeHistory* history = history_of(entry);
+  bool any = false;
+  for (Unit* unit : history->units) {
+    if (unit->generation > generation || code_in_use(unit->code)) continue;
+    lend(unit, dropped);
+    any = true;
+  }
+  if (any) link_cells(entry);
+  if (history->generation <= generation) lend_types(history, dropped);
+}
+
 // Of the generations that are collected now.
 void lend_objects(int generation) {
   std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
   g_lent = generation;
-  for (CodeEntry* entry : generation < kOldest ? g_young : g_entries) {
-    CodeHistory* history = history_of(entry);
-    bool any = false;
-    for (Unit* unit : history->units) {
-      if (unit->generation > generation || code_in_use(unit->code)) continue;
-      lend(unit, dropped);
-      any = true;
-    }
-    if (any) link_cells(entry);
-    if (history->generation <= generation) lend_types(history, dropped);
-  }
+  for (int age = 0; age <= generation; age++)
+    for (CodeEntry* entry : g_by_age[age]) lend_objects_of(entry, generation, dropped);
   for (PyObject* object : dropped) Py_DECREF(object);
 }
 
@@ -386,20 +393,24 @@ void take_back_and_age(CodeEntry* entry, int generation, std::vector<PyObject*>&
   if (any) link_cells(entry);
   take_types_back(history, dropped);
   grow_older(history->generation);
-  if (youngest < kOldest || !history->young) return;
-  history->young = false;
-  g_young.erase(history->place_among_young);
+  set_youngest(history, youngest);
 }
 
 void take_objects_back() {
   std::vector<PyObject*> dropped;
-  std::list<CodeEntry*>& concerned = g_lent < kOldest ? g_young : g_entries;
-  for (auto it = concerned.begin(); it != concerned.end();)
-    take_back_and_age(*it++, g_lent, dropped);  // may leave the list
+  for (int age = g_lent; age >= 0; age--)
+    for (auto it = g_by_age[age].begin(); it != g_by_age[age].end();)
+      take_back_and_age(*it++, g_lent, dropped);  // goes to an older list, if there is one
   forget_deaths();
   g_lent = -1;
   for (PyObject* object : dropped) Py_XDECREF(object);
   bury_the_dead();
+}
+
+bool anything_of(int generation) {
+  for (int age = 0; age <= generation; age++)
+    if (!g_by_age[age].empty()) return true;
+  return false;
 }
 
 PyObject* on_collection(PyObject*, PyObject* args) {
@@ -417,7 +428,7 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   if (generation < 0 || generation > kOldest) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.
   if (objects_are_lent()) take_objects_back();
-  if (phase[0] == 's' && phase[2] == 'a' && (generation == kOldest || !g_young.empty())) {
+  if (phase[0] == 's' && phase[2] == 'a' && anything_of(static_cast<int>(generation))) {
     bury_the_dead();  // what they hold could be garbage too
     lend_objects(static_cast<int>(generation));
   }
@@ -466,7 +477,7 @@ void stop_units() {
   for (Unit* unit : g_graveyard) give_up_objects(unit, dropped);
   dropped.insert(dropped.end(), g_unwanted.begin(), g_unwanted.end());
   g_entries.clear();
-  g_young.clear();
+  for (auto& list : g_by_age) list.clear();
   g_graveyard.clear();
   g_unwanted.clear();
   for (PyObject* object : dropped) Py_DECREF(object);
