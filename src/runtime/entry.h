@@ -108,6 +108,7 @@ struct CodeEntry {
   uint32_t bound = 0;     // functions of this code named by bind(): compile at the first call
   uint8_t wanted_by = 0;  // WantedBy
   bool watched = false;   // our monitoring events are on
+  bool straight = false;  // of a module or class, without a loop: nothing of it is to be compiled
   PyFunctionObject* first_installed = nullptr;  // of the functions of this code: see entry.cpp
   // Another tool has CALL events of this code in particular: see poll.h.
   bool calls_monitored = false;
