@@ -306,7 +306,8 @@ bool has_loops(PyCodeObject* code) {
   bool found = false;
   const auto units = static_cast<int>(Py_SIZE(code));
   for (int unit = 0; unit < units && !found; unit += 1 + raw_info(clean[2 * unit]).caches)
-    found = raw_info(clean[2 * unit]).jump == JumpKind::Backward || !raw_info(clean[2 * unit]).known;
+    found =
+        raw_info(clean[2 * unit]).jump == JumpKind::Backward || !raw_info(clean[2 * unit]).known;
   Py_DECREF(bytes);
   return found;
 }

@@ -65,6 +65,16 @@ class SharedList {
   const_iterator begin() const { return {this, 0, size_ ? find(0) : nullptr}; }
   const_iterator end() const { return {this, size_, nullptr}; }
 
+  // Calls visit(leaf, items) for each leaf in turn, whose address stands for what it holds.
+  static constexpr size_t kLeaf = kFan;
+  template <class Visit>
+  void for_each_leaf(Visit visit) const {
+    for (size_t i = 0; i < size_; i += kFan) {
+      T* items = find(i);
+      visit(static_cast<const void*>(items), std::span<T>(items, std::min(kFan, size_ - i)));
+    }
+  }
+
   // Visits the items that no visit with this mark has seen, in this list or another one.
   template <class Visit>
   void visit_new(uint32_t mark, Visit& visit) const {
