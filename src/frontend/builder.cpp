@@ -460,6 +460,8 @@ ir::Slot Builder::slot_of(AVId id, Virtuals& virtuals) {
   return slot;
 }
 
+constexpr size_t kManyLocals = 64;
+
 void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
                          const std::vector<AVId>& locals, const std::vector<AVId>& stack,
                          Virtuals& virtuals) {
@@ -472,8 +474,41 @@ void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
     for (size_t i = 0; i < ids.size(); i++) slots_[i] = slot_of(ids[i], virtuals);
     list = last = ir::SlotList(graph_.arena, slots_, last);
   };
-  fill(fs->locals, locals, frame.context->last_locals);
+  if (locals.size() >= kManyLocals)
+    fill_locals(fs->locals, *frame.context, locals, virtuals);
+  else
+    fill(fs->locals, locals, frame.context->last_locals);
   fill(fs->stack, stack, frame.context->last_stack);
+}
+
+// Where there are many, to look at all of them for each state would take most of the time. Values
+// that have not changed since the last state lie in pages that its table has, too.
+void Builder::fill_locals(ir::SlotList& list, Context& context, const std::vector<AVId>& ids,
+                          Virtuals& virtuals) {
+  captured_ += ids.size();
+  const std::vector<AVId>& old = context.last_ids;
+  const auto unchanged = [&](size_t i) {
+    return ids[i] == old[i] && context.last_avs.shares(st_.avs, ids[i]) &&
+           st_.avs[ids[i]].kind != SlotKind::Virtual;
+  };
+  if (old.size() != ids.size()) {
+    slots_.resize(ids.size());
+    for (size_t i = 0; i < ids.size(); i++) slots_[i] = slot_of(ids[i], virtuals);
+    list = ir::SlotList(graph_.arena, slots_);
+  } else {
+    list = ir::SlotList(graph_.arena, context.last_locals,
+                        [&](size_t first, std::span<ir::Slot> slots) {
+                          size_t i = 0;
+                          while (i < slots.size() && unchanged(first + i)) i++;
+                          if (i == slots.size()) return false;
+                          for (i = 0; i < slots.size(); i++)
+                            slots[i] = slot_of(ids[first + i], virtuals);
+                          return true;
+                        });
+  }
+  context.last_locals = list;
+  context.last_ids = ids;
+  context.last_avs = st_.avs;
 }
 
 ir::FrameState* Builder::chain(size_t count, Virtuals& virtuals) {

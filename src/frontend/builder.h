@@ -175,6 +175,9 @@ struct Context {
   std::vector<uint64_t> live;      // by index: bits of the locals that are live there (lazily)
   size_t live_words = 0;           // of each
   ir::SlotList last_locals, last_stack;  // of the last frame state that was made
+  // What its locals were made of, where there are many.
+  std::vector<AVId> last_ids;
+  AVTable last_avs;
 };
 
 using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
@@ -371,6 +374,8 @@ class Builder {
   ir::Slot slot_of(AVId id, Virtuals& virtuals);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
                   const std::vector<AVId>& stack, Virtuals& virtuals);
+  void fill_locals(ir::SlotList& list, Context& context, const std::vector<AVId>& ids,
+                   Virtuals& virtuals);
   void add_pending_drops(ir::FrameState* fs, const std::vector<AVId>& locals,
                          const std::vector<AVId>& stack);
   ir::FrameState* chain(size_t count, Virtuals& virtuals);

@@ -38,6 +38,13 @@ class SharedList {
     const int height = height_of(size_);
     if (size_) root_ = make(arena, items, height, like.height() == height ? like.root_ : nullptr);
   }
+  // The same from `like`, of the same size, leaf by leaf: change(first, items) is to fill in the
+  // items from the first one on, or to say false where they are those of `like`.
+  template <class Change>
+  SharedList(Arena& arena, const SharedList& like, Change change) : size_(like.size_) {
+    std::vector<T> items;
+    if (size_) root_ = remake(arena, like.root_, like.height(), 0, items, change);
+  }
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -133,6 +140,25 @@ class SharedList {
     if (same) return like;
     Node* node = new_node(arena, count, sizeof(Node*));
     std::copy(nodes, nodes + count, node->nodes());
+    return node;
+  }
+  template <class Change>
+  static Node* remake(Arena& arena, Node* like, int height, size_t first, std::vector<T>& items,
+                      Change& change) {
+    if (height == 0) {
+      items.resize(like->count);
+      return change(first, std::span<T>(items)) ? make(arena, items, 0, like) : like;
+    }
+    const size_t part = size_t{1} << (kShift * static_cast<size_t>(height));
+    Node* nodes[kFan];
+    bool same = true;
+    for (size_t k = 0; k < like->count; k++) {
+      nodes[k] = remake(arena, like->nodes()[k], height - 1, first + k * part, items, change);
+      same &= nodes[k] == like->nodes()[k];
+    }
+    if (same) return like;
+    Node* node = new_node(arena, like->count, sizeof(Node*));
+    std::copy(nodes, nodes + like->count, node->nodes());
     return node;
   }
   template <class Visit>
