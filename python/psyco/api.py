@@ -64,6 +64,7 @@ class _Registry:
 
     def __init__(self) -> None:
         self.watched: dict[int, tuple[ref[CodeType], set[tuple[str, int]]]] = {}
+        self.codes: dict[tuple[str, int], set[int]] = {}  # by owner: what is watched for it
         self.bound: dict[int, ref[FunctionType]] = {}
         # By the copy: itself, the original and, should that die before, its code.
         self.proxies: dict[int, tuple[ref[FunctionType], ref[FunctionType], CodeType]] = {}
@@ -75,28 +76,43 @@ class _Registry:
 
     def watch(self, code: CodeType, owner: tuple[str, int]) -> None:
         identity = id(code)
+        self.codes.setdefault(owner, set()).add(identity)
         entry = self.watched.get(identity)
         if entry is None:
-            forget = self.watched.pop
-            self.watched[identity] = (ref(code, lambda _: forget(identity, None)), {owner})
+            self.watched[identity] = (ref(code, lambda _: self.forget_code(identity)), {owner})
             core.watch_code(code)
         else:
             entry[1].add(owner)
 
-    def unwatch(self, kind: str, identity: int | None = None) -> None:
-        """Withdraw an owner's interest, or that of all owners of a kind."""
-        for reference, owners in list(self.watched.values()):
-            gone = {o for o in owners if o[0] == kind and identity in (None, o[1])}
-            code = reference()
-            if gone and code is not None:
-                owners -= gone
-                if not owners:
-                    del self.watched[id(code)]
-                    core.unwatch_code(code)
+    def forget_code(self, identity: int) -> None:
+        """The code died."""
+        entry = self.watched.pop(identity, None)
+        for owner in entry[1] if entry else ():
+            codes = self.codes[owner]
+            codes.discard(identity)
+            if not codes:
+                del self.codes[owner]
+
+    def unwatch(self, owner: tuple[str, int]) -> None:
+        """Withdraw an owner's interest."""
+        for identity in self.codes.pop(owner, ()):
+            entry = self.watched.get(identity)
+            code = entry[0]() if entry else None
+            if entry is None or code is None:
+                continue
+            entry[1].discard(owner)
+            if not entry[1]:
+                del self.watched[identity]
+                core.unwatch_code(code)
+
+    def unwatch_all(self, kind: str) -> None:
+        """Withdraw the interest of all owners of a kind."""
+        for owner in [owner for owner in self.codes if owner[0] == kind]:
+            self.unwatch(owner)
 
     def forget_bound(self, identity: int) -> None:
         self.bound.pop(identity, None)
-        self.unwatch("bind", identity)
+        self.unwatch(("bind", identity))
 
     def refuse(self, code: CodeType) -> None:
         identity = id(code)
@@ -468,7 +484,7 @@ def stop() -> None:
     _state.everything = False
     core.watch_all(False)
     core.jit_nothing()
-    _state.unwatch("jit")
+    _state.unwatch_all("jit")
     _state.note("stop")
 
 

@@ -27,6 +27,8 @@ class Dominators {
   const std::vector<ir::Block*>& children(const ir::Block* block) const {
     return children_[block->id];
   }
+  // In a walk over the tree that sees parents first: what a block dominates follows it directly.
+  uint32_t preorder(const ir::Block* block) const { return in_[block->id]; }
 
  private:
   std::vector<ir::Block*> rpo_;

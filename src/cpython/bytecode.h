@@ -64,6 +64,7 @@ struct Bytecode {
 
 const char* neutral_name(NeutralOp op);
 uint8_t neutral_flags(NeutralOp op);
+bool neutral_names_local(NeutralOp op);  // arg is the number of a local variable
 int neutral_pops(const Bytecode& bc);
 int neutral_pushes(const Bytecode& bc);  // on the jump edge of ForIter one less
 
@@ -91,6 +92,9 @@ struct DecodedCode {
 
 // Never fails with a Python error; check ok.
 DecodedCode decode(PyCodeObject* code);
+
+// Whether anything in it may come round. (True where that is not known.)
+bool has_loops(PyCodeObject* code);
 
 // Where the interpreter may be entered to execute the opcode at `bci`: its first EXTENDED_ARG.
 int entry_unit(PyCodeObject* code, int bci);

@@ -141,6 +141,12 @@ const char* neutral_name(NeutralOp op) {
 
 uint8_t neutral_flags(NeutralOp op) { return kFlags[static_cast<int>(op)]; }
 
+bool neutral_names_local(NeutralOp op) {
+  return (op >= NeutralOp::LoadLocal && op <= NeutralOp::MakeCell) ||
+         (op >= NeutralOp::LoadCell && op <= NeutralOp::DeleteCell) ||
+         op == NeutralOp::LoadFromOrCell;
+}
+
 int neutral_pops(const Bytecode& bc) {
   [[maybe_unused]] const int a = bc.arg, b = bc.arg2, I = Port::kIterSlots,
                              W = Port::kWithSlots - 1;
@@ -288,6 +294,22 @@ int following_unit(PyCodeObject* code, int bci) {
   const int result = bci + 1 + raw_info(clean[2 * bci]).caches;
   Py_DECREF(clean_bytes);
   return result;
+}
+
+bool has_loops(PyCodeObject* code) {
+  PyObject* bytes = PyCode_GetCode(code);
+  if (!bytes) {
+    PyErr_Clear();
+    return true;
+  }
+  const auto* clean = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(bytes));
+  bool found = false;
+  const auto units = static_cast<int>(Py_SIZE(code));
+  for (int unit = 0; unit < units && !found; unit += 1 + raw_info(clean[2 * unit]).caches)
+    found =
+        raw_info(clean[2 * unit]).jump == JumpKind::Backward || !raw_info(clean[2 * unit]).known;
+  Py_DECREF(bytes);
+  return found;
 }
 
 int entry_unit(PyCodeObject* code, int bci) {

@@ -279,7 +279,7 @@ CompiledCode* compile(Attempt& attempt) {
   for (size_t i = 0; i < built.any_entry.size(); i++)
     if (built.any_entry[i]) attempt.guards[i].kind = EntryGuard::Anything;
   add_version(entry, code, attempt.target, std::move(attempt.guards));
-  make_young(unit->generation);
+  make_young(history, unit->generation);
   history->units.push_back(unit.release());
   history->dropped = nullptr;
   link_cells(entry);

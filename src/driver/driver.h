@@ -1,6 +1,7 @@
 // Compiles one function: from the hooks of the runtime through front end, passes and back end to a
 // version installed in the code cache; and what is told about it.
 #pragma once
+#include <list>
 #include <map>
 #include <string>
 #include <vector>
@@ -46,6 +47,7 @@ struct Unit {
   int generation = 0;  // no object in `objects` is younger: see units.cpp
   uint32_t exits = 0;
   bool retired = false;
+  bool broken = false;  // and waits to be retired
 };
 
 // The types that a parameter came with, or a local at a loop head. Numbers do not count: they have versions of their own.
@@ -64,6 +66,9 @@ struct CodeHistory {
   std::vector<std::unique_ptr<LinkCell>> cells;  // of functions with this code
   std::vector<LentType> lent;
   int generation = 0;  // of the types in `feedback`
+  // Its places in the lists of units.cpp.
+  std::list<CodeEntry*>::iterator place, place_by_age;
+  int youngest = 0;  // generation of what hangs on it, its units included
   std::map<int, std::vector<ParameterTypes>> types_met;  // by target: parameters, or locals
   int compiles = 0;
   std::map<int, int> compiles_at;   // by target

@@ -158,13 +158,13 @@ void on_attribute_met(AttrCache* cache, PyObject* object, PyObject* name, bool s
     return;
   }
   if (!site.types[k]) {
-    make_young(history_of(entry)->generation);
+    make_young(history_of(entry), history_of(entry)->generation);
     site.types[k] = reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(type)));
     site.gain = std::max(site.gain, gain_of(type, name, store));
   }
   if (store)
     if (PyObject* now = shapes::peek_attr(object, name); now && !site.types[1]) {
-      make_young(history_of(entry)->generation);
+      make_young(history_of(entry), history_of(entry)->generation);
       site.types[1] =
           reinterpret_cast<PyTypeObject*>(Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(now))));
     }

@@ -137,15 +137,57 @@ const char* level_of(const ExitSlot& slot, const ExitRecord& record) {
   return nullptr;
 }
 
+// By code unit. (PyCode_Addr2Line begins at the start of the table, each time.)
+std::vector<int> lines_by_bci(PyCodeObject* code) {
+  std::vector<int> lines(static_cast<size_t>(Py_SIZE(code)), -1);
+  PyObject* ranges = PyObject_CallMethod(reinterpret_cast<PyObject*>(code), "co_lines", nullptr);
+  PyObject* iterator = ranges ? PyObject_GetIter(ranges) : nullptr;
+  while (PyObject* range = iterator ? PyIter_Next(iterator) : nullptr) {
+    int from, to;
+    PyObject* line;
+    if (PyArg_ParseTuple(range, "iiO", &from, &to, &line) && line != Py_None)
+      for (int unit = from / 2; unit < to / 2 && unit < static_cast<int>(lines.size()); unit++)
+        lines[static_cast<size_t>(unit)] = static_cast<int>(PyLong_AsLong(line));
+    Py_DECREF(range);
+  }
+  PyErr_Clear();
+  Py_XDECREF(iterator);
+  Py_XDECREF(ranges);
+  return lines;
+}
+
+// What a line tells of: the variables in it and, where a loop begins, those of the loop. To tell of
+// all would make a text that grows with the square of the function.
+using Mentioned = std::map<int, std::set<int>>;  // locals by line
+Mentioned variables_by_line(PyCodeObject* code, const std::vector<int>& lines) {
+  Mentioned mentioned;
+  const DecodedCode decoded = decode(code);
+  std::vector<int> local(decoded.list.size(), -1);
+  const auto line = [&](size_t i) { return lines[static_cast<size_t>(decoded.list[i].bci)]; };
+  for (size_t i = 0; i < decoded.list.size(); i++) {
+    const Bytecode& bytecode = decoded.list[i];
+    if (neutral_names_local(bytecode.op)) local[i] = bytecode.arg;
+    if (local[i] >= 0) mentioned[line(i)].insert(local[i]);
+    if (bytecode.op != NeutralOp::LoopBack || bytecode.target < 0) continue;
+    const auto head = static_cast<size_t>(bytecode.target);
+    for (size_t k = head; k < i; k++)
+      if (local[k] >= 0) mentioned[line(head)].insert(local[k]);
+  }
+  return mentioned;
+}
+
 struct LineNotes {
   std::map<std::string, std::set<std::string>> levels;  // by variable
   std::map<ir::Reason, int> guards;                     // places in the machine code
 };
 
-void note_levels(LineNotes& notes, const ExitRecord& record, PyCodeObject* code) {
+void note_levels(LineNotes& notes, const ExitRecord& record, PyCodeObject* code,
+                 const std::set<int>& mentioned) {
   const ExitFrame& frame = record.frames.back();
   const auto count = static_cast<size_t>(PyTuple_GET_SIZE(code->co_localsplusnames));
-  for (size_t i = 0; i < frame.locals.size() && i < count; i++) {
+  for (const int local : mentioned) {
+    const auto i = static_cast<size_t>(local);
+    if (i >= frame.locals.size() || i >= count) continue;
     const char* level = level_of(frame.locals[i], record);
     const char* name =
         PyUnicode_AsUTF8(PyTuple_GET_ITEM(code->co_localsplusnames, static_cast<Py_ssize_t>(i)));
@@ -160,14 +202,17 @@ void note_levels(LineNotes& notes, const ExitRecord& record, PyCodeObject* code)
 // What the machine code of `entry` says about its own lines; inlined ones are other functions'.
 std::map<int, LineNotes> line_notes(const CodeEntry* entry, const CodeHistory* history) {
   std::map<int, LineNotes> lines;
+  const std::vector<int> line_at = lines_by_bci(entry->code);
+  Mentioned mentioned = variables_by_line(entry->code, line_at);
   for (const Unit* unit : history->units)
     for (size_t id = 0; id < unit->code->exit_counts.size(); id++) {
       const ExitRecord record = g_backend.decode(*unit->code, static_cast<uint32_t>(id));
       if (record.frames.empty()) continue;
       const ExitFrame& frame = record.frames.back();
       if (unit->code->frames[frame.frame_index].code != entry->code) continue;
-      LineNotes& notes = lines[line_of(entry->code, frame.bci)];
-      note_levels(notes, record, entry->code);
+      const int line = line_at[static_cast<size_t>(std::max(frame.bci, 0))];
+      LineNotes& notes = lines[line];
+      note_levels(notes, record, entry->code, mentioned[line]);
       if (is_speculation(record.reason)) notes.guards[record.reason]++;
     }
   return lines;

@@ -23,13 +23,15 @@ CodeMemory* g_memory;
 
 namespace {
 
-std::vector<CodeEntry*> g_entries;  // those with a history
+std::list<CodeEntry*> g_entries;  // those with a history
+constexpr int kOldest = 2;
+// The same by CodeHistory::youngest: a collection looks at those it may concern.
+std::list<CodeEntry*> g_by_age[kOldest + 1];
 std::vector<Unit*> g_graveyard;     // retired, perhaps still running
 std::vector<PyObject*> g_unwanted;  // owned
 bool g_burial_due = false;
-bool g_broken = false;  // code of a unit that is not retired may have become invalid
-bool g_lent = false;
-int g_youngest = 0;  // of all units and histories; an older one may have it
+std::vector<Unit*> g_broken;  // their code has become invalid, and they are not retired
+int g_lent = -1;              // objects of this generation and younger are lent; -1: none are
 
 bool inlines(const CompiledCode* body, const PyCodeObject* code) {
   return std::any_of(body->frames.begin() + 1, body->frames.end(),
@@ -76,7 +78,11 @@ void invalid_code_left(CompiledCode* code) { give_back(code, true); }
 // there is time for it.
 void burial_is_due(CompiledCode* code, bool broken) {
   give_back(code, false);
-  g_broken |= broken;
+  auto* unit = static_cast<Unit*>(code->owner);
+  if (broken && unit && !unit->retired && !unit->broken) {
+    unit->broken = true;
+    g_broken.push_back(unit);
+  }
   if (!g_burial_due && Py_AddPendingCall(bury_soon, nullptr) == 0) g_burial_due = true;
 }
 
@@ -93,7 +99,8 @@ void entry_dies(CodeEntry* entry) {
   governor_forget(entry);
   auto* history = static_cast<CodeHistory*>(entry->driver);
   if (!history) return;
-  g_entries.erase(std::remove(g_entries.begin(), g_entries.end(), entry), g_entries.end());
+  g_entries.erase(history->place);
+  g_by_age[history->youngest].erase(history->place_by_age);
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   entry->driver = nullptr;
   std::vector<PyObject*> types;
@@ -105,12 +112,24 @@ void entry_dies(CodeEntry* entry) {
 
 }  // namespace
 
-void make_young(int& generation) { generation = g_youngest = 0; }
+static void set_youngest(CodeHistory* history, int generation) {
+  if (history->youngest == generation) return;
+  std::list<CodeEntry*>& list = g_by_age[generation];
+  list.splice(list.end(), g_by_age[history->youngest], history->place_by_age);
+  history->youngest = generation;
+}
+
+void make_young(CodeHistory* history, int& generation) {
+  generation = 0;
+  set_youngest(history, 0);
+}
 
 CodeHistory* history_of(CodeEntry* entry) {
   if (!entry->driver) {
-    entry->driver = new CodeHistory;
-    g_entries.push_back(entry);
+    auto* history = new CodeHistory;
+    entry->driver = history;
+    history->place = g_entries.insert(g_entries.end(), entry);
+    history->place_by_age = g_by_age[0].insert(g_by_age[0].end(), entry);
   }
   return static_cast<CodeHistory*>(entry->driver);
 }
@@ -137,6 +156,8 @@ void link_cells(CodeEntry* entry) {
 }
 
 void free_unit(Unit* unit) {
+  if (unit->broken)
+    g_broken.erase(std::remove(g_broken.begin(), g_broken.end(), unit), g_broken.end());
   disown_code(unit->code);
   g_memory->free(unit->code);
   delete unit->code;
@@ -159,16 +180,14 @@ void forget_feedback(CodeHistory* history) {
   for (PyObject* type : types) Py_DECREF(type);
 }
 
-const std::vector<CodeEntry*>& known_entries() { return g_entries; }
+const std::list<CodeEntry*>& known_entries() { return g_entries; }
 
 void retire_unit(CodeEntry* entry, Unit* unit) {
   if (unit->retired) return;
   unit->retired = true;
   history_of(entry)->entries += state_of(unit->code)->entries;
   history_of(entry)->exits += exits_so_far(unit);
-  const bool broken = g_broken;
   retire_code(unit->code);
-  g_broken = broken;  // nothing new: this one is dealt with here
   remove_version(entry, unit->code);
   link_cells(entry);
   auto& units = history_of(entry)->units;
@@ -177,12 +196,10 @@ void retire_unit(CodeEntry* entry, Unit* unit) {
 }
 
 static void retire_broken() {
-  if (!g_broken) return;
-  g_broken = false;
-  for (CodeEntry* entry : g_entries) {
-    auto& units = history_of(entry)->units;
-    for (size_t i = units.size(); i-- > 0;)
-      if (state_of(units[i]->code)->invalid) retire_unit(entry, units[i]);
+  const std::vector<Unit*> broken = std::exchange(g_broken, {});
+  for (Unit* unit : broken) {
+    unit->broken = false;
+    if (!unit->retired) retire_unit(code_entry(unit->python_code, false), unit);
   }
 }
 
@@ -192,16 +209,13 @@ void bury_the_dead() {
   retire_broken();
   const std::vector<PyObject*> unwanted = std::exchange(g_unwanted, {});
   for (PyObject* object : unwanted) Py_DECREF(object);
-  for (size_t i = 0; i < g_graveyard.size();) {
-    Unit* unit = g_graveyard[i];
-    if (code_in_use(unit->code)) {
-      i++;
-      continue;
-    }
-    g_graveyard.erase(g_graveyard.begin() + static_cast<long>(i));
-    free_unit(unit);
-    i = 0;  // freeing may have run a finaliser that changed the list
-  }
+  // To free one may run a finaliser that comes here again: what is free belongs to this call.
+  std::vector<Unit*> free;
+  const auto in_use = [](const Unit* unit) { return code_in_use(unit->code); };
+  const auto rest = std::stable_partition(g_graveyard.begin(), g_graveyard.end(), in_use);
+  free.assign(rest, g_graveyard.end());
+  g_graveyard.erase(rest, g_graveyard.end());
+  for (Unit* unit : free) free_unit(unit);
 }
 
 // ---------------------------------------------------------------- eviction
@@ -317,21 +331,24 @@ void lend_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
     }
 }
 
+void lend_objects_of(CodeEntry* entry, int generation, std::vector<PyObject*>& dropped) {
+  CodeHistory* history = history_of(entry);
+  bool any = false;
+  for (Unit* unit : history->units) {
+    if (unit->generation > generation || code_in_use(unit->code)) continue;
+    lend(unit, dropped);
+    any = true;
+  }
+  if (any) link_cells(entry);
+  if (history->generation <= generation) lend_types(history, dropped);
+}
+
 // Of the generations that are collected now.
 void lend_objects(int generation) {
   std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
-  g_lent = true;
-  for (CodeEntry* entry : g_entries) {
-    CodeHistory* history = history_of(entry);
-    bool any = false;
-    for (Unit* unit : history->units) {
-      if (unit->generation > generation || code_in_use(unit->code)) continue;
-      lend(unit, dropped);
-      any = true;
-    }
-    if (any) link_cells(entry);
-    if (history->generation <= generation) lend_types(history, dropped);
-  }
+  g_lent = generation;
+  for (int age = 0; age <= generation; age++)
+    for (CodeEntry* entry : g_by_age[age]) lend_objects_of(entry, generation, dropped);
   for (PyObject* object : dropped) Py_DECREF(object);
 }
 
@@ -360,31 +377,40 @@ void take_types_back(CodeHistory* history, std::vector<PyObject*>& dropped) {
   history->lent.clear();
 }
 
-constexpr int kOldest = 2;
-
-void take_objects_back(int generation) {
-  g_youngest = kOldest;
-  const auto grow_older = [generation](int& own) {
+void take_back_and_age(CodeEntry* entry, int generation, std::vector<PyObject*>& dropped) {
+  CodeHistory* history = history_of(entry);
+  int youngest = kOldest;
+  const auto grow_older = [&](int& own) {
     if (own <= generation) own = std::min(generation + 1, kOldest);
-    g_youngest = std::min(g_youngest, own);
+    youngest = std::min(youngest, own);
   };
-  std::vector<PyObject*> dropped;
-  for (CodeEntry* entry : g_entries) {
-    CodeHistory* history = history_of(entry);
-    bool any = false;
-    for (Unit* unit : history->units) {
-      any |= state_of(unit->code)->lent;
-      take_back(unit, dropped);
-      grow_older(unit->generation);
-    }
-    if (any) link_cells(entry);
-    take_types_back(history, dropped);
-    grow_older(history->generation);
+  bool any = false;
+  for (Unit* unit : history->units) {
+    any |= state_of(unit->code)->lent;
+    take_back(unit, dropped);
+    grow_older(unit->generation);
   }
+  if (any) link_cells(entry);
+  take_types_back(history, dropped);
+  grow_older(history->generation);
+  set_youngest(history, youngest);
+}
+
+void take_objects_back() {
+  std::vector<PyObject*> dropped;
+  for (int age = g_lent; age >= 0; age--)
+    for (auto it = g_by_age[age].begin(); it != g_by_age[age].end();)
+      take_back_and_age(*it++, g_lent, dropped);  // goes to an older list, if there is one
   forget_deaths();
-  g_lent = false;
+  g_lent = -1;
   for (PyObject* object : dropped) Py_XDECREF(object);
   bury_the_dead();
+}
+
+bool anything_of(int generation) {
+  for (int age = 0; age <= generation; age++)
+    if (!g_by_age[age].empty()) return true;
+  return false;
 }
 
 PyObject* on_collection(PyObject*, PyObject* args) {
@@ -401,8 +427,8 @@ PyObject* on_collection(PyObject*, PyObject* args) {
   const long generation = number ? PyLong_AsLong(number) : -1;
   if (generation < 0 || generation > kOldest) Py_RETURN_NONE;
   // A start without its end is possible: the list of callbacks is everybody's.
-  if (g_lent) take_objects_back(static_cast<int>(generation));
-  if (phase[0] == 's' && phase[2] == 'a' && generation >= g_youngest) {
+  if (objects_are_lent()) take_objects_back();
+  if (phase[0] == 's' && phase[2] == 'a' && anything_of(static_cast<int>(generation))) {
     bury_the_dead();  // what they hold could be garbage too
     lend_objects(static_cast<int>(generation));
   }
@@ -424,7 +450,7 @@ bool watch_collections() {
 
 }  // namespace
 
-bool objects_are_lent() { return g_lent; }
+bool objects_are_lent() { return g_lent >= 0; }
 
 // ---------------------------------------------------------------- the end
 
@@ -440,7 +466,7 @@ void stop_units() {
   g_entry_dies = nullptr;
   g_burial_due_hook = nullptr;
   g_invalid_code_left = nullptr;
-  g_lent = true;                   // and nothing is compiled
+  g_lent = kOldest;                // and nothing is compiled
   std::vector<PyObject*> dropped;  // at the end: to drop one may run anything
   for (CodeEntry* entry : g_entries) {
     entry->versions.clear();
@@ -451,6 +477,7 @@ void stop_units() {
   for (Unit* unit : g_graveyard) give_up_objects(unit, dropped);
   dropped.insert(dropped.end(), g_unwanted.begin(), g_unwanted.end());
   g_entries.clear();
+  for (auto& list : g_by_age) list.clear();
   g_graveyard.clear();
   g_unwanted.clear();
   for (PyObject* object : dropped) Py_DECREF(object);

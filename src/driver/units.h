@@ -12,12 +12,12 @@ bool start_units();  // false: a Python error is set
 // For good: no unit can be entered, none will go on, and none holds anything any more.
 void stop_units();
 
-// What the number is the generation of has got something new, perhaps the youngest of all.
-void make_young(int& generation);
+// What the number is the generation of, the history itself or a unit of it, has got something new.
+void make_young(CodeHistory* history, int& generation);
 
 CodeHistory* history_of(CodeEntry* entry);
 // Those with a history, in the order in which they came.
-const std::vector<CodeEntry*>& known_entries();
+const std::list<CodeEntry*>& known_entries();
 void forget_feedback(CodeHistory* history);  // may run Python code
 uint64_t exits_so_far(const Unit* unit);
 // Each cell of the entry gets the newest version it fits.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "emit/x64/stubs.h"
 #include "support/check.h"
@@ -106,10 +107,7 @@ bool CodeMemory::add_arena(size_t at_least) {
     return false;
   }
   arenas_.push_back({mapped_, size, fd, false});
-  if (!free_.empty() && free_.back().offset + free_.back().size == mapped_)
-    free_.back().size += size;
-  else
-    free_.push_back({mapped_, size});
+  add_range(mapped_, size);
   mapped_ += size;
   return true;
 }
@@ -149,15 +147,15 @@ CodeMemory::Chunk CodeMemory::allocate(size_t size) {
   size = (size + kAlign - 1) / kAlign * kAlign;
   std::lock_guard<std::mutex> lock(mutex_);
   for (int attempt = 0; attempt < 2; attempt++) {
-    for (size_t i = 0; i < free_.size(); i++) {
-      if (free_[i].size < size) continue;
-      size_t offset = free_[i].offset;
+    // The smallest range that is large enough, the first of these.
+    const auto found = free_by_size_.lower_bound({size, 0});
+    if (found != free_by_size_.end()) {
+      const auto [all, offset] = *found;
       for (Arena& a : arenas_)
         if (a.shared && offset < a.offset + a.size && a.offset < offset + size && !make_private(a))
           return {};
-      free_[i].offset += size;
-      free_[i].size -= size;
-      if (!free_[i].size) free_.erase(free_.begin() + static_cast<ptrdiff_t>(i));
+      remove_range(free_.find(offset));
+      if (all > size) add_range(offset + size, all - size);
       used_ += size;
       return {rw_ + offset, rx_ + offset, size};
     }
@@ -183,19 +181,32 @@ void CodeMemory::free(const Chunk& chunk) {
   if (!chunk.rx) return;
   std::lock_guard<std::mutex> lock(mutex_);
   size_t offset = static_cast<size_t>(chunk.rx - rx_);
-  auto at = std::lower_bound(free_.begin(), free_.end(), offset,
-                             [](const FreeRange& r, size_t o) { return r.offset < o; });
-  at = free_.insert(at, {offset, chunk.size});
+  add_range(offset, chunk.size);
   used_ -= chunk.size;
-  auto merge = [&](std::vector<FreeRange>::iterator a) {
-    auto b = a + 1;
-    if (b != free_.end() && a->offset + a->size == b->offset) {
-      a->size += b->size;
-      free_.erase(b);
+}
+
+// With its neighbours it becomes one.
+void CodeMemory::add_range(size_t offset, size_t size) {
+  auto next = free_.lower_bound(offset);
+  if (next != free_.end() && offset + size == next->first) {
+    size += next->second;
+    next = remove_range(next);
+  }
+  if (next != free_.begin()) {
+    const auto before = std::prev(next);
+    if (before->first + before->second == offset) {
+      offset = before->first;
+      size += before->second;
+      remove_range(before);
     }
-  };
-  merge(at);
-  if (at != free_.begin()) merge(at - 1);
+  }
+  free_[offset] = size;
+  free_by_size_.insert({size, offset});
+}
+
+CodeMemory::Ranges::iterator CodeMemory::remove_range(Ranges::iterator range) {
+  free_by_size_.erase({range->second, range->first});
+  return free_.erase(range);
 }
 
 void CodeMemory::free(CompiledCode* code) {

@@ -16,9 +16,12 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "emit/abi.h"
@@ -66,12 +69,12 @@ class CodeMemory {
     int fd = -1;
     bool shared = false;  // with another process, since a fork
   };
-  struct FreeRange {
-    size_t offset, size;
-  };
   friend struct ForkHandlers;
   bool add_arena(size_t at_least);
   bool make_private(Arena& arena);
+  using Ranges = std::map<size_t, size_t>;
+  void add_range(size_t offset, size_t size);
+  Ranges::iterator remove_range(Ranges::iterator range);
   void write_locked(size_t offset, const void* bytes, size_t size);
   void make_enter();
 
@@ -83,7 +86,8 @@ class CodeMemory {
   size_t used_ = 0;
   const char* error_ = nullptr;
   std::vector<Arena> arenas_;
-  std::vector<FreeRange> free_;  // sorted by offset, coalesced
+  Ranges free_;                                       // sizes by offset, coalesced
+  std::set<std::pair<size_t, size_t>> free_by_size_;  // the same: size, offset
   Enter enter_ = nullptr;
   std::unique_ptr<Stubs> stubs_;  // replaced ones are kept in old_stubs_
   std::vector<std::unique_ptr<Stubs>> old_stubs_;

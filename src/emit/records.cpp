@@ -25,7 +25,7 @@ namespace {
 
 using ir::SlotKind;
 
-constexpr size_t kChunk = 16;
+constexpr size_t kChunk = RecordWriter::kChunk;
 
 struct Writer {
   std::vector<uint8_t>& out;
@@ -162,7 +162,14 @@ void RecordWriter::slots(const std::vector<ExitSlot>& list) {
   }
 }
 
-uint32_t RecordWriter::add(const ExitRecord& record) {
+uint32_t RecordWriter::chunk(const std::vector<ExitSlot>& slots) {
+  chunk_.clear();
+  Writer chunk{chunk_};
+  for (const ExitSlot& slot : slots) chunk.slot(slot);
+  return chunks_.offset(chunks_.intern(bytes_, chunk_));
+}
+
+uint32_t RecordWriter::add(const ExitRecord& record, const std::vector<Chunks>& locals) {
   std::vector<uint8_t>& bytes = scratch_;
   bytes.clear();
   Writer w{bytes};
@@ -170,12 +177,18 @@ uint32_t RecordWriter::add(const ExitRecord& record) {
   w.number(record.value_id);
   w.integer(record.shown_bci);
   w.number(record.frames.size());
-  for (const ExitFrame& f : record.frames) {
+  for (size_t i = 0; i < record.frames.size(); i++) {
+    const ExitFrame& f = record.frames[i];
     w.number(f.frame_index);
     w.integer(f.bci);
     w.byte(static_cast<uint8_t>(f.cont));
     w.slot(f.function);
-    slots(f.locals);
+    if (i < locals.size() && locals[i].size) {
+      w.number(locals[i].size);
+      for (const uint32_t number : locals[i].numbers) w.number(number);
+    } else {
+      slots(f.locals);
+    }
     slots(f.stack);
   }
   w.number(record.virtuals.size());

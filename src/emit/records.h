@@ -10,7 +10,15 @@ namespace psyco {
 // Collects the records of one body: equal records get one id; ids are dense.
 class RecordWriter {
  public:
-  uint32_t add(const ExitRecord& record);
+  // A long list of slots, as its size and what chunk() has said of each kChunk of them.
+  struct Chunks {
+    size_t size = 0;  // 0: the list is in the record
+    std::vector<uint32_t> numbers = {};
+  };
+  static constexpr size_t kChunk = 16;
+  uint32_t chunk(const std::vector<ExitSlot>& slots);
+  // `locals`, by frame, stands for those of the record.
+  uint32_t add(const ExitRecord& record, const std::vector<Chunks>& locals = {});
   void finish(CompiledCode& code);
   size_t count() const { return offsets_.size(); }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "cpython/bytecode.h"
@@ -66,16 +67,76 @@ struct FrameSlots {
   ir::Continuation cont = ir::Continuation::None;
 };
 
+// The abstract values of one state. Copies share pages until one of them writes: a branch costs the
+// same, however much has been walked before it.
+class AVTable {
+  static constexpr size_t kShift = 5, kPage = size_t{1} << kShift;
+  struct Page {
+    uint32_t owners = 1;
+    AV items[kPage];
+  };
+
+ public:
+  AVTable() = default;
+  AVTable(const AVTable& other) : pages_(other.pages_), size_(other.size_) {
+    for (Page* page : pages_) page->owners++;
+  }
+  AVTable(AVTable&& other) noexcept
+      : pages_(std::move(other.pages_)), size_(std::exchange(other.size_, 0)) {
+    other.pages_.clear();
+  }
+  AVTable& operator=(AVTable other) noexcept {
+    std::swap(pages_, other.pages_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~AVTable() { clear(); }
+
+  size_t size() const { return size_; }
+  void clear() {
+    for (Page* page : pages_)
+      if (--page->owners == 0) delete page;
+    pages_.clear();
+    size_ = 0;
+  }
+  const AV& operator[](AVId id) const {
+    return pages_[static_cast<size_t>(id) >> kShift]->items[id & (kPage - 1)];
+  }
+  // Neither has changed the value since one was copied from the other. (False says nothing.)
+  bool shares(const AVTable& other, AVId id) const {
+    const size_t page = static_cast<size_t>(id) >> kShift;
+    return page < other.pages_.size() && pages_[page] == other.pages_[page];
+  }
+  // To be written to. Other references to the value, got before, may go on showing the old one.
+  AV& edit(AVId id) {
+    Page*& page = pages_[static_cast<size_t>(id) >> kShift];
+    if (page->owners > 1) {
+      page->owners--;
+      page = new Page(*page);
+      page->owners = 1;
+    }
+    return page->items[id & (kPage - 1)];
+  }
+  AVId add(const AV& av) {
+    const AV copy = av;  // perhaps one of ours
+    if (size_ == pages_.size() << kShift) pages_.push_back(new Page);
+    const auto id = static_cast<AVId>(size_++);
+    edit(id) = copy;
+    return id;
+  }
+
+ private:
+  std::vector<Page*> pages_;
+  size_t size_ = 0;
+};
+
 struct State {
-  std::vector<AV> avs;
+  AVTable avs;
   std::vector<FrameSlots> frames;  // outermost first
 
   FrameSlots& top() { return frames.back(); }
-  AVId add(const AV& av) {
-    avs.push_back(av);
-    return static_cast<AVId>(avs.size()) - 1;
-  }
-  AV& operator[](AVId id) { return avs[id]; }
+  AVId add(const AV& av) { return avs.add(av); }
+  const AV& operator[](AVId id) const { return avs[id]; }
 };
 
 // It is the value, or a virtual object made of it.

@@ -113,8 +113,12 @@ AVId Builder::virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields) 
 }
 
 void Builder::set_field(AV& av, size_t k, AVId id) {
-  std::vector<AVId> fields(av.fields.begin(), av.fields.end());
-  fields[k] = id;
+  set_fields(av, [&](size_t i) { return i == k ? id : av.fields[i]; });
+}
+
+void Builder::set_fields(AV& av, const std::function<AVId(size_t)>& field) {
+  std::vector<AVId> fields;
+  for (size_t k = 0; k < av.fields.size(); k++) fields.push_back(field(k));
   av.fields = in_arena<AVId>(graph_.arena, fields);
 }
 
@@ -371,8 +375,8 @@ void Builder::learn(AVId id, int operand) {
 }
 
 void Builder::suggest_type(AVId id, PyTypeObject* type) {
-  AV& a = st_.avs[id];
-  if (!a.likely && !a.example && a.kind == SlotKind::Object) a.likely = type;
+  const AV& a = st_.avs[id];
+  if (!a.likely && !a.example && a.kind == SlotKind::Object) st_.avs.edit(id).likely = type;
 }
 
 void Builder::choose(Value* condition, AVId if_true, AVId if_false) {
@@ -456,6 +460,8 @@ ir::Slot Builder::slot_of(AVId id, Virtuals& virtuals) {
   return slot;
 }
 
+constexpr size_t kManyLocals = 64;
+
 void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
                          const std::vector<AVId>& locals, const std::vector<AVId>& stack,
                          Virtuals& virtuals) {
@@ -468,8 +474,41 @@ void Builder::fill_state(ir::FrameState* fs, const FrameSlots& frame,
     for (size_t i = 0; i < ids.size(); i++) slots_[i] = slot_of(ids[i], virtuals);
     list = last = ir::SlotList(graph_.arena, slots_, last);
   };
-  fill(fs->locals, locals, frame.context->last_locals);
+  if (locals.size() >= kManyLocals)
+    fill_locals(fs->locals, *frame.context, locals, virtuals);
+  else
+    fill(fs->locals, locals, frame.context->last_locals);
   fill(fs->stack, stack, frame.context->last_stack);
+}
+
+// Where there are many, to look at all of them for each state would take most of the time. Values
+// that have not changed since the last state lie in pages that its table has, too.
+void Builder::fill_locals(ir::SlotList& list, Context& context, const std::vector<AVId>& ids,
+                          Virtuals& virtuals) {
+  captured_ += ids.size();
+  const std::vector<AVId>& old = context.last_ids;
+  const auto unchanged = [&](size_t i) {
+    return ids[i] == old[i] && context.last_avs.shares(st_.avs, ids[i]) &&
+           st_.avs[ids[i]].kind != SlotKind::Virtual;
+  };
+  if (old.size() != ids.size()) {
+    slots_.resize(ids.size());
+    for (size_t i = 0; i < ids.size(); i++) slots_[i] = slot_of(ids[i], virtuals);
+    list = ir::SlotList(graph_.arena, slots_);
+  } else {
+    list = ir::SlotList(graph_.arena, context.last_locals,
+                        [&](size_t first, std::span<ir::Slot> slots) {
+                          size_t i = 0;
+                          while (i < slots.size() && unchanged(first + i)) i++;
+                          if (i == slots.size()) return false;
+                          for (i = 0; i < slots.size(); i++)
+                            slots[i] = slot_of(ids[first + i], virtuals);
+                          return true;
+                        });
+  }
+  context.last_locals = list;
+  context.last_ids = ids;
+  context.last_avs = st_.avs;
 }
 
 ir::FrameState* Builder::chain(size_t count, Virtuals& virtuals) {
@@ -563,8 +602,7 @@ ir::FrameState* Builder::after() { return capture(raw_next_); }
 // ---------------------------------------------------------------- assumptions
 
 void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key, Site site) {
-  for (const Assumption& a : result_.assumptions)
-    if (a.kind == kind && a.object == object && a.key == key) return;
+  if (!assumed_.insert({kind, object, key}).second) return;
   if (!mutants::chosen("assume", site)) result_.assumptions.push_back({kind, object, key});
   if (object) keep(object);
   if (key) keep(key);

@@ -15,7 +15,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_set>
 
 #include "frontend/abstract.h"
@@ -173,6 +175,9 @@ struct Context {
   std::vector<uint64_t> live;      // by index: bits of the locals that are live there (lazily)
   size_t live_words = 0;           // of each
   ir::SlotList last_locals, last_stack;  // of the last frame state that was made
+  // What its locals were made of, where there are many.
+  std::vector<AVId> last_ids;
+  AVTable last_avs;
 };
 
 using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
@@ -196,7 +201,8 @@ class Builder {
   bool dead() const { return cur_ == nullptr; }
   State& state() { return st_; }
   Context& context() { return *st_.top().context; }
-  AV& av(AVId id) { return st_.avs[id]; }
+  const AV& av(AVId id) const { return st_.avs[id]; }
+  AV& edit(AVId id) { return st_.avs.edit(id); }
   const Bytecode& bc() const { return *bc_; }
   Feedback::Site& site() { return context().feedback->sites[bc_->bci]; }
 
@@ -217,6 +223,7 @@ class Builder {
   AVId const_av(PyObject* object);
   AVId virtual_av(ir::VirtualKind kind, const std::vector<AVId>& fields);
   void set_field(AV& av, size_t k, AVId id);
+  void set_fields(AV& av, const std::function<AVId(size_t)>& field);
   ir::Value* const_object(const void* object);
   ir::Value* const_null();
   ir::Value* const_unbound();  // ir::kUnbound
@@ -367,6 +374,8 @@ class Builder {
   ir::Slot slot_of(AVId id, Virtuals& virtuals);
   void fill_state(ir::FrameState* fs, const FrameSlots& frame, const std::vector<AVId>& locals,
                   const std::vector<AVId>& stack, Virtuals& virtuals);
+  void fill_locals(ir::SlotList& list, Context& context, const std::vector<AVId>& ids,
+                   Virtuals& virtuals);
   void add_pending_drops(ir::FrameState* fs, const std::vector<AVId>& locals,
                          const std::vector<AVId>& stack);
   ir::FrameState* chain(size_t count, Virtuals& virtuals);
@@ -412,8 +421,9 @@ class Builder {
   std::map<int64_t, ir::Value*> const_ints_;
   std::map<uint64_t, ir::Value*> const_floats_;
   std::map<const void*, ir::Value*> const_ptrs_;
-  std::unordered_set<PyObject*> kept_;  // result_.objects
-  std::vector<ir::Value*> constants_;   // all of them, as they were made
+  std::unordered_set<PyObject*> kept_;                       // result_.objects
+  std::set<std::tuple<int, PyObject*, PyObject*>> assumed_;  // result_.assumptions
+  std::vector<ir::Value*> constants_;                        // all of them, as they were made
   ir::Value* const_null_ = nullptr;
   ir::Value* const_unbound_ = nullptr;
   ir::Value* const_bools_[2] = {};

@@ -73,8 +73,8 @@ void Builder::build() {
       graph_.append(entry_, value);
       graph_.append(entry_, box);
       id = is_float ? float_av(value) : int_av(value);
-      av(id).box = box;
-      av(id).example = example;
+      edit(id).box = box;
+      edit(id).example = example;
       own_signature_ += is_float ? 'd' : 'i';
     } else {
       Value* arg = graph_.new_value(Op::Arg, Rep::Object);
@@ -84,7 +84,7 @@ void Builder::build() {
       if (request_.kind == ir::EntryKind::Osr) arg->flags |= ir::kOwned | ir::kNullable;
       graph_.append(entry_, arg);
       id = object_av(arg, nullptr, nullptr, any_type ? nullptr : example);
-      if (request_.kind == ir::EntryKind::Osr) av(id).not_null = false;
+      if (request_.kind == ir::EntryKind::Osr) edit(id).not_null = false;
     }
     (i < nlocals ? frame.locals : frame.stack).push_back(id);
   }
@@ -135,7 +135,7 @@ bool Builder::any_entry_value(Context& context, int local) {
 }
 
 void Builder::type_entry_value(AVId id, PyObject* example) {
-  AV& a = st_.avs[id];
+  AV& a = st_.avs.edit(id);
   if (a.kind != SlotKind::Object) return;
   if (request_.kind == ir::EntryKind::Osr) {
     guard(Op::GuardNotNull, a.value, Reason::EntryType);
@@ -163,7 +163,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
   };
   std::vector<Plan> plans;
   for (AVId id : stack) {
-    AV& a = st_.avs[id];
+    const AV& a = st_.avs[id];
     if (a.kind != SlotKind::Object || !a.example || !a.type) continue;
     if (Py_REFCNT(a.example) != 1) continue;
     int kind = a.type == shapes::range_iter_type()       ? 1
@@ -234,7 +234,7 @@ void Builder::unpack_cursors(const std::vector<AVId>& stack) {
       fields = {list, int_av(index, true)};
     }
     cursor.fields = in_arena<AVId>(graph_.arena, fields);
-    st_.avs[plan.id] = cursor;
+    st_.avs.edit(plan.id) = cursor;
     iterators.push_back(iterator);
   }
   // The iterators die here; their sequences live on through our own references. Not plain releases:

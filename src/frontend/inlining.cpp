@@ -117,7 +117,7 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   } else {
     Value* box = take_out(call, 0, true);
     id = result == 'i' ? int_av(call) : float_av(call);
-    av(id).box = box;
+    edit(id).box = box;
   }
   for (AVId each : dropped) drop(each);
   push(id);
@@ -291,7 +291,7 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   }
   if (made) {
     AVId object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);
-    av(object).fresh = true;
+    edit(object).fresh = true;
     args.insert(args.begin(), object);
     push(object);
   }

@@ -14,7 +14,7 @@ using ir::Value;
 
 // A local that may be unbound is read: leave if it is.
 void Builder::check_bound(AVId id) {
-  AV& a = st_.avs[id];
+  const AV& a = st_.avs[id];
   if (a.not_null) return;
   if (a.kind == SlotKind::Object) {
     guard(Op::GuardNotNull, a.value, Reason::Unbound);
@@ -22,11 +22,11 @@ void Builder::check_bound(AVId id) {
     Value* unbound = emit(Op::IsSame, {a.box, const_unbound()});
     guard(Op::GuardFalse, unbound, Reason::Unbound);
   }
-  st_.avs[id].not_null = true;
+  st_.avs.edit(id).not_null = true;
 }
 
 Value* Builder::force(AVId id) {
-  AV& a = st_.avs[id];
+  const AV& a = st_.avs[id];
   // A reader of f_locals may have got the object: then the exit goes on with that one, and nothing
   // else is made of it on the way there.
   PSYCO_DCHECK(!python_ran_ || a.kind == SlotKind::Null || a.kind == SlotKind::Object ||
@@ -49,7 +49,7 @@ Value* Builder::force(AVId id) {
           old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
               : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
       box->flags |= ir::kOwned;
-      st_.avs[id].box = box;
+      st_.avs.edit(id).box = box;
       if (old && old->owned()) emit(Op::ReleasePlainNullable, {old});
       return box;
     }
@@ -89,7 +89,7 @@ Value* Builder::force(AVId id) {
                            static_cast<int64_t>(st_.avs[id].virtual_kind), true);
       break;
   }
-  AV& forced = st_.avs[id];
+  AV& forced = st_.avs.edit(id);
   forced.kind = SlotKind::Object;
   forced.value = object;
   forced.type = type;
@@ -150,7 +150,7 @@ bool Builder::known_float(AVId id) {
 bool Builder::guard_type(AVId id, PyTypeObject* type) {
   PyTypeObject* known = type_of(id);
   if (known) return known == type;
-  AV& a = st_.avs[id];
+  const AV& a = st_.avs[id];
   if (a.kind != SlotKind::Object) return false;
   check_bound(id);
   Value* g = guard(Op::GuardType, st_.avs[id].value, Reason::TypeSeen, type);
@@ -168,12 +168,12 @@ void Builder::know_class(PyTypeObject* type) {
 void Builder::prove_type(AVId id, PyTypeObject* type) {
   keep(reinterpret_cast<PyObject*>(type));
   know_class(type);
-  st_.avs[id].type = type;
+  st_.avs.edit(id).type = type;
 }
 
 Value* Builder::to_int(AVId id) {
   {
-    AV& a = st_.avs[id];
+    const AV& a = st_.avs[id];
     if (a.kind == SlotKind::Int) return a.value;
     if (a.kind == SlotKind::Bool)
       return a.constant ? const_int(a.constant == Py_True) : emit(Op::BoolToInt, {a.value});
@@ -189,7 +189,7 @@ Value* Builder::to_int(AVId id) {
   Value* number = emit(Op::UnboxInt, {object}, before());
   number->reason = Reason::BigInt;
   number->heap = Heap::Numbers;
-  AV& a = st_.avs[id];
+  AV& a = st_.avs.edit(id);
   a.kind = SlotKind::Int;
   a.value = number;
   a.box = object;
@@ -206,7 +206,7 @@ Value* Builder::to_float(AVId id) {
   if (!guard_type(id, &PyFloat_Type)) return nullptr;
   Value* object = st_.avs[id].value;
   Value* number = load(Op::UnboxFloat, object, 0, Heap::Numbers);
-  AV& a = st_.avs[id];
+  AV& a = st_.avs.edit(id);
   a.kind = SlotKind::Float;
   a.value = number;
   a.box = object;

@@ -168,7 +168,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
           na.nonnegative = fa.nonnegative;
           // A new AV: the old one may also be a variable, which stays as it is.
           AVId moved = h.add(na);
-          set_field(h.avs[old], k, moved);
+          set_field(h.avs.edit(old), k, moved);
         }
       }
       continue;
@@ -261,8 +261,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   cur_ = head;
   st_ = std::move(h);
   active_heads_.push_back({&context, index, head, st_, is_phi});
-  constexpr size_t kWeight = 60;  // this copy of a value stays, with others like it on the edges
-  captured_ += kWeight * st_.avs.size();
+  captured_ += slots.size();  // the names stay, of the values what the loop changes
 }
 
 // The current edge jumps back to the head at `index`.

@@ -30,14 +30,32 @@ bool owns_box(const AV& a) {
 
 }  // namespace
 
+// By slot: it holds one value on all edges, and none of them has changed it or learnt of it since
+// the ways parted. It stays as it is. (What a virtual object is made of may have changed.)
+static std::vector<uint8_t> kept_slots(std::vector<Edge>& edges) {
+  std::vector<std::vector<AVId*>> columns;
+  for (Edge& edge : edges) columns.push_back(all_slots(edge.state));
+  const AVTable& first = edges[0].state.avs;
+  std::vector<uint8_t> kept(columns[0].size(), 1);
+  for (size_t s = 0; s < kept.size(); s++) {
+    const AVId id = *columns[0][s];
+    for (size_t e = 1; e < edges.size(); e++)
+      kept[s] &= *columns[e][s] == id && first.shares(edges[e].state.avs, id);
+    if (kept[s] && first[id].kind == SlotKind::Virtual) kept[s] = 0;
+  }
+  return kept;
+}
+
 // An edge on which a number may be unbound becomes two where another edge brings an object for it.
 void Builder::split_unbound(std::vector<Edge>& edges, const std::vector<Use>& uses) {
+  const std::vector<uint8_t> kept = kept_slots(edges);
   std::vector<std::vector<AVId>> ids;  // by edge
   for (Edge& edge : edges) {
     ids.emplace_back();
     for (const AVId* slot : all_slots(edge.state)) ids.back().push_back(*slot);
   }
   for (size_t s = 0; s < uses.size(); s++) {
+    if (kept[s]) continue;
     bool owned = false;
     for (size_t e = 0; e < edges.size(); e++) {
       const AV& a = edges[e].state.avs[ids[e][s]];
@@ -51,8 +69,8 @@ void Builder::split_unbound(std::vector<Edge>& edges, const std::vector<Use>& us
       Edge unbound, bound;
       enter(edges[e]);
       split(emit(Op::IsSame, {st_.avs[id].box, const_unbound()}), &unbound, &bound);
-      unbound.state.avs[id] = AV();
-      bound.state.avs[id].not_null = true;
+      unbound.state.avs.edit(id) = AV();
+      bound.state.avs.edit(id).not_null = true;
       edges[e] = std::move(bound);
       edges.push_back(std::move(unbound));
     }
@@ -74,43 +92,54 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   Merger m(*this);
   size_t n = edges.size();
 
-  // Group the slots.
-  std::map<std::vector<AVId>, AVId> merged_id;
-  std::vector<std::vector<AVId>> keys;
-  std::vector<Use> uses;  // by merged AV
+  // Group the slots that do not stay. Values that are one on all edges keep their number.
+  struct Group {
+    std::vector<AVId> key;  // by edge
+    AVId id;                // of the merged value
+    Use use = Use::Value;
+  };
+  std::map<std::vector<AVId>, size_t> group_of;
+  std::vector<Group> groups;
   const std::vector<Use> slot_uses = uses_from(edges[0].state, bci);
+  std::vector<uint8_t> kept;      // by slot
+  std::vector<int8_t> kept_uses;  // by abstract value: Use, -1: no slot has kept it
   State merged;
-  merged.frames = edges[0].state.frames;
-  auto id_of = [&](const std::vector<AVId>& key) {
-    auto [it, fresh] = merged_id.try_emplace(key, 0);
+  auto group = [&](const std::vector<AVId>& key, Use use) {
+    auto [it, fresh] = group_of.try_emplace(key, groups.size());
     if (fresh) {
-      it->second = merged.add(AV{});
-      keys.push_back(key);
-      uses.push_back(Use::Value);
+      const bool one = std::count(key.begin(), key.end(), key[0]) == static_cast<ptrdiff_t>(n);
+      groups.push_back({key, one ? key[0] : merged.add(AV{})});
     }
-    return it->second;
+    Group& found = groups[it->second];
+    found.use = std::max(found.use, use);
+    return found.id;
   };
   auto regroup = [&] {
-    merged_id.clear();
-    keys.clear();
-    uses.clear();
-    merged.avs.clear();
+    group_of.clear();
+    groups.clear();
+    merged = edges[0].state;
+    kept = kept_slots(edges);
+    kept_uses.assign(merged.avs.size(), -1);
     std::vector<std::vector<AVId*>> columns;
     for (Edge& edge : edges) columns.push_back(all_slots(edge.state));
     std::vector<AVId*> out = all_slots(merged);
+    std::vector<AVId> key(n);
     for (size_t s = 0; s < out.size(); s++) {
-      std::vector<AVId> key;
+      if (kept[s]) {
+        int8_t& use = kept_uses[*out[s]];
+        use = std::max(use, static_cast<int8_t>(slot_uses[s]));
+        continue;
+      }
       for (size_t e = 0; e < n; e++) {
         PSYCO_CHECK(columns[e].size() == out.size());
-        key.push_back(*columns[e][s]);
+        key[e] = *columns[e][s];
       }
-      *out[s] = id_of(key);
-      uses[*out[s]] = std::max(uses[*out[s]], slot_uses[s]);
+      *out[s] = group(key, slot_uses[s]);
     }
   };
 
   enum Target { kSame, kNull, kInt, kFloat, kBool, kObject, kVirtual };
-  auto at = [&](size_t e, AVId id) -> AV& { return edges[e].state.avs[id]; };
+  auto at = [&](size_t e, AVId id) -> const AV& { return edges[e].state.avs[id]; };
   auto target_of = [&](const std::vector<AVId>& key) -> Target {
     bool same = true;
     int kinds[8] = {};
@@ -128,7 +157,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     if (null == static_cast<int>(n)) return kNull;
     if (null)
       for (size_t e = 0; e < n; e++)
-        if (owns_box(at(e, key[e])) && uses[merged_id.at(key)] >= least_use(at(e, key[e])))
+        if (owns_box(at(e, key[e])) && groups[group_of.at(key)].use >= least_use(at(e, key[e])))
           return kObject;
     if (virtuals == static_cast<int>(n)) {
       const AV& first = at(0, key[0]);
@@ -152,8 +181,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
     split_unbound(edges, slot_uses);
     n = edges.size();
     regroup();
-    for (size_t k = 0; k < keys.size(); k++) {
-      const std::vector<AVId> key = keys[k];
+    for (size_t k = 0; k < groups.size(); k++) {
+      const std::vector<AVId> key = groups[k].key;
       Target target = target_of(key);
       for (size_t e = 0; e < n; e++) {
         const AV& a = at(e, key[e]);
@@ -172,35 +201,44 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         for (size_t f = 0; f < fields; f++) {
           std::vector<AVId> field_key;
           for (size_t e = 0; e < n; e++) field_key.push_back(at(e, key[e]).fields[f]);
-          const AVId field = id_of(field_key);
-          uses[field] = std::max(uses[field], uses[k]);
+          group(field_key, groups[k].use);
         }
       }
     }
     // One value in two groups: both names must go on meaning one object, so it is made now.
     for (size_t e = 0; e < n; e++) {
       std::map<AVId, Use> seen;
-      for (size_t k = 0; k < keys.size(); k++) {
-        const AVId id = keys[k][e];
-        auto [it, fresh] = seen.try_emplace(id, uses[k]);
-        if (!fresh && has_identity(at(e, id), it->second, uses[k])) {
+      for (const Group& each : groups) {
+        const AVId id = each.key[e];
+        auto [it, fresh] = seen.try_emplace(id, each.use);
+        if (fresh && id != each.id && static_cast<size_t>(id) < kept_uses.size() &&
+            kept_uses[id] >= 0) {
+          it->second = static_cast<Use>(kept_uses[id]);
+          fresh = false;
+        }
+        if (!fresh && has_identity(at(e, id), it->second, each.use)) {
           m.at(edges[e], [&] { return force(id); });
           changed = true;
         }
-        it->second = std::max(it->second, uses[k]);
+        it->second = std::max(it->second, each.use);
       }
     }
   }
 
   Block* join = graph_.new_block();
   join->bci = bci;
-  std::vector<Claims> claims(n);
-  for (const auto& key : keys)
-    if (target_of(key) == kSame)
-      for (size_t e = 0; e < n; e++) m.claim_all(edges[e].state, key[e], claims[e]);
+  std::vector<bool> stays(graph_.value_count);
+  const std::vector<AVId*> slots = all_slots(merged);
+  for (size_t s = 0; s < slots.size(); s++)
+    if (const Value* value = kept[s] ? owned_by(merged.avs[*slots[s]]) : nullptr)
+      stays[value->id] = true;
+  std::vector<Claims> claims(n,
+                             Claims{std::make_shared<const std::vector<bool>>(std::move(stays))});
+  for (const Group& each : groups)
+    if (target_of(each.key) == kSame)
+      for (size_t e = 0; e < n; e++) m.claim_all(edges[e].state, each.key[e], claims[e]);
 
-  for (const auto& key : keys) {
-    AVId id = merged_id[key];
+  for (const auto& [key, id, use] : groups) {
     Target target = target_of(key);
     AV out = at(0, key[0]);
     if (target != kSame) out.methods = {};
@@ -221,11 +259,11 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
       case kNull:
         break;
       case kVirtual:
-        for (size_t f = 0; f < out.fields.size(); f++) {
+        set_fields(out, [&](size_t f) {
           std::vector<AVId> field_key;
           for (size_t e = 0; e < n; e++) field_key.push_back(at(e, key[e]).fields[f]);
-          set_field(out, f, merged_id[field_key]);
-        }
+          return groups[group_of.at(field_key)].id;
+        });
         break;
       case kBool: {
         out.kind = SlotKind::Bool;
@@ -324,10 +362,10 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         break;
       }
     }
-    merged.avs[id] = out;
+    merged.avs.edit(id) = out;
   }
   for (size_t e = 0; e < n; e++) {
-    m.release_unclaimed(edges[e], claims[e]);
+    m.release_unclaimed(edges[e], claims[e], kept);
     cur_ = edges[e].block;
     emit(Op::Jump, {});
     graph_.connect(edges[e].block, join);

@@ -1,6 +1,7 @@
 // What joins (merge.cpp) and loops (loop_heads.cpp) share: questions about the values of an edge,
 // and who owns which reference where edges meet (see merge.cpp). Private to the front end.
 #pragma once
+#include <memory>
 #include <set>
 
 #include "cpython/shapes.h"
@@ -91,10 +92,14 @@ inline bool same_value(const State& x, AVId ix, const State& y, AVId iy) {
   return false;
 }
 
-// What one edge owns and what has been claimed of it.
+// What one edge owns and what has been claimed of it: by slots that stay as they are, and since.
 struct Claims {
-  std::set<uint32_t> taken;
-  bool take(Value* value) { return taken.insert(value->id).second; }
+  std::shared_ptr<const std::vector<bool>> kept = {};  // by id; null: none
+  std::set<uint32_t> taken = {};
+  bool take(Value* value) {
+    if (kept && value->id < kept->size() && (*kept)[value->id]) return false;
+    return taken.insert(value->id).second;
+  }
 };
 
 // Fields of an iterator that its loop moves on; the others (bound, list, step) stay.
@@ -112,14 +117,19 @@ inline bool moves(ir::VirtualKind kind, size_t field) {
   }
 }
 
+// The object to which the activation has a reference because of this value, if there is one.
+inline Value* owned_by(const AV& a) {
+  if (a.kind == SlotKind::Object) return a.value->owned() ? a.value : nullptr;
+  const bool number = a.kind == SlotKind::Int || a.kind == SlotKind::Float;
+  return number && a.box && a.box->owned() ? a.box : nullptr;
+}
+
 inline void collect_owned(const State& st, AVId id, std::vector<Value*>& out,
                           std::vector<uint8_t>& seen) {
   if (seen[static_cast<size_t>(id)]) return;
   seen[static_cast<size_t>(id)] = 1;
   const AV& a = st.avs[id];
-  if (a.kind == SlotKind::Object && a.value->owned()) out.push_back(a.value);
-  if ((a.kind == SlotKind::Int || a.kind == SlotKind::Float) && a.box && a.box->owned())
-    out.push_back(a.box);
+  if (Value* value = owned_by(a)) out.push_back(value);
   for (AVId field : a.fields) collect_owned(st, field, out, seen);
 }
 
@@ -168,10 +178,13 @@ class Merger {
     });
   }
 
-  void release_unclaimed(Edge& edge, Claims& claims) {
+  // `kept`, by slot: it has claimed what it owns.
+  void release_unclaimed(Edge& edge, Claims& claims, const std::vector<uint8_t>& kept = {}) {
     std::vector<Value*> owned;
     std::vector<uint8_t> seen(edge.state.avs.size());
-    for (AVId* slot : all_slots(edge.state)) collect_owned(edge.state, *slot, owned, seen);
+    const std::vector<AVId*> slots = all_slots(edge.state);
+    for (size_t s = 0; s < slots.size(); s++)
+      if (kept.empty() || !kept[s]) collect_owned(edge.state, *slots[s], owned, seen);
     for (Value* value : owned) {
       if (!claims.take(value)) continue;
       at(edge, [&] {
@@ -182,6 +195,10 @@ class Merger {
   }
 
   void claim_all(const State& st, AVId id, Claims& claims) {
+    if (st.avs[id].fields.empty()) {
+      if (Value* value = owned_by(st.avs[id])) claims.take(value);
+      return;
+    }
     std::vector<Value*> owned;
     std::vector<uint8_t> seen(st.avs.size());
     collect_owned(st, id, owned, seen);

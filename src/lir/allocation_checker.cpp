@@ -4,6 +4,8 @@
 // exit record will name, must then hold the register it stands for. Independent of how locations
 // were found.
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lir/linear_scan.h"
@@ -110,6 +112,53 @@ class Checker {
       fail(inst, "exit v" + std::to_string(v) + " is not in " + print(loc));
   }
 
+  // Of what most states have in common the places are looked up once.
+  struct Leaf {
+    Validity validity{0, 0};
+    std::vector<std::pair<size_t, Vreg>> held;
+  };
+  std::unordered_map<const void*, Leaf> leaves_;
+
+  void expect_leaf(const Vreg* state, const void* address, std::span<ir::Slot> slots, uint32_t inst,
+                   Vreg gone) {
+    Leaf& leaf = leaves_[address];
+    if (leaf.validity.holds_at(inst)) {
+      for (const auto& [place, vreg] : leaf.held)
+        if (vreg != gone && state[place] != vreg)
+          fail(inst, "exit v" + std::to_string(vreg) + " is not there");
+      return;
+    }
+    leaf = {{}, {}};
+    auto use = [&](const ir::Value* value) {
+      const Vreg v = fn_.vreg_of_value[value->id];
+      if (v == kNoVreg) return;
+      if (v != gone) expect_exit(state, v, inst);
+      const Piece* piece = fn_.piece_at(v, fn_.insts[inst].exit->position(v));
+      leaf.validity.restrict_to(piece);
+      if (piece && valid(piece->loc, fn_.vregs[v].bank))
+        leaf.held.push_back({index(piece->loc), v});
+      else
+        leaf.validity.restrict_to(nullptr);
+    };
+    for (ir::Slot& slot : slots) ir::for_each_slot_value(slot, use);
+  }
+
+  // But for the register `gone`.
+  void expect_state(const Vreg* state, uint32_t inst, Vreg gone = kNoVreg) {
+    auto use = [&](const ir::Value* value) {
+      const Vreg v = fn_.vreg_of_value[value->id];
+      if (v != kNoVreg && v != gone) expect_exit(state, v, inst);
+    };
+    for (ir::FrameState* s = fn_.insts[inst].exit->state; s; s = s->caller) {
+      if (s->function) use(s->function);
+      s->locals.for_each_leaf([&](const void* leaf, std::span<ir::Slot> slots) {
+        expect_leaf(state, leaf, slots, inst, gone);
+      });
+      for (ir::Slot& slot : s->stack) ir::for_each_slot_value(slot, use);
+      for (const ir::Value* drop : s->drops) use(drop);
+    }
+  }
+
   template <bool check>
   void apply(const MoveGroup& group, Vreg* state) {
     if (check) {
@@ -147,8 +196,7 @@ class Checker {
         if (inst.call)
           for (const Operand& o : inst.call->args)
             if (o.is_vreg()) expect(state, o, k, "argument");
-        if (inst.exit)
-          for_each_exit_use(fn_, *inst.exit, [&](Vreg v) { expect_exit(state, v, k); });
+        if (inst.exit) expect_state(state, k);
       }
       clobber(state, inst.clobber_gpr);
       clobber(state + 16, inst.clobber_xmm);
@@ -181,10 +229,7 @@ class Checker {
       if (check) {
         for (const Operand& o : inst.use)
           if (o.is_vreg() && o.late) expect(state, o, k, "late use");
-        if (inst.exit)
-          for_each_exit_use(fn_, *inst.exit, [&](Vreg v) {
-            if (inst.exit->is_late(v)) expect_exit(state, v, k);
-          });
+        if (inst.exit && inst.exit->late) expect_state(state, k, inst.exit->early);
       }
       for (; g < fn_.moves.size() && fn_.moves[g].inst == k; g++) apply<check>(fn_.moves[g], state);
     }

@@ -10,6 +10,8 @@
 //     4k+2  the definition is written; late uses are still read
 // An early use may therefore share its register with the definition; a late one may not.
 #pragma once
+#include <algorithm>
+#include <climits>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -133,6 +135,24 @@ enum class Lop : uint8_t {
   Exit,  // ReturnNumber: imm is the tag
 };
 
+// Where a register is from one position up to another.
+struct Piece {
+  int start, stop;
+  Loc loc;
+};
+
+// The positions of exits for which the places are known of all that some slots name.
+struct Validity {
+  int from = INT_MIN, to = INT_MAX;
+  void restrict_to(const Piece* piece) {
+    from = std::max(from, piece ? piece->start : INT_MAX);
+    to = std::min(to, piece ? piece->stop : INT_MIN);
+  }
+  bool holds_at(uint32_t inst) const {
+    return from <= 4 * static_cast<int>(inst) && 4 * static_cast<int>(inst) + 2 < to;
+  }
+};
+
 // Where compiled code may leave. It uses the registers of what the state names, in any location:
 // see for_each_exit_use.
 struct ExitPoint {
@@ -214,12 +234,6 @@ struct MoveGroup {
   std::span<Move> moves;  // in Function::move_list
 };
 
-// Where a register is from one position up to another.
-struct Piece {
-  int start, stop;
-  Loc loc;
-};
-
 struct Function {
   const ir::Graph* graph = nullptr;
   Arena arena;
@@ -241,6 +255,10 @@ struct Function {
   }
   // Of a register that is alive there.
   Loc loc_at(Vreg v, int pos) const {
+    const Piece* piece = piece_at(v, pos);
+    return piece ? piece->loc : Loc{};
+  }
+  const Piece* piece_at(Vreg v, int pos) const {
     const Piece* low = pieces.data() + first_piece[v];
     size_t count = first_piece[v + 1] - first_piece[v];
     while (count > 1) {
@@ -252,7 +270,7 @@ struct Function {
         count = half;
       }
     }
-    return count ? low->loc : Loc{};
+    return count ? low : nullptr;
   }
 };
 

@@ -88,6 +88,9 @@ class Ranger {
 
   bool run() {
     collect_facts();
+    for (Facts& facts : upper_) sort(facts);
+    for (Facts& facts : lower_) sort(facts);
+    sorted_ = true;
     solve();
     return rewrite();
   }
@@ -97,14 +100,48 @@ class Ranger {
     const Value* other;  // null: zero
     int64_t offset;
     Point from;
+    int32_t around = -1;  // the next fact of the list that is valid where this one is learnt
   };
+  using Facts = std::vector<Fact>;
+  // Those nearest to a point are looked at, so that a value compared again and again costs no more
+  // than others.
+  static constexpr int kMostFacts = 64;
 
   // ---- facts
+  bool earlier(const Point& a, const Point& b) const {
+    const uint32_t x = doms_.preorder(a.block), y = doms_.preorder(b.block);
+    return x != y ? x < y : a.position < b.position;
+  }
+  void add(Facts& facts, Fact fact) {
+    facts.push_back(fact);
+    if (sorted_) sort(facts);
+  }
+  void sort(Facts& facts) const {
+    std::stable_sort(facts.begin(), facts.end(),
+                     [this](const Fact& a, const Fact& b) { return earlier(a.from, b.from); });
+    for (size_t i = 0; i < facts.size(); i++) {
+      int32_t around = static_cast<int32_t>(i) - 1;
+      while (around >= 0 && !doms_.dominates(facts[around].from.block, facts[i].from.block))
+        around = facts[around].around;
+      facts[i].around = around;
+    }
+  }
+  // Calls visit(fact) for the facts that are valid at the point, the nearest first, until it says
+  // that it has seen enough.
+  template <class Visit>
+  void for_each_valid(const Facts& facts, Point at, Visit visit) const {
+    auto behind = std::lower_bound(
+        facts.begin(), facts.end(), at,
+        [this](const Fact& fact, const Point& point) { return earlier(fact.from, point); });
+    auto i = static_cast<int32_t>(behind - facts.begin()) - 1;
+    for (int looked_at = 0; i >= 0 && looked_at < kMostFacts; i = facts[i].around, looked_at++)
+      if (valid(facts[i].from, at) && visit(facts[i])) return;
+  }
   void add(const Value* x, const Value* y, int64_t c, Point from) {  // x <= y + c
     if (c == kMin) return;
     // Constants have intervals; chains need not lead through them.
-    if (x && x->op != Op::ConstI64) upper_[x->id].push_back({y, c, from});
-    if (y && y->op != Op::ConstI64) lower_[y->id].push_back({x, -c, from});
+    if (x && x->op != Op::ConstI64) add(upper_[x->id], {y, c, from});
+    if (y && y->op != Op::ConstI64) add(lower_[y->id], {x, -c, from});
   }
   void add_condition(const Value* condition, bool truth, Point from, int depth = 3) {
     if (condition->op == Op::NotBool && depth > 0)
@@ -210,20 +247,18 @@ class Ranger {
     Interval range = base(value);
     if (range.empty() || !value || value->op == Op::ConstI64 || value->id >= upper_.size())
       return range;
-    for (const Fact& fact : upper_[value->id]) {
-      if (!valid(fact.from, point)) continue;
+    for_each_valid(upper_[value->id], point, [&](const Fact& fact) {
       Interval other = depth > 0 ? at(fact.other, point, depth - 1) : base(fact.other);
-      if (other.empty()) continue;
       Wide hi = Wide{other.hi} + fact.offset;
-      if (hi < range.hi) range.hi = hi < kMin ? kMin : static_cast<int64_t>(hi);
-    }
-    for (const Fact& fact : lower_[value->id]) {
-      if (!valid(fact.from, point)) continue;
+      if (!other.empty() && hi < range.hi) range.hi = hi < kMin ? kMin : static_cast<int64_t>(hi);
+      return false;
+    });
+    for_each_valid(lower_[value->id], point, [&](const Fact& fact) {
       Interval other = depth > 0 ? at(fact.other, point, depth - 1) : base(fact.other);
-      if (other.empty()) continue;
       Wide lo = Wide{other.lo} + fact.offset;
-      if (lo > range.lo) range.lo = lo > kMax ? kMax : static_cast<int64_t>(lo);
-    }
+      if (!other.empty() && lo > range.lo) range.lo = lo > kMax ? kMax : static_cast<int64_t>(lo);
+      return false;
+    });
     if (range.empty()) return base(value);  // the point is never reached
     return range;
   }
@@ -409,14 +444,17 @@ class Ranger {
     Interval rx = at(x, point), ry = at(y, point);
     if (!rx.empty() && !ry.empty() && Wide{rx.hi} <= Wide{ry.lo} + c) return true;
     if (depth == 0) return false;
-    for (const Fact& fact : upper_of(x))
-      if (fact.other && valid(fact.from, point) &&
-          prove(fact.other, y, c - fact.offset, point, depth - 1))
-        return true;
-    for (const Fact& fact : lower_of(y))
-      if (fact.other && valid(fact.from, point) &&
-          prove(x, fact.other, c + fact.offset, point, depth - 1))
-        return true;
+    bool proved = false;
+    for_each_valid(upper_of(x), point, [&](const Fact& fact) {
+      if (fact.other) proved = prove(fact.other, y, c - fact.offset, point, depth - 1);
+      return proved || budget_ < 0;
+    });
+    if (proved) return true;
+    for_each_valid(lower_of(y), point, [&](const Fact& fact) {
+      if (fact.other) proved = prove(x, fact.other, c + fact.offset, point, depth - 1);
+      return proved || budget_ < 0;
+    });
+    if (proved) return true;
     switch (x->op) {
       case Op::AddInt:
       case Op::AddIntUnchecked:
@@ -465,10 +503,10 @@ class Ranger {
       return prove(x, y->input(0), c - y->input(1)->imm, point, depth - 1);
     return false;
   }
-  const std::vector<Fact>& upper_of(const Value* value) const {
+  const Facts& upper_of(const Value* value) const {
     return value->id < upper_.size() ? upper_[value->id] : none_;
   }
-  const std::vector<Fact>& lower_of(const Value* value) const {
+  const Facts& lower_of(const Value* value) const {
     return value->id < lower_.size() ? lower_[value->id] : none_;
   }
   bool less(const Value* x, const Value* y, int64_t c, Point point) {
@@ -587,8 +625,9 @@ class Ranger {
   Dominators doms_;
   Positions positions_;
   std::vector<Interval> base_;
-  std::vector<std::vector<Fact>> upper_, lower_;
-  const std::vector<Fact> none_;
+  std::vector<Facts> upper_, lower_;  // by value; see sort
+  const Facts none_;
+  bool sorted_ = false;
   std::vector<Counter> counters_;
   std::vector<bool> relied_;
   std::vector<Goal> open_;

@@ -49,12 +49,20 @@ struct DecodedRecord {
   std::vector<Location> owned;  // of the distinct values the activation holds a reference to
 };
 
+// What a body relies on, and where that lists it. The object may be gone by now.
+struct Dependency {
+  enum Kind : uint8_t { Name, Type, Function, Object } kind;
+  PyObject* object;  // Name: the dictionary
+  PyObject* key;     // Name: owned, an exact str; else null
+  static constexpr uint32_t kBroken = 0xffffffff;
+  uint32_t place;  // in the list; kBroken: in none any more
+};
+
 struct CodeState {
   bool invalid = false;        // an assumption broke: not to be entered again
   bool knows_classes = false;  // of objects: what it knows holds until a class is assigned
   bool lent = false;           // not to be entered for a while: driver/units.cpp
-  // What the code depends on; some of it may be gone by now.
-  std::vector<PyObject*> dicts, types, functions, objects;
+  std::vector<Dependency> dependencies;
   uint64_t entered = 0;        // when last, on a clock of entries
   uint64_t entries = 0;        // from outside compiled code
   bool untimed = false;        // its calls are short: most are not timed, see activation.cpp

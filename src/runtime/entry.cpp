@@ -29,7 +29,7 @@ Py_ssize_t g_extra_index = -1;
 void free_entry(void* memory) {
   auto* entry = static_cast<CodeEntry*>(memory);
   if (!entry) return;
-  code_dies(entry->code);
+  code_dies(entry);
   forget_parked(entry);
   forget_sampled(entry);
   forget_monitored_calls(entry);
@@ -42,14 +42,29 @@ void free_entry(void* memory) {
 // ---- installed functions
 
 struct Installed {
-  uint32_t version;  // to be restored; 0: it has none any more
-  bool suspended;    // runs plain for a while: the C stack is short
-  bool measured;     // by the governor, until that is decided
+  uint32_t version = 0;    // to be restored; 0: it has none any more
+  bool suspended = false;  // runs plain for a while: the C stack is short
+  bool measured = false;   // by the governor, until that is decided
+  // The others of the code it was installed with.
+  CodeEntry* entry = nullptr;
+  PyFunctionObject *before = nullptr, *next = nullptr;
 };
 // Not owning: the function watcher tells us when one dies.
 std::unordered_map<PyFunctionObject*, Installed>& installed() {
   static auto* map = new std::unordered_map<PyFunctionObject*, Installed>;
   return *map;
+}
+
+void enlist(PyFunctionObject* function, CodeEntry* entry, Installed& it) {
+  it.entry = entry;
+  it.next = entry->first_installed;
+  if (it.next) installed()[it.next].before = function;
+  entry->first_installed = function;
+}
+
+void unlist(const Installed& it) {
+  if (it.next) installed()[it.next].before = it.before;
+  (it.before ? installed()[it.before].next : it.entry->first_installed) = it.next;
 }
 
 // Named by bind(); not owning either.
@@ -443,7 +458,11 @@ bool calls_are_ours(const PyFunctionObject* function) {
 bool install_function(PyFunctionObject* function) {
   if (is_installed(function)) return true;
   if (function->vectorcall != g_plain_vectorcall) return false;
-  set_native(function, installed()[function] = {});
+  CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
+  if (!entry) return false;
+  Installed& it = installed()[function];
+  enlist(function, entry, it);
+  set_native(function, it);
   return true;
 }
 
@@ -494,17 +513,16 @@ std::vector<PyFunctionObject*> installed_functions() {
   return functions;
 }
 
-void uninstall_functions_of(const PyCodeObject* code) {
-  std::vector<PyFunctionObject*> found;
-  for (const auto& [function, it] : installed())
-    if (function->func_code == reinterpret_cast<const PyObject*>(code)) found.push_back(function);
-  for (PyFunctionObject* function : found) uninstall_function(function);
+void uninstall_functions_of(PyCodeObject* code) {
+  const CodeEntry* entry = code_entry(code, false);
+  while (entry && entry->first_installed) uninstall_function(entry->first_installed);
 }
 
 void uninstall_function(PyFunctionObject* function) {
   auto it = installed().find(function);
   if (it == installed().end()) return;
   const Installed was = it->second;
+  unlist(was);
   installed().erase(it);
   const vectorcallfunc way = function->vectorcall;
   if (!was.suspended && (way == psyco_call_function || way == psyco_measured_call))
@@ -526,7 +544,10 @@ void function_modified(PyFunctionObject* function, bool code_changed) {
 
 void function_destroyed(PyFunctionObject* function) {
   const CodeEntry* entry = forget_bound(function);
-  installed().erase(function);
+  if (auto it = installed().find(function); it != installed().end()) {
+    unlist(it->second);
+    installed().erase(it);
+  }
   // Others of the same code may be installed on its behalf. (The events go one by one, when they
   // come.)
   if (entry && !is_wanted(entry)) uninstall_functions_of(entry->code);

@@ -108,6 +108,8 @@ struct CodeEntry {
   uint32_t bound = 0;     // functions of this code named by bind(): compile at the first call
   uint8_t wanted_by = 0;  // WantedBy
   bool watched = false;   // our monitoring events are on
+  bool straight = false;  // of a module or class, without a loop: nothing of it is to be compiled
+  PyFunctionObject* first_installed = nullptr;  // of the functions of this code: see entry.cpp
   // Another tool has CALL events of this code in particular: see poll.h.
   bool calls_monitored = false;
   bool refused = false;  // do not try to compile calls again
@@ -124,6 +126,7 @@ struct CodeEntry {
   std::string reason_text;               // with file and line, for people
   bool unworthy = false;                 // measured: not worth entering from the interpreter
   double saved_ns = 0;                   // by a native call, as measured,
+  size_t account = 0;                    // its place among the ledger's, from 1; 0: it has none
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
   float heat = 0, long_heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
   uint32_t heat_tick = 0;           // as of which tick
@@ -162,7 +165,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
 void uninstall_function(PyFunctionObject* function);
-void uninstall_functions_of(const PyCodeObject* code);
+void uninstall_functions_of(PyCodeObject* code);
 bool is_installed(PyFunctionObject* function);
 // A function is installed as long as somebody wants its code: bind() by name, or watch_code().
 // False: an error is set.

@@ -401,6 +401,7 @@ void put_off_decisions() {
 void governor_forget(CodeEntry* entry) {
   if (g_trial.entry == entry) give_up();
   close_account(entry);
+  if (!entry->unworthy) return;
   std::vector<CodeEntry*>& list = losers();
   list.erase(std::remove(list.begin(), list.end(), entry), list.end());
 }

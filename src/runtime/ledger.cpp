@@ -109,16 +109,21 @@ void lend_on_win(double saved_ns, int64_t elapsed_ns) {
 void credit(double ticks) { g_won_ticks += ticks; }
 
 void open_account(CodeEntry* entry) {
-  if (std::find(g_accounts.begin(), g_accounts.end(), entry) == g_accounts.end())
+  if (!entry->account) {
     g_accounts.push_back(entry);
+    entry->account = g_accounts.size();
+  }
   entry->credited = native_calls(entry);
 }
 
 void close_account(CodeEntry* entry) {
-  auto at = std::find(g_accounts.begin(), g_accounts.end(), entry);
-  if (at == g_accounts.end()) return;
+  if (!entry->account) return;
   settle_account(entry);
-  g_accounts.erase(at);
+  CodeEntry* last = g_accounts.back();
+  g_accounts[entry->account - 1] = last;
+  last->account = entry->account;
+  entry->account = 0;
+  g_accounts.pop_back();
 }
 
 double won_ns() {

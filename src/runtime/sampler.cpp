@@ -16,6 +16,7 @@
 #include <cmath>
 #include <vector>
 
+#include "cpython/bytecode.h"
 #include "runtime/activation.h"
 #include "runtime/governor.h"
 #include "runtime/osr.h"
@@ -118,11 +119,14 @@ struct Seen {
 
 void see(Seen& seen, PyCodeObject* code, float heat) {
   CodeEntry* entry = code_entry(code, true);
-  if (!entry || entry->excluded || filter_refuses(entry)) return;
+  if (!entry || entry->straight || entry->excluded || filter_refuses(entry)) return;
   const float now = heat_up(entry, heat), needed = std::max(entry->needed_heat, kHot);
   if (entry->watched) return;
   seen.warm |= now >= kWarm && needed < kMostHeat;  // it may soon be hot
   if (now < needed) return;
+  // To switch on its events would cost more than to run it.
+  entry->straight = !(code->co_flags & CO_OPTIMIZED) && !has_loops(code);
+  if (entry->straight) return;
   for (int i = 0; i < seen.count; i++)
     if (seen.code[i] == code) return;
   seen.code[seen.count++] = reinterpret_cast<PyCodeObject*>(Py_NewRef(code));

@@ -160,8 +160,9 @@ void set_compiling(bool on) {
   g_compiling = on;
 }
 
-void code_dies(PyCodeObject* code) {
-  for (auto& [globals, scope] : scopes()) scope.codes.erase(code);
+void code_dies(const CodeEntry* entry) {
+  if (!(entry->wanted_by & kByScope)) return;
+  for (auto& [globals, scope] : scopes()) scope.codes.erase(entry->code);
 }
 
 static bool stop_watching(const std::unordered_set<PyCodeObject*>& scope) {

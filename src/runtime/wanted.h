@@ -24,7 +24,7 @@ bool filter_lets(const CodeEntry* entry);
 bool filter_refuses(const CodeEntry* entry);
 void set_filter(PyObject* hook);  // callable(code) -> bool, or null
 // From the entry of a code object, which is being freed.
-void code_dies(PyCodeObject* code);
+void code_dies(const CodeEntry* entry);
 
 // Functions made from now on with these globals, which are not kept alive, are counted. scope: 1
 // functions, 2 methods (a class in the qualified name), 3 both, 0 ends it. False: an error is set.

@@ -20,22 +20,34 @@ void (*g_watched_dict_destroyed)(PyObject*) = nullptr;
 
 namespace {
 
-using Codes = std::vector<CompiledCode*>;
-struct WatchedKey {
-  PyObject* key;  // owned, exact str
-  Codes codes;
+// The bodies that rely on something. Each knows its place in here, so that it leaves at once
+// however many there are.
+struct Dependent {
+  CompiledCode* code;
+  uint32_t number;  // of its dependencies
 };
-using WatchedDict = std::vector<WatchedKey>;
-struct ChangedKey {
-  PyObject* key;  // owned, exact str
-  int times;
+using Codes = std::vector<Dependent>;
+
+// Exact str; equal ones need not be the same object.
+struct NameHash {
+  size_t operator()(PyObject* name) const { return static_cast<size_t>(PyObject_Hash(name)); }
 };
+struct SameName {
+  bool operator()(PyObject* a, PyObject* b) const {
+    if (a == b) return true;
+    if (PyUnicode_CHECK_INTERNED(a) && PyUnicode_CHECK_INTERNED(b)) return false;
+    return PyUnicode_Compare(a, b) == 0;
+  }
+};
+template <class What>
+using ByName = std::unordered_map<PyObject*, What, NameHash, SameName>;  // names are owned
+using WatchedDict = ByName<Codes>;
 constexpr int kVariable = 2;  // changes of a global that make it no constant any more
 
 struct Watchers {
   int dict = -1, type = -1, function = -1;
   std::unordered_map<PyObject*, WatchedDict> dicts;
-  std::unordered_map<PyObject*, std::vector<ChangedKey>> changed;  // by dictionary
+  std::unordered_map<PyObject*, ByName<int>> changed;  // by dictionary: how often
   std::unordered_map<PyTypeObject*, Codes> types;
   std::unordered_map<PyFunctionObject*, Codes> functions;
   std::unordered_map<PyObject*, Codes> objects;
@@ -47,73 +59,106 @@ Watchers& watchers() {
   return *all;
 }
 
-// `list` is the code's own, of what it depends on.
-template <class Object>
-void add(Codes& codes, CompiledCode* code, std::vector<PyObject*>& list, Object* object) {
-  if (std::find(codes.begin(), codes.end(), code) != codes.end()) return;
-  codes.push_back(code);
-  list.push_back(reinterpret_cast<PyObject*>(object));
+// A body registers all it relies on before another one does.
+void add(Codes& codes, CompiledCode* code, Dependency::Kind kind, void* object,
+         PyObject* key = nullptr) {
+  if (!codes.empty() && codes.back().code == code) return;
+  std::vector<Dependency>& own = state_of(code)->dependencies;
+  own.push_back(
+      {kind, static_cast<PyObject*>(object), Py_XNewRef(key), static_cast<uint32_t>(codes.size())});
+  codes.push_back({code, static_cast<uint32_t>(own.size() - 1)});
 }
-void remove(Codes& codes, const CompiledCode* code) {
-  codes.erase(std::remove(codes.begin(), codes.end(), code), codes.end());
+
+void remove(Codes& codes, const Dependency& dependency) {
+  const Dependent last = codes.back();
+  codes[dependency.place] = last;
+  state_of(last.code)->dependencies[last.number].place = dependency.place;
+  codes.pop_back();
 }
-// What the code depended on may be gone, and something new at its address: that does not list it.
-template <class Map>
-void remove_from(Map& map, const std::vector<PyObject*>& list, const CompiledCode* code) {
-  for (PyObject* object : list) {
-    auto it = map.find(reinterpret_cast<typename Map::key_type>(object));
-    if (it == map.end()) continue;
-    remove(it->second, code);
-    if (it->second.empty()) map.erase(it);
-  }
+
+template <class Map, class Key>
+void remove_from(Map& map, Key key, const Dependency& dependency) {
+  auto it = map.find(key);
+  remove(it->second, dependency);
+  if (it->second.empty()) map.erase(it);
 }
-void remove_from_dict(PyObject* dict, const CompiledCode* code) {
+
+void remove_name(const Dependency& dependency) {
   auto& dicts = watchers().dicts;
-  auto it = dicts.find(dict);
-  if (it == dicts.end()) return;
-  WatchedDict& keys = it->second;
-  for (WatchedKey& watched : keys) {
-    remove(watched.codes, code);
-    if (watched.codes.empty()) Py_CLEAR(watched.key);  // a str: runs nothing
-  }
-  keys.erase(std::remove_if(keys.begin(), keys.end(), [](const WatchedKey& k) { return !k.key; }),
-             keys.end());
-  if (keys.empty()) dicts.erase(it);
+  auto dict = dicts.find(dependency.object);
+  auto it = dict->second.find(dependency.key);
+  remove(it->second, dependency);
+  if (!it->second.empty()) return;
+  PyObject* name = it->first;
+  dict->second.erase(it);
+  Py_DECREF(name);
+  if (dict->second.empty()) dicts.erase(dict);
 }
+
+void forget_dependency(const Dependency& dependency) {
+  if (dependency.place == Dependency::kBroken) return;
+  Watchers& all = watchers();
+  switch (dependency.kind) {
+    case Dependency::Name:
+      return remove_name(dependency);
+    case Dependency::Type:
+      return remove_from(all.types, reinterpret_cast<PyTypeObject*>(dependency.object), dependency);
+    case Dependency::Function:
+      return remove_from(all.functions, reinterpret_cast<PyFunctionObject*>(dependency.object),
+                         dependency);
+    case Dependency::Object:
+      return remove_from(all.objects, dependency.object, dependency);
+  }
+}
+
 // Each code breaks once; a later one registers again. True if there was one.
-bool break_all(Codes& codes) {
+bool break_all(const Codes& broken) {
   bool any = false;
-  for (CompiledCode* code : codes) {
-    if (state_of(code)->invalid) continue;
-    retire_code(code);
+  for (const Dependent& each : broken)
+    state_of(each.code)->dependencies[each.number].place = Dependency::kBroken;
+  for (const Dependent& each : broken) {
+    if (state_of(each.code)->invalid) continue;
+    retire_code(each.code);
     any = true;
   }
-  codes.clear();
   return any;
 }
 
-bool same_key(PyObject* known, PyObject* key) {
-  if (known == key) return true;
-  if (!PyUnicode_CheckExact(key)) return PyUnicode_Check(key);  // a subclass may equal anything
-  if (PyUnicode_CHECK_INTERNED(key) && PyUnicode_CHECK_INTERNED(known)) return false;
-  return PyUnicode_Compare(known, key) == 0;
-}
-
-void note_change(PyObject* dict, PyObject* key) {
-  std::vector<ChangedKey>& keys = watchers().changed[dict];
-  for (ChangedKey& changed : keys)
-    if (changed.key == key) {
-      changed.times++;
-      return;
-    }
-  keys.push_back({Py_NewRef(key), 1});
+void note_change(PyObject* dict, PyObject* name, int times = 1) {
+  auto [it, fresh] = watchers().changed[dict].try_emplace(name, 0);
+  if (fresh) Py_INCREF(name);
+  it->second += times;
 }
 
 void forget_changes(PyObject* dict) {
   auto it = watchers().changed.find(dict);
   if (it == watchers().changed.end()) return;
-  for (ChangedKey& changed : it->second) Py_DECREF(changed.key);  // a str: runs nothing
+  for (auto& [name, times] : it->second) Py_DECREF(name);  // a str: runs nothing
   watchers().changed.erase(it);
+}
+
+// What relies on the key, if anything does.
+template <class Map, class Key>
+void break_dependents_of(Map& map, Key key) {
+  auto it = map.find(key);
+  if (it == map.end()) return;
+  const Codes codes = std::move(it->second);
+  map.erase(it);
+  break_all(codes);
+}
+
+void break_name(PyObject* dict, WatchedDict& names, PyObject* name, bool note) {
+  auto it = names.find(name);
+  if (it == names.end()) return;
+  PyObject* own = it->first;
+  const Codes codes = std::move(it->second);
+  names.erase(it);
+  if (break_all(codes) && note) note_change(dict, own);
+  Py_DECREF(own);  // a str: runs nothing
+}
+
+void break_all_names(PyObject* dict, WatchedDict& names, bool note) {
+  while (!names.empty()) break_name(dict, names, names.begin()->first, note);
 }
 
 int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
@@ -127,20 +172,18 @@ int on_dict(PyDict_WatchEvent event, PyObject* dict, PyObject* key, PyObject*) {
   if (event != PyDict_EVENT_DEALLOCATED && mutants::chosen("watch", "dict")) return 0;
   const bool one_key = event == PyDict_EVENT_ADDED || event == PyDict_EVENT_MODIFIED ||
                        event == PyDict_EVENT_DELETED;
-  for (WatchedKey& watched : it->second)
-    if ((!one_key || same_key(watched.key, key)) && break_all(watched.codes) && one_key)
-      note_change(dict, watched.key);
-  if (event == PyDict_EVENT_DEALLOCATED) {
-    WatchedDict gone = std::move(it->second);
-    watchers().dicts.erase(it);
-    for (WatchedKey& watched : gone) Py_DECREF(watched.key);
-  }
+  if (!one_key)
+    break_all_names(dict, it->second, false);
+  else if (PyUnicode_CheckExact(key))
+    break_name(dict, it->second, key, true);
+  else if (PyUnicode_Check(key))
+    break_all_names(dict, it->second, true);  // it may equal anything
+  if (it->second.empty()) watchers().dicts.erase(it);
   return 0;
 }
 
 int on_type(PyTypeObject* type) {
-  auto it = watchers().types.find(type);
-  if (it != watchers().types.end() && !mutants::chosen("watch", "type")) break_all(it->second);
+  if (!mutants::chosen("watch", "type")) break_dependents_of(watchers().types, type);
   return 0;
 }
 
@@ -149,11 +192,11 @@ int on_function(PyFunction_WatchEvent event, PyFunctionObject* function, PyObjec
     if (g_function_created) g_function_created(function);
     return 0;
   }
+  if (event == PyFunction_EVENT_DESTROY && g_function_destroyed) g_function_destroyed(function);
   const CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (entry && entry->relied_on && !mutants::chosen("watch", "function"))
-    break_dependents(function);
+  if (!entry) return 0;  // nobody has asked about any function of this code
+  if (entry->relied_on && !mutants::chosen("watch", "function")) break_dependents(function);
   if (event == PyFunction_EVENT_DESTROY) {
-    if (g_function_destroyed) g_function_destroyed(function);
     function_destroyed(function);
   } else {
     function_modified(function, event == PyFunction_EVENT_MODIFY_CODE);
@@ -204,33 +247,25 @@ void forget_deaths() { watchers().mortal.clear(); }
 bool depend_on_key(CompiledCode* code, PyObject* dict, PyObject* key) {
   Watchers& all = watchers();
   if (!PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key) || !watch_dict(dict)) return false;
-  WatchedDict& keys = all.dicts[dict];
-  for (WatchedKey& watched : keys)
-    if (watched.key == key || PyUnicode_Compare(watched.key, key) == 0) {
-      add(watched.codes, code, state_of(code)->dicts, dict);
-      return true;
-    }
-  keys.push_back({Py_NewRef(key), {code}});
-  state_of(code)->dicts.push_back(dict);
+  auto [it, fresh] = all.dicts[dict].try_emplace(key);
+  if (fresh) Py_INCREF(key);
+  add(it->second, code, Dependency::Name, dict, it->first);
   return true;
 }
 
 bool keeps_changing(PyObject* dict, PyObject* key) {
   auto it = watchers().changed.find(dict);
   if (it == watchers().changed.end()) return false;
-  return std::any_of(it->second.begin(), it->second.end(), [key](const ChangedKey& changed) {
-    return changed.key == key && changed.times >= kVariable;
-  });
+  auto changed = it->second.find(key);
+  return changed != it->second.end() && changed->second >= kVariable;
 }
 
 void expect_changes(PyObject* dict, PyObject* key) {
   if (keeps_changing(dict, key)) return;
   watch_dict(dict);  // its death
   auto it = watchers().dicts.find(dict);
-  if (it != watchers().dicts.end())
-    for (WatchedKey& watched : it->second)
-      if (same_key(watched.key, key)) break_all(watched.codes);
-  for (int i = 0; i < kVariable; i++) note_change(dict, key);
+  if (it != watchers().dicts.end()) break_name(dict, it->second, key, false);
+  note_change(dict, key, kVariable);
 }
 
 uint8_t own_dict_watcher() {
@@ -247,7 +282,7 @@ bool depend_on_type(CompiledCode* code, PyTypeObject* type) {
   }
   // Out of version tags: from now on the watcher stays silent.
   if (!PyUnstable_Type_AssignVersionTag(type)) return false;
-  add(all.types[type], code, state_of(code)->types, type);
+  add(all.types[type], code, Dependency::Type, type);
   return true;
 }
 
@@ -256,21 +291,17 @@ bool depend_on_function(CompiledCode* code, PyFunctionObject* function) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), true);
   if (!entry || watchers().function < 0) return false;
   entry->relied_on = true;
-  add(watchers().functions[function], code, state_of(code)->functions, function);
+  add(watchers().functions[function], code, Dependency::Function, function);
   return true;
 }
 
 void break_dependents(PyFunctionObject* function) {
-  auto& functions = watchers().functions;
-  auto it = functions.find(function);
-  if (it == functions.end()) return;
-  break_all(it->second);
-  functions.erase(it);
+  break_dependents_of(watchers().functions, function);
 }
 
 bool depend_on_object(CompiledCode* code, PyObject* object) {
   if (!sees_changes_in_place()) return false;
-  add(watchers().objects[object], code, state_of(code)->objects, object);
+  add(watchers().objects[object], code, Dependency::Object, object);
   return true;
 }
 
@@ -279,13 +310,7 @@ bool depend_on_classes(CompiledCode* code) {
   return sees_changes_in_place();
 }
 
-void object_changed(PyObject* object) {
-  auto it = watchers().objects.find(object);
-  if (it == watchers().objects.end()) return;
-  Codes codes = std::move(it->second);
-  watchers().objects.erase(it);
-  break_all(codes);
-}
+void object_changed(PyObject* object) { break_dependents_of(watchers().objects, object); }
 
 void class_assigned(PyObject* object) {
   if (mutants::chosen("watch", "class")) return;
@@ -297,11 +322,10 @@ void class_assigned(PyObject* object) {
 
 void disown_code(CompiledCode* code) {
   PSYCO_CHECK(!code_in_use(code));
-  const CodeState* state = state_of(code);
-  for (PyObject* dict : state->dicts) remove_from_dict(dict, code);
-  remove_from(watchers().types, state->types, code);
-  remove_from(watchers().functions, state->functions, code);
-  remove_from(watchers().objects, state->objects, code);
+  for (const Dependency& dependency : state_of(code)->dependencies) {
+    forget_dependency(dependency);
+    Py_XDECREF(dependency.key);
+  }
   delete state_of(code);
   code->runtime = nullptr;
 }
@@ -309,7 +333,7 @@ void disown_code(CompiledCode* code) {
 size_t dependency_count() {
   size_t count = 0;
   for (auto& [dict, keys] : watchers().dicts)
-    for (WatchedKey& watched : keys) count += watched.codes.size();
+    for (auto& [name, codes] : keys) count += codes.size();
   for (auto& [type, codes] : watchers().types) count += codes.size();
   for (auto& [function, codes] : watchers().functions) count += codes.size();
   for (auto& [object, codes] : watchers().objects) count += codes.size();

@@ -38,6 +38,13 @@ class SharedList {
     const int height = height_of(size_);
     if (size_) root_ = make(arena, items, height, like.height() == height ? like.root_ : nullptr);
   }
+  // The same from `like`, of the same size, leaf by leaf: change(first, items) is to fill in the
+  // items from the first one on, or to say false where they are those of `like`.
+  template <class Change>
+  SharedList(Arena& arena, const SharedList& like, Change change) : size_(like.size_) {
+    std::vector<T> items;
+    if (size_) root_ = remake(arena, like.root_, like.height(), 0, items, change);
+  }
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -64,6 +71,16 @@ class SharedList {
   iterator end() { return {this, size_, nullptr}; }
   const_iterator begin() const { return {this, 0, size_ ? find(0) : nullptr}; }
   const_iterator end() const { return {this, size_, nullptr}; }
+
+  // Calls visit(leaf, items) for each leaf in turn, whose address stands for what it holds.
+  static constexpr size_t kLeaf = kFan;
+  template <class Visit>
+  void for_each_leaf(Visit visit) const {
+    for (size_t i = 0; i < size_; i += kFan) {
+      T* items = find(i);
+      visit(static_cast<const void*>(items), std::span<T>(items, std::min(kFan, size_ - i)));
+    }
+  }
 
   // Visits the items that no visit with this mark has seen, in this list or another one.
   template <class Visit>
@@ -123,6 +140,25 @@ class SharedList {
     if (same) return like;
     Node* node = new_node(arena, count, sizeof(Node*));
     std::copy(nodes, nodes + count, node->nodes());
+    return node;
+  }
+  template <class Change>
+  static Node* remake(Arena& arena, Node* like, int height, size_t first, std::vector<T>& items,
+                      Change& change) {
+    if (height == 0) {
+      items.resize(like->count);
+      return change(first, std::span<T>(items)) ? make(arena, items, 0, like) : like;
+    }
+    const size_t part = size_t{1} << (kShift * static_cast<size_t>(height));
+    Node* nodes[kFan];
+    bool same = true;
+    for (size_t k = 0; k < like->count; k++) {
+      nodes[k] = remake(arena, like->nodes()[k], height - 1, first + k * part, items, change);
+      same &= nodes[k] == like->nodes()[k];
+    }
+    if (same) return like;
+    Node* node = new_node(arena, like->count, sizeof(Node*));
+    std::copy(nodes, nodes + like->count, node->nodes());
     return node;
   }
   template <class Visit>

@@ -112,11 +112,13 @@ def main():
         assert repr(f()) == repr(plain)
     after, stats = peak(), psyco.stats()
     explained = str(psyco.explain(f))
+    told = peak()
     print(json.dumps({
         "megabytes": after - before,
         "milliseconds": stats["compile_ms"],
         "compiled": stats["compiled"] > 0 and "not compiled" not in explained.splitlines()[0],
         "why": explained[:400],
+        "megabytes_to_explain": told - after, "explained": len(explained),
     }))
 
 

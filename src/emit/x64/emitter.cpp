@@ -374,7 +374,9 @@ Location Emitter::location_of(ir::Value* v) {
       break;
   }
   const Vreg vreg = fn_.vreg_of_value[v->id];
-  const Loc place = vreg == kNoVreg ? Loc{} : fn_.loc_at(vreg, exit_->position(vreg));
+  const Piece* piece = vreg == kNoVreg ? nullptr : fn_.piece_at(vreg, exit_->position(vreg));
+  validity_.restrict_to(piece);
+  const Loc place = piece ? piece->loc : Loc{};
   switch (place.kind) {
     case Loc::Gpr:
       l.kind = Location::Gpr;
@@ -418,8 +420,33 @@ ExitSlot Emitter::encode_slot(const ir::Slot& slot) {
       virtuals_.push_back(slot.virt);
     }
     out.virt = index;
+    validity_.restrict_to(nullptr);  // the number of the virtual holds in this record
   }
   return out;
+}
+
+// States have most of a long list in common, and while nothing of a leaf moves it is told in the
+// same words.
+void Emitter::encode_locals(const ir::SlotList& locals, ExitFrame& frame,
+                            RecordWriter::Chunks& chunks) {
+  static_assert(ir::SlotList::kLeaf == RecordWriter::kChunk);
+  chunks.size = locals.size() > RecordWriter::kChunk ? locals.size() : 0;
+  chunks.numbers.clear();
+  if (!chunks.size) {
+    for (const ir::Slot& slot : locals) frame.locals.push_back(encode_slot(slot));
+    return;
+  }
+  std::vector<ExitSlot>& slots = frame.locals;  // of one leaf after the other
+  locals.for_each_leaf([&](const void* leaf, std::span<ir::Slot> items) {
+    KnownChunk& known = known_chunks_.try_emplace(leaf, KnownChunk{{0, 0}, 0}).first->second;
+    if (!known.validity.holds_at(exit_->inst)) {
+      validity_ = {};
+      slots.clear();
+      for (const ir::Slot& slot : items) slots.push_back(encode_slot(slot));
+      known = {validity_, records_.chunk(slots)};
+    }
+    chunks.numbers.push_back(known.number);
+  });
 }
 
 uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
@@ -437,6 +464,7 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
   chain.clear();
   for (ir::FrameState* s = exit.state; s; s = s->caller) chain.push_back(s);
   record.frames.resize(chain.size());
+  locals_.resize(chain.size());
   for (size_t i = 0; i < chain.size(); i++) {
     ir::FrameState* s = chain[chain.size() - 1 - i];
     ExitFrame& f = record.frames[i];
@@ -452,8 +480,7 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
       function.value = s->function;
       f.function = encode_slot(function);
     }
-    f.locals.reserve(s->locals.size());
-    for (const ir::Slot& slot : s->locals) f.locals.push_back(encode_slot(slot));
+    encode_locals(s->locals, f, locals_[i]);
     f.stack.reserve(s->stack.size());
     for (const ir::Slot& slot : s->stack) f.stack.push_back(encode_slot(slot));
   }
@@ -473,7 +500,7 @@ uint32_t Emitter::record_of(ExitPoint& exit, ir::Reason reason) {
     }
   }
   for (ir::Virtual* v : virtuals_) virtual_index_[v->id] = -1;
-  uint32_t id = records_.add(record);
+  uint32_t id = records_.add(record, locals_);
   if (reason == exit.reason) exit.record = id;
   return id;
 }

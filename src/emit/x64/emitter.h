@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <unordered_map>
 
 #include "emit/backend.h"
 #include "emit/records.h"
@@ -74,6 +75,14 @@ class Emitter : public Assembler {
   std::vector<int32_t> virtual_index_;            // by virtual id
   std::vector<ir::Virtual*> virtuals_;
   ExitRecord record_;  // in the making
+  std::vector<RecordWriter::Chunks> locals_;
+  lir::Validity validity_;  // of the slots that are encoded
+  // What is known of a leaf of a state's locals: its chunk, for exits at these positions.
+  struct KnownChunk {
+    lir::Validity validity;
+    uint32_t number;
+  };
+  std::unordered_map<const void*, KnownChunk> known_chunks_;
   std::vector<ir::FrameState*> chain_;
 
   // blocks
@@ -84,6 +93,7 @@ class Emitter : public Assembler {
   // exits
   uint32_t record_of(lir::ExitPoint& exit, ir::Reason reason);
   ExitSlot encode_slot(const ir::Slot& slot);
+  void encode_locals(const ir::SlotList& locals, ExitFrame& frame, RecordWriter::Chunks& chunks);
   Location location_of(ir::Value* value);
   Label& exit_label(lir::Inst& inst, bool exception = false, std::function<void()> undo = {});
   bool stressed(lir::Inst& inst);  // true: the guard always exits, nothing more is to be emitted

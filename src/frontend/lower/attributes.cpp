@@ -133,7 +133,7 @@ std::vector<PyTypeObject*> classes_met(Builder& f, AVId id) {
     if (site.types[k]) types.push_back(site.types[k]);
   // One class alone is better guarded.
   if (types.size() == 1 && !site.other) {
-    f.av(id).likely = types[0];
+    f.edit(id).likely = types[0];
     types.clear();
   }
   return types;
@@ -299,7 +299,7 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
         },
         [&] { load_method_by_helper(f, id, bc.object); });
     if (!f.dead() && !f.av(f.peek(2)).constant)
-      f.av(f.peek(2)).methods = in_arena<Method>(f.graph().arena, methods);
+      f.edit(f.peek(2)).methods = in_arena<Method>(f.graph().arena, methods);
     return;
   }
   f.learn(id, 0);
@@ -350,7 +350,7 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
     none->cond = Cond::Eq;
     f.guard(Op::GuardTrue, none, Reason::Domain);
   }
-  f.av(id).stored |= bit;
+  f.edit(id).stored |= bit;
   if (!unset &&
       f.store_number_in_place(value, f.learnt(1), Heap::Attributes, object, plan.offset, nullptr)) {
     f.drop(value), f.drop(id);

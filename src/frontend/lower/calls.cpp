@@ -62,7 +62,7 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
 // A method of an object of one of several classes, or something else.
 void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVId self,
                  const std::vector<AVId>& args, bool direct) {
-  f.av(callable).methods = {};
+  f.edit(callable).methods = {};
   std::vector<Builder::Way> ways;
   for (const Method& method : methods) {
     auto is_it = [&f, callable, &method] {
@@ -71,11 +71,11 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
     };
     ways.push_back({is_it, [&f, callable, self, &args, direct, &method] {
                       if (self != kNoAV) f.check_bound(self);
-                      f.av(callable).constant = method.function;
-                      f.av(callable).type = Py_TYPE(method.function);
+                      f.edit(callable).constant = method.function;
+                      f.edit(callable).type = Py_TYPE(method.function);
                       if (self != kNoAV && !f.type_of(self)) {
-                        f.av(self).likely = method.type;
-                        f.av(self).example = nullptr;
+                        f.edit(self).likely = method.type;
+                        f.edit(self).example = nullptr;
                       }
                       lower_known_call(f, callable, self, args, direct);
                     }});
@@ -126,8 +126,8 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
         (PyFunction_Check(example) || PyType_CheckExact(example))) {
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
-      f.av(callable).constant = example;
-      f.av(callable).type = Py_TYPE(example);
+      f.edit(callable).constant = example;
+      f.edit(callable).type = Py_TYPE(example);
     }
   }
   PyObject* known = f.av(callable).constant;
@@ -257,8 +257,8 @@ static bool inline_spread(Builder& f, AVId callable, AVId args, AVId kwargs) {
   if (!c.constant && !any_function) {
     f.keep(known);
     f.guard(Op::GuardIs, c.value, Reason::ValueSeen, known);
-    f.av(callable).constant = known;
-    f.av(callable).type = Py_TYPE(known);
+    f.edit(callable).constant = known;
+    f.edit(callable).type = Py_TYPE(known);
   }
   return f.inline_call(function, items, callable,
                        {.any_function = any_function, .gone = keywords ? kwargs : kNoAV});

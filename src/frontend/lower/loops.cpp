@@ -119,13 +119,13 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
       item = f.int_av(current.value, current.nonnegative);
       Value* step = range ? f.av(a.fields[1]).value : f.const_int(1);
       AVId next = f.int_av(f.emit(Op::AddIntUnchecked, {current.value, step}), current.nonnegative);
-      f.set_field(f.av(id), 0, next);
+      f.set_field(f.edit(id), 0, next);
       if (range) {
         // The last step may wrap past the end: the value is then never used.
-        f.av(next).nonnegative = false;
+        f.edit(next).nonnegative = false;
         const AVId left =
             f.int_av(f.emit(Op::SubIntUnchecked, {f.av(a.fields[2]).value, f.const_int(1)}));
-        f.set_field(f.av(id), 2, left);
+        f.set_field(f.edit(id), 2, left);
       }
     } else {
       AVId seq = a.fields[0];
@@ -149,7 +149,7 @@ void lower_ForIter(Builder& f, const Bytecode& bc) {
         item = f.object_av(value, nullptr, nullptr, example);
       }
       const AVId following = f.int_av(f.emit(Op::AddIntUnchecked, {index, f.const_int(1)}), true);
-      f.set_field(f.av(id), 1, following);
+      f.set_field(f.edit(id), 1, following);
     }
     f.push(item);
     return;

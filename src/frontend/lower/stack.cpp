@@ -19,9 +19,9 @@ void lower_Resume(Builder& f, const Bytecode& bc) {
 void lower_LoadLocal(Builder& f, const Bytecode& bc) {
   AVId id = f.state().top().locals[bc.arg];
   if (f.av(id).kind == SlotKind::Null) return f.deopt(Reason::Unbound);
-  AV& a = f.av(id);
+  const AV& a = f.av(id);
   if (a.kind == SlotKind::Object && a.value->nullable()) f.check_bound(id);
-  a.not_null = true;  // the bytecode compiler proved it
+  if (!f.av(id).not_null) f.edit(id).not_null = true;  // the bytecode compiler proved it
   f.push(id);
 }
 
