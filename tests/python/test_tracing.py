@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import psyco
 import pytest
@@ -141,10 +142,12 @@ def test_tracer_that_stops_at_the_next_instruction(everything):
             exec("import psyco; psyco.jit()", watched)
         assert stops(watched) == expected
         assert [kind for kind, _ in expected].count("opcode") > 20
-        # And we count again. When it is compiled depends on what the process has spent on that before.
+        # And we count again. When it is compiled depends on what the process has spent on that before,
+        # when it is counted on when it is seen to be hot.
         exec("def counted(n):\n    for i in range(n): pass", watched)
-        before_call = psyco.stats()["events"]
-        watched["counted"](50)
+        before_call, end = psyco.stats()["events"], time.process_time() + 20
+        while psyco.stats()["events"] == before_call and time.process_time() < end:
+            watched["counted"](10000)
         assert psyco.stats()["events"] > before_call
     finally:
         psyco.stop()
