@@ -501,8 +501,9 @@ def stats() -> Stats:
     how much of its time is spent in machine code), and `functions`, a list of dictionaries, one per
     function that was compiled or refused and still exists: `name`, `file`, `line`, `entries` (calls
     and loops entered from interpreted code or C), `events` (of monitoring, by which psyco counts,
-    measures and enters loops), `exits` (times its code left for the interpreter), `code_bytes`, and `refused` (why its calls are not compiled, or None). While psyco
-    is off only the most important are there.
+    measures and enters loops), `exits` (times its code left for the interpreter), `code_bytes`, and
+    `refused` (why its calls are not compiled, or None). While psyco is off only the most important
+    are there.
 
     >>> stats()['code_bytes'] >= 0
     True

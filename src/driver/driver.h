@@ -50,7 +50,8 @@ struct Unit {
   bool broken = false;  // and waits to be retired
 };
 
-// The types that a parameter came with, or a local at a loop head. Numbers do not count: they have versions of their own.
+// The types that a parameter came with, or a local at a loop head. Numbers do not count: they have
+// versions of their own.
 struct ParameterTypes {
   static constexpr int kMost = 3;  // from so many on, versions are made for any type
   const void* types[kMost] = {};   // compared only: they may be gone

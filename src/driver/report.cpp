@@ -296,7 +296,8 @@ PyObject* functions() {
         "{s:O,s:O,s:i,s:K,s:K,s:K,s:n,s:N}", "name", entry->code->co_qualname, "file",
         entry->code->co_filename, "line", entry->code->co_firstlineno, "entries",
         static_cast<unsigned long long>(entries), "exits", static_cast<unsigned long long>(exits),
-        "events", static_cast<unsigned long long>(entry->events), "code_bytes", static_cast<Py_ssize_t>(bytes), "refused", refusal(entry));
+        "events", static_cast<unsigned long long>(entry->events), "code_bytes",
+        static_cast<Py_ssize_t>(bytes), "refused", refusal(entry));
     if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
     Py_XDECREF(item);
   }

@@ -129,9 +129,9 @@ struct CodeEntry {
   size_t account = 0;                    // its place among the ledger's, from 1; 0: it has none
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
   float heat = 0, long_heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
-  uint32_t heat_tick = 0;           // as of which tick
-  uint32_t misses = 0;              // calls that no version fitted,
-  uint64_t hits = 0;                // and native ones, when a number of misses was full
+  uint32_t heat_tick = 0;                          // as of which tick
+  uint32_t misses = 0;                             // calls that no version fitted,
+  uint64_t hits = 0;     // and native ones, when a number of misses was full
   int64_t armed_ns = 0;  // processor time when its events were switched on; 0: not by the sampler
   bool settled = false;  // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;

@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kGrant = 10 * 1000 * 1000;      // what the compiler may spend before all else
 constexpr int64_t kSmallGrant = 2 * 1000 * 1000;  // (on code that does not dominate),
 constexpr double kShare = 0.01;                   // of all the time,
-constexpr double kAdvance = 10 * 1000 * 1000;      // for a trial that saved so much of the time:
+constexpr double kAdvance = 10 * 1000 * 1000;     // for a trial that saved so much of the time:
 constexpr double kGoodPart = 0.05;
 constexpr double kShareOfWins = 0.5;         // and of what its code has won
 constexpr int64_t kAskAgainNs = 500 * 1000;  // the clock of the process, and the accounts

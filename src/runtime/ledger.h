@@ -22,9 +22,9 @@ bool compiler_may_spend(int64_t units, bool dominant = false);
 // What deciding has cost so far, besides compiling, as counts of its steps. The events by which
 // winning loops are entered are none.
 struct Deciding {
-  uint64_t events = 0;         // of monitoring
-  uint64_t loop_entries = 0;   // of loops on trial
-  uint64_t timed_calls = 0;    // of functions on trial
+  uint64_t events = 0;        // of monitoring
+  uint64_t loop_entries = 0;  // of loops on trial
+  uint64_t timed_calls = 0;   // of functions on trial
 };
 extern Deciding g_deciding;
 // Whether that is within its share, which is as the compiler's, but smaller.

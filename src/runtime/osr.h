@@ -44,10 +44,10 @@ bool is_initialiser(PyCodeObject* code);
 // own, ours are off always.
 void pause_events(PyThreadState* ts, bool lines);
 void resume_events();
-void give_way(PyCodeObject* code);       // another tool is about to set its events of this code
-void take_up_again(PyCodeObject* code);  // it has done so, or taken them away
+void give_way(PyCodeObject* code);          // another tool is about to set its events of this code
+void take_up_again(PyCodeObject* code);     // it has done so, or taken them away
 std::vector<CodeEntry*> watched_entries();  // those whose events are on
-void forget_watched(CodeEntry* entry);   // its code dies
+void forget_watched(CodeEntry* entry);      // its code dies
 bool events_are_paused();
 
 // The loop at `target_bci` is hot and no version fits: locals (co_nlocalsplus) and stack are those

@@ -30,9 +30,9 @@ bool g_sampling = true;
 
 namespace {
 
-constexpr int64_t kShortestNs = 2 * 1000 * 1000;      // between ticks, while code gets hot,
-constexpr int64_t kLongestNs = 20 * 1000 * 1000;      // while none does,
-constexpr int64_t kIdleNs = 250 * 1000 * 1000;        // and while the process sleeps
+constexpr int64_t kShortestNs = 2 * 1000 * 1000;  // between ticks, while code gets hot,
+constexpr int64_t kLongestNs = 20 * 1000 * 1000;  // while none does,
+constexpr int64_t kIdleNs = 250 * 1000 * 1000;    // and while the process sleeps
 // A frame that is looked at heats its code, the innermost most; heat halves in so many looks. To
 // become hot takes a streak: code that has all of the time is hot after three looks, code that has
 // a fifth of it after a hundred, and most code of a flat program never.

@@ -100,8 +100,8 @@ void on_destroyed(PyFunctionObject* function) {
   if (!list.empty()) list.erase(std::remove(list.begin(), list.end(), function), list.end());
 }
 
-// Whether the code takes a good part of the processor's time: as the sampler sees it; or else, since
-// it was first seen, going by how often it came round.
+// Whether the code takes a good part of the processor's time: as the sampler sees it; or else,
+// since it was first seen, going by how often it came round.
 bool dominates(const CodeEntry* entry) {
   constexpr double kUnitNs = 3, kPart = 0.3;
   if (entry->wanted_by || !everything_is_watched()) return true;
