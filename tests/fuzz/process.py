@@ -20,7 +20,7 @@ TIME_LIMIT = 60          # seconds for a batch; a plain one takes one or two
 PROGRAM_LIMIT = 20
 ENDS = {                 # ways to start a program that is looked at when it ends
     "main": ["-m", "psyco", "{path}"],
-    "imported": ["-c", "import psyco; psyco.full(); import case"],
+    "imported": ["-c", "exec(__import__('os').environ['FIRST']); import case"],  # one text, for tracebacks show it
 }
 
 
@@ -83,14 +83,14 @@ def compare(mode, paths, limit=TIME_LIMIT):
         left = left[left.index(path) + 1:]
 
 
-def outcome(arguments, text, debug):
+def outcome(arguments, text, debug, first):
     """All that is left of a process that ran the program: its output, its status and its files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")
         command = [sys.executable, *(each.format(path="case.py") for each in arguments)]
         try:
-            done = subprocess.run(command, env=environment(PSYCO_DEBUG=debug, PYTHONWARNINGS="ignore", PYTHONDONTWRITEBYTECODE="1"), cwd=folder, capture_output=True, timeout=PROGRAM_LIMIT, check=False)
+            done = subprocess.run(command, env=environment(PSYCO_DEBUG=debug, FIRST=first, PYTHONWARNINGS="ignore", PYTHONDONTWRITEBYTECODE="1"), cwd=folder, capture_output=True, timeout=PROGRAM_LIMIT, check=False)
         except subprocess.TimeoutExpired:
             return None, "no end"
         files = {each.name: each.read_text(encoding="utf-8") for each in sorted(Path(folder).iterdir()) if each != path and each.is_file()}
@@ -101,8 +101,8 @@ def outcome(arguments, text, debug):
 def compare_end(text, way, mode):
     """The failure of a program that is looked at when it ends, or None."""
     start = ENDS[way]
-    _, plain = outcome([each.replace("import psyco; psyco.full(); ", "") for each in start if each not in ("-m", "psyco")], text, "")
-    status, native = outcome(start, text, setting(mode))
+    _, plain = outcome([each for each in start if each not in ("-m", "psyco")], text, "", "")
+    status, native = outcome(start, text, setting(mode), "import psyco; psyco.full()")
     if native == plain:
         return None
     kind = "hang" if status is None else "crash" if status < 0 else "difference"
