@@ -76,13 +76,15 @@ class _Registry:
 
     def watch(self, code: CodeType, owner: tuple[str, int]) -> None:
         identity = id(code)
+        # In this order unwatch() undoes whatever memory sufficed for.
         self.codes.setdefault(owner, set()).add(identity)
         entry = self.watched.get(identity)
         if entry is None:
-            self.watched[identity] = (ref(code, lambda _: self.forget_code(identity)), {owner})
+            entry = (ref(code, lambda _: self.forget_code(identity)), set())
+            self.watched[identity] = entry
+        if not entry[1]:
             core.watch_code(code)
-        else:
-            entry[1].add(owner)
+        entry[1].add(owner)
 
     def forget_code(self, identity: int) -> None:
         """The code died."""
@@ -95,15 +97,17 @@ class _Registry:
 
     def unwatch(self, owner: tuple[str, int]) -> None:
         """Withdraw an owner's interest."""
-        for identity in self.codes.pop(owner, ()):
+        for identity in list(self.codes.get(owner, ())):
             entry = self.watched.get(identity)
             code = entry[0]() if entry else None
             if entry is None or code is None:
                 continue
-            entry[1].discard(owner)
-            if not entry[1]:
-                del self.watched[identity]
+            if entry[1] <= {owner}:
                 core.unwatch_code(code)
+                del self.watched[identity]
+            else:
+                entry[1].discard(owner)
+        self.codes.pop(owner, None)
 
     def unwatch_all(self, kind: str) -> None:
         """Withdraw the interest of all owners of a kind."""
@@ -111,8 +115,8 @@ class _Registry:
             self.unwatch(owner)
 
     def forget_bound(self, identity: int) -> None:
-        self.bound.pop(identity, None)
         self.unwatch(("bind", identity))
+        self.bound.pop(identity, None)
 
     def refuse(self, code: CodeType) -> None:
         identity = id(code)
@@ -158,11 +162,11 @@ def _warn(text: str) -> None:
 
 def _bind_one(func: FunctionType, rec: int, plain: FunctionType | None = None) -> None:
     """Bind *func* and watch what it calls, except *plain*."""
-    core.bind_function(func)
     identity = id(func)
     if identity not in _state.bound:
         _state.bound[identity] = ref(func, lambda _: _state.forget_bound(identity))
         _state.note(f"bind {_location(func)}")
+    core.bind_function(func)
     owner = ("bind", identity)
     # What is written inside the function runs when it runs.
     for code in nested_code(func.__code__):
@@ -233,8 +237,8 @@ def unbind(target: _Target) -> _Target:
         if id(func) not in _state.bound:
             continue
         _state.note(f"unbind {_location(func)}")
-        _state.forget_bound(id(func))
         core.unbind_function(func)
+        _state.forget_bound(id(func))
     return target
 
 

@@ -199,7 +199,8 @@ def callees(func: FunctionType, depth: int) -> list[FunctionType]:
     return list(found.values())
 
 
-def _referenced(func: FunctionType) -> Iterator[FunctionType]:
+def _referenced(func: FunctionType) -> list[FunctionType]:
+    # No generator: CPython 3.13 goes round for ever in a long one when memory runs out.
     names: set[str] = set(func.__code__.co_names)
     for code in nested_code(func.__code__):
         names.update(code.co_names)
@@ -209,18 +210,20 @@ def _referenced(func: FunctionType) -> Iterator[FunctionType]:
             values.append(cell.cell_contents)
         except ValueError:  # not assigned yet
             continue
+    found: list[FunctionType] = []
     for value in values:
         if isinstance(value, FunctionType):
-            yield value
+            found.append(value)
         elif isinstance(value, ModuleType):
-            yield from _named(vars(value), names)
+            found += _named(vars(value), names)
         elif isinstance(value, type):
             for cls in value.__mro__[:-1]:
                 # Calling a class runs its constructor whether or not the code says so.
                 if "__init__" in vars(cls):
-                    yield from _named(vars(cls), {"__init__"})
+                    found += _named(vars(cls), {"__init__"})
                     break
-            yield from _named(vars(value), names)
+            found += _named(vars(value), names)
+    return found
 
 
 def _named(namespace: Any, names: set[str]) -> Iterator[FunctionType]:

@@ -290,11 +290,40 @@ size_t code_bytes_in_use() { return g_memory ? g_memory->bytes_used() : 0; }
 
 namespace {
 
-// Something weak to stand for an object that the collector knows; null if there is none.
-PyObject* weak_stand_in(PyObject* object) {
+bool has_item(PyObject* tuple, const PyObject* object) {
+  for (Py_ssize_t i = 0; tuple && i < PyTuple_GET_SIZE(tuple); i++)
+    if (PyTuple_GET_ITEM(tuple, i) == object) return true;
+  return false;
+}
+
+// As a cell of its closure or a default.
+bool owns(PyFunctionObject* function, const PyObject* object) {
+  if (has_item(function->func_closure, object) || has_item(function->func_defaults, object))
+    return true;
+  PyObject *key, *value;
+  for (Py_ssize_t at = 0;
+       function->func_kwdefaults && PyDict_Next(function->func_kwdefaults, &at, &key, &value);)
+    if (value == object) return true;
+  return false;
+}
+
+// What cannot be referred to weakly lives as long as a function that the body knows, too.
+PyObject* function_with(const Unit* unit, const PyObject* object) {
+  for (PyObject* owner : unit->objects)
+    if (PyFunction_Check(owner) && owns(reinterpret_cast<PyFunctionObject*>(owner), object))
+      return owner;
+  return nullptr;
+}
+
+// Something weak to stand for an object that the collector knows; null if there is none. `unit`
+// may be null.
+PyObject* weak_stand_in(PyObject* object, const Unit* unit) {
   if (!PyObject_GC_IsTracked(object)) return nullptr;
   if (PyDict_CheckExact(object)) return watch_death(object) ? Py_NewRef(Py_None) : nullptr;
-  if (!PyType_SUPPORTS_WEAKREFS(Py_TYPE(object))) return nullptr;
+  if (!PyType_SUPPORTS_WEAKREFS(Py_TYPE(object))) {
+    object = unit ? function_with(unit, object) : nullptr;
+    if (!object) return nullptr;
+  }
   PyObject* reference = PyWeakref_NewRef(object, nullptr);
   if (!reference) PyErr_Clear();
   return reference;
@@ -305,14 +334,19 @@ PyObject* taken_back(const Lent& lent) {
   if (lent.reference == Py_None) return died(lent.object) ? nullptr : Py_NewRef(lent.object);
   PyObject* object = nullptr;
   if (PyWeakref_GetRef(lent.reference, &object) < 0) PyErr_Clear();
-  return object;
+  if (!object || !lent.object || object == lent.object) return object;
+  // Of its owner: a default may have been replaced meanwhile.
+  const bool there = owns(reinterpret_cast<PyFunctionObject*>(object), lent.object);
+  PyObject* owned = there ? Py_NewRef(lent.object) : nullptr;
+  Py_DECREF(object);
+  return owned;
 }
 
 void lend(Unit* unit, std::vector<PyObject*>& dropped) {
   state_of(unit->code)->lent = true;
   std::vector<PyObject*> kept;
   for (PyObject* object : unit->objects) {
-    PyObject* reference = weak_stand_in(object);
+    PyObject* reference = weak_stand_in(object, unit);
     (reference ? dropped : kept).push_back(object);
     if (reference) unit->lent.push_back({reference, object});
   }
@@ -323,7 +357,7 @@ void lend_types(CodeHistory* history, std::vector<PyObject*>& dropped) {
   for (auto& [bci, site] : history->feedback.sites)
     for (int k = 0; k < static_cast<int>(std::size(site.types)); k++) {
       auto* type = reinterpret_cast<PyObject*>(site.types[k]);
-      PyObject* reference = type ? weak_stand_in(type) : nullptr;
+      PyObject* reference = type ? weak_stand_in(type, nullptr) : nullptr;
       if (!reference) continue;
       history->lent.push_back({reference, bci, k});
       site.types[k] = nullptr;

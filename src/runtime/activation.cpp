@@ -259,6 +259,11 @@ void unlist(Activation* act) {
   act->tstate = nullptr;
 }
 
+void abandon(Activation* act) {
+  unlist(act);
+  left(act->code);
+}
+
 void forget_activations() { g_newest_activation = nullptr; }
 
 uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }

@@ -52,6 +52,8 @@ inline int64_t& osr_target(Activation* act) { return act->spill[act->code->spill
 void unlist(Activation* act);
 // How long any compiled code has been active so far, in ticks().
 uint64_t native_ticks();
+// It will not go on: its thread is gone. Frames that it has made stay.
+void abandon(Activation* act);
 // None of them will go on, whatever thread they are of; frames that they have made stay.
 void forget_activations();
 inline bool is_listed(const Activation* act) { return act->tstate != nullptr; }

@@ -124,12 +124,18 @@ void finish_instruction(const Rebuilt& at) {
   Port::set_unit(at.frame, following_unit(at.code, at.bci));
 }
 
+// The interpreter itself can lose an error for which there was no memory: it says so then.
+void ensure_error() {
+  if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "error return without exception set");
+}
+
 void clear_and_pop(PyThreadState* ts, _PyInterpreterFrame* frame) {
-  // Unlinked before it is cleared, as the interpreter does: finalisers must not see it.
+  // Unlinked before it is cleared, as the interpreter does: finalisers must not see it. The error
+  // is out of the way, which would be lost if there were no memory for the caller's frame object.
   PyObject* error = PyErr_GetRaisedException();
   Port::unlink(ts, frame);
-  PyErr_SetRaisedException(error);
   _PyEval_FrameClearAndPop(ts, frame);
+  PyErr_SetRaisedException(error);
 }
 
 // Frames linked, outer to inner; `ready` false: an error is set, raised at the innermost
@@ -141,6 +147,7 @@ PyObject* run_linked(PyThreadState* ts, const Rebuilt* frames, int count, bool r
   for (int i = count - 1; i >= 0; i--) {
     const Rebuilt& at = frames[i];
     if (i + 1 < count) ready = apply_continuation(at, result);
+    if (!ready) ensure_error();
     if (osr && i == 0) return ready ? Py_None : nullptr;
     if (!ready) ready = Port::unwind(ts, at.frame);
     Port::py_recursion_remaining(ts)++;  // the evaluator charges it again
@@ -184,6 +191,7 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   auto* ts = static_cast<PyThreadState*>(act->tstate);
   CompiledCode* code = act->code;
   const bool osr = act->entry_kind == static_cast<uint8_t>(ir::EntryKind::Osr);
+  if (exception) ensure_error();
   PyObject* error = exception ? PyErr_GetRaisedException() : nullptr;
   act->site = kNoSite;  // its stack map no longer holds
   reserve::fill();

@@ -490,9 +490,9 @@ bool bind_function(PyFunctionObject* function) {
     PyErr_NoMemory();
     return false;
   }
-  if (bound().insert(function).second) entry->bound++;
   if (!arm_events(entry)) return false;  // its loops are entered through events
-  install_function(function);            // one with a foreign vectorcall stays as it is
+  if (bound().insert(function).second) entry->bound++;
+  install_function(function);  // one with a foreign vectorcall stays as it is
   return true;
 }
 

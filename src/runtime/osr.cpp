@@ -32,6 +32,7 @@ namespace {
 
 int g_tool = -1;
 PyObject* g_tool_name = nullptr;  // this very object: another tool may call itself the same
+PyObject* g_get_tool = nullptr;
 PyObject* g_set_local_events = nullptr;
 PyObject* g_set_events = nullptr;
 PyObject* g_disable = nullptr;
@@ -328,14 +329,19 @@ bool take_tool(PyObject* monitoring) {
   return false;
 }
 
-bool owns_tool(PyObject* monitoring) {
-  PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", g_tool);
-  if (!name) PyErr_Clear();
-  Py_XDECREF(name);
+// True, too, if there is no memory to ask.
+bool owns_tool() {
+  PyObject* name = PyObject_CallFunction(g_get_tool, "i", g_tool);
+  if (!name) {
+    PyErr_Clear();
+    return true;
+  }
+  Py_DECREF(name);
   return name == g_tool_name;
 }
 
 void forget_tool() {
+  Py_CLEAR(g_get_tool);
   Py_CLEAR(g_set_local_events);
   Py_CLEAR(g_set_events);
   Py_CLEAR(g_disable);
@@ -347,8 +353,7 @@ void forget_tool() {
 // Anybody can free our tool id, and another tool may have it by now: its events are none of our
 // business, ours move to an id that is free. Without one calls only are compiled.
 bool keep_tool() {
-  PyObject* monitoring = PySys_GetObject("monitoring");
-  if (monitoring && owns_tool(monitoring)) return true;
+  if (owns_tool()) return true;
   forget_tool();
   return init_monitoring();
 }
@@ -387,6 +392,7 @@ bool init_monitoring() {
   g_event_set = 0;
   const bool ok = events && register_callback(monitoring, events, "JUMP", &g_jump_method) &&
                   register_callback(monitoring, events, "PY_START", &g_start_method) &&
+                  (g_get_tool = PyObject_GetAttrString(monitoring, "get_tool")) &&
                   (g_disable = PyObject_GetAttrString(monitoring, "DISABLE")) &&
                   (g_set_local_events = PyObject_GetAttrString(monitoring, "set_local_events")) &&
                   (g_set_events = PyObject_GetAttrString(monitoring, "set_events"));
@@ -402,7 +408,7 @@ void stop_monitoring() {
   if (g_tool < 0) return;
   PyObject* error = PyErr_GetRaisedException();
   PyObject* monitoring = PySys_GetObject("monitoring");
-  if (monitoring && owns_tool(monitoring)) {
+  if (monitoring && g_get_tool && owns_tool()) {
     unregister_callbacks(monitoring);
     for (const char* method : {"set_events", "free_tool_id"}) {
       PyObject* done = method[0] == 's' ? PyObject_CallMethod(monitoring, method, "ii", g_tool, 0)
@@ -426,12 +432,19 @@ static void keep_paused(PyCodeObject* code) {
 bool is_wanted(const CodeEntry* entry) { return entry->bound || entry->wanted_by || g_everything; }
 
 bool arm_events(CodeEntry* entry) {
-  if (g_tool < 0) return true;                                     // calls only
-  if (entry->watched && !set_local(entry->code, 0)) return false;  // re-arms what was disabled
+  if (g_tool < 0) return true;  // calls only
+  const bool before = entry->watched;
+  if (before && !set_local(entry->code, 0)) return false;  // re-arms what was disabled
   entry->watched = true;
   watched()[entry] = first_line_needs_start_events(entry->code);
   if (g_paused) keep_paused(entry->code);
-  return set_local(entry->code, events_now(entry));
+  if (set_local(entry->code, events_now(entry))) return true;
+  if (!before) {
+    PyObject* error = PyErr_GetRaisedException();
+    if (!disarm_events(entry)) PyErr_Clear();
+    PyErr_SetRaisedException(error);
+  }
+  return false;
 }
 
 bool drop_unwanted(CodeEntry* entry) {
@@ -442,8 +455,9 @@ bool drop_unwanted(CodeEntry* entry) {
 
 bool disarm_events(CodeEntry* entry) {
   if (!entry->watched) return true;
+  if (g_tool >= 0 && !set_local(entry->code, 0)) return false;  // to be tried again
   forget_watched(entry);
-  return g_tool < 0 || set_local(entry->code, 0);
+  return true;
 }
 
 bool watch_code(PyCodeObject* code, WantedBy who) {
@@ -452,15 +466,18 @@ bool watch_code(PyCodeObject* code, WantedBy who) {
     PyErr_NoMemory();
     return false;
   }
+  if (!arm_events(entry)) return false;
   entry->wanted_by |= who;
-  return arm_events(entry);
+  return true;
 }
 
 bool unwatch_code(PyCodeObject* code, WantedBy who) {
   CodeEntry* entry = code_entry(code, false);
   if (!entry || !(entry->wanted_by & who)) return true;
   entry->wanted_by &= static_cast<uint8_t>(~who);
-  return drop_unwanted(entry);
+  if (drop_unwanted(entry)) return true;
+  entry->wanted_by |= who;
+  return false;
 }
 
 bool events_are_paused() { return g_paused; }

@@ -3,6 +3,7 @@
 #include "runtime/activation.h"
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
+#include "runtime/fork.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
 #include "runtime/poll.h"
@@ -28,6 +29,11 @@ bool start_runtime() {
   if (!install_locals_hook()) {
     stop_watchers();
     PyErr_SetString(PyExc_RuntimeError, "the type of frame locals proxies has no allocator");
+    return false;
+  }
+  if (!watch_forks()) {
+    stop_watchers();
+    remove_locals_hook();
     return false;
   }
   init_monitoring();  // without a tool id calls alone are compiled

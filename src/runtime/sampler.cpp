@@ -91,11 +91,14 @@ void end_trials(int64_t now) {
     CodeEntry* entry = list[i].entry;
     const int64_t age = now - list[i].begun_ns;
     const bool over = age >= (has_slow_loop(entry) ? kSlowWindowNs : kWindowNs);
-    if (!over && !stays_watched(entry)) continue;
+    const bool stays = stays_watched(entry);
+    if (!over && !stays) continue;
+    if (!stays && !entry->wanted_by && !disarm_events(entry)) {
+      PyErr_Clear();
+      continue;
+    }
     list.erase(list.begin() + static_cast<long>(i));
-    if (stays_watched(entry)) continue;
-    cool(entry);
-    if (!entry->wanted_by && !disarm_events(entry)) PyErr_Clear();
+    if (!stays) cool(entry);
   }
 }
 

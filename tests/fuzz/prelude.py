@@ -36,9 +36,8 @@ PLAIN = {"tell", "show", "attempt", "settle", "described", "shown", "frame_text"
 
 
 def references(things):
-    """How many each has. Code compiled for a number or a text keeps that one, so of those only many count."""
-    counts = map(sys.getrefcount, things)
-    return [0 if type(thing) in (int, float, str) and count < 12 else count for thing, count in zip(things, counts)]
+    """How many each has."""
+    return list(map(sys.getrefcount, things))
 
 
 # --- What is printed -----------------------------------------------------------------------------

@@ -398,6 +398,46 @@ def test_functions_made_in_functions_die_in_time(name):
     check(SHORT_LIVES, [f"run({name}, 10)", f"run({name}, 3000)", f"run({name}, 40)"], repeat=3)
 
 
+CIRCLES = """
+import gc
+log = []
+class R:
+    def __init__(self, n): self.n = n
+    def __del__(self): log.append(("del", self.n))
+def cell(n):
+    r = R("cell")
+    def inner(k): return k if k < n else (lambda: inner(k - 1))() + r.n
+    t = 0
+    for i in range(n): t += inner(i)
+    return t
+def default(n):
+    keep = [R("default")]
+    def inner(k, m=keep): return k if k < n else inner(k - 1) + len(m)
+    keep.append(inner)
+    t = 0
+    for i in range(n): t += inner(i)
+    return t
+def keyword(n):
+    keep = [R("keyword")]
+    def inner(k, *, m=keep): return k + len(m) if k < n else inner(k - 1)
+    keep.append(inner)
+    t = 0
+    for i in range(n): t += inner(i)
+    return t
+def run(function, n):
+    del log[:]
+    result = function(n)
+    gc.collect()
+    return result, list(log)
+"""
+
+
+@pytest.mark.parametrize("name", ["cell", "default", "keyword"])
+def test_functions_in_a_circle_die_with_what_they_hold(name):
+    """Their cells and defaults, to which there are no weak references, are embedded with them."""
+    check(CIRCLES, [f"run({name}, 10)", f"run({name}, 3000)", f"run({name}, 40)"], repeat=3)
+
+
 # ---- what the program lets go of dies at once: seen by calls of C, which run nothing between
 
 LETS_GO = """

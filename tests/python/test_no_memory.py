@@ -13,7 +13,6 @@ import pytest
 from no_memory_programs import PROGRAMS
 
 pytest.importorskip("_testcapi")
-pytestmark = pytest.mark.plain_only  # its children have settings of their own
 HERE = Path(__file__).parent
 NAMES = list(PROGRAMS)
 GROUPS = [NAMES[i::8] for i in range(8)]
@@ -38,13 +37,19 @@ def test_compiled_code_without_memory(names):
     check(run_child("warm", 3, names, "stress=eager"), names)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="now and then the allocator's free list of 216-byte blocks is found damaged afterwards",
-)
 @pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0])
 def test_compiler_without_memory(names):
-    check(run_child("cold", 11, names, "stress=eager,verify=each"), names)
+    check(run_child("cold", 3, names, "stress=eager,verify=each"), names)
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0])
+def test_new_code_without_memory(names):
+    check(run_child("full", 3, names, "stress=eager,verify=each"), names)
+
+
+@pytest.mark.parametrize("name", ["int_sum", "lambdas_made", "generators"])
+def test_binding_without_memory(name):
+    check(run_child("bind", 11, [name], "stress=eager"), [name])
 
 
 def test_programs_run_out_of_memory():
