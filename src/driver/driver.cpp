@@ -190,6 +190,7 @@ CompiledCode* compile(Attempt& attempt) {
   BuildResult built = build_graph(request, graph);
   PyErr_SetRaisedException(pending);
   history->compiles++;
+  entry->compiles++;
   history->compiles_at[attempt.target]++;
   if (history->compiles > 1) g_totals.recompiled++;
   if (!built.ok) {
@@ -516,6 +517,7 @@ void forget_entry(CodeEntry* entry) {
   CodeHistory* history = history_of(entry);
   while (!history->units.empty()) retire_unit(entry, history->units.back());
   history->compiles = 0;
+  entry->compiles = 0;
   history->compiles_at.clear();
   forget_feedback(history);
   bury_the_dead();

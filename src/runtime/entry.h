@@ -124,6 +124,7 @@ struct CodeEntry {
   uint32_t filter_generation = 0;
   ir::Reason reason = ir::Reason::None;  // why refused
   std::string reason_text;               // with file and line, for people
+  uint32_t compiles = 0;                 // of its calls and loops, so far
   bool unworthy = false;                 // measured: not worth entering from the interpreter
   double saved_ns = 0;                   // by a native call, as measured,
   size_t account = 0;                    // its place among the ledger's, from 1; 0: it has none

@@ -104,7 +104,9 @@ void on_destroyed(PyFunctionObject* function) {
 // since it was first seen, going by how often it came round.
 bool dominates(const CodeEntry* entry) {
   constexpr double kUnitNs = 3, kPart = 0.3;
+  constexpr uint32_t kTries = 6;  // what is compiled again and again has to win first
   if (entry->wanted_by || !everything_is_watched()) return true;
+  if (entry->compiles >= kTries) return false;
   if (!everything_is_counted()) return share_of_time(entry) >= kPart;
   if (!entry->armed_ns) return true;
   double ns =
