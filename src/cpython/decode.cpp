@@ -1,4 +1,4 @@
-// Raw code units to neutral instructions, by the port's bytecodes.def.
+// Raw code units to neutral instructions, by bytecodes.def and the version's own_bytecodes.def.
 //
 // Two views of the code are walked in step: the clean opcodes (PyCode_GetCode undoes specialisation
 // and instrumentation) say what the program is, the live bytes say how it ran.
@@ -11,7 +11,6 @@ namespace psyco {
 namespace {
 
 enum class JumpKind : uint8_t { None, Forward, Backward, ForwardPastEndFor };
-constexpr int kAssertionError = -1;  // LoadConst argument
 constexpr int kMaxMicroOps = 2;
 
 struct Micro {
@@ -19,6 +18,8 @@ struct Micro {
   int arg = 0, arg2 = 0;
 };
 constexpr int Omit = -1;
+// Argument of LoadConst for what the instruction itself stands for.
+constexpr int special_constant(int raw, int a) { return -1 - (raw << 8 | a); }
 #define NEUTRAL(name, pops, pushes, flags, text) \
   constexpr int name = static_cast<int>(NeutralOp::name);
 #include "cpython/neutral.def"
@@ -37,7 +38,8 @@ int expand(int opcode, int a, Micro out[kMaxMicroOps]) {
       if (micro.op != Omit) out[count++] = micro;                \
     return count;                                                \
   }
-#include "bytecodes.def"
+#include "cpython/bytecodes.def"
+#include "own_bytecodes.def"
 #undef MAP
 #undef JUMP_KIND
   }
@@ -56,7 +58,8 @@ struct RawTable {
   info[raw].known = true;          \
   info[raw].caches = cache_units;
 #define JUMP_KIND(raw, kind) info[raw].jump = JumpKind::kind;
-#include "bytecodes.def"
+#include "cpython/bytecodes.def"
+#include "own_bytecodes.def"
 #undef MAP
 #undef JUMP_KIND
     info[EXTENDED_ARG].known = true;
@@ -90,7 +93,8 @@ constexpr uint8_t kFlags[] = {
 PyObject* object_of(PyCodeObject* code, NeutralOp op, int arg) {
   if (neutral_flags(op) & kHasName) return PyTuple_GET_ITEM(code->co_names, arg);
   if (neutral_flags(op) & kHasConst)
-    return arg == kAssertionError ? PyExc_AssertionError : PyTuple_GET_ITEM(code->co_consts, arg);
+    return arg < 0 ? Port::constant_of((-1 - arg) >> 8, (-1 - arg) & 255)
+                   : PyTuple_GET_ITEM(code->co_consts, arg);
   return nullptr;
 }
 
@@ -101,7 +105,8 @@ Heat heat_of(int clean, int live, uint16_t counter, const RawInfo& info) {
       (info.jump == JumpKind::Forward && clean != SEND))
     return Heat::Unknown;
   if (live != clean) return live < MIN_INSTRUMENTED_OPCODE ? Heat::Hot : Heat::Unknown;
-  uint16_t backoff = counter & 15, value = counter >> 4;
+  uint16_t backoff = counter & ((1 << Port::kBackoffBits) - 1);
+  uint16_t value = counter >> Port::kBackoffBits;
   if (backoff > ADAPTIVE_WARMUP_BACKOFF) return Heat::Failed;
   if (backoff == ADAPTIVE_WARMUP_BACKOFF && value == ADAPTIVE_WARMUP_VALUE) return Heat::Cold;
   return Heat::Warm;

@@ -1,6 +1,6 @@
 // What the front end may know about CPython's objects: offsets of fields, and looks at live objects
-// that run no Python code. Offsets are filled by the port (v313/shapes.cpp); a version that lacks
-// one says -1.
+// that run no Python code. Offsets are filled by shapes.cpp; a version that lacks one
+// says -1.
 #pragma once
 #include <cstdint>
 

@@ -408,7 +408,7 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   request.kind = ir::EntryKind::Osr;
   std::vector<PyObject*> values;
   for (int i = 0; i < Port::depth(frame); i++)
-    values.push_back(Port::slot_object(Port::slots(frame)[i]));
+    values.push_back(Port::slot_view(Port::slots(frame)[i]));
   request.examples = values.data();
   request.example_count = static_cast<int>(values.size());
   DecodedCode decoded = decode(code);
@@ -478,7 +478,7 @@ bool compile_now(PyFunctionObject* function, PyObject* const* args, Py_ssize_t c
     return false;
   }
   CodeEntry* entry = code_entry(code, true);
-  if (entry && !find_version(entry, kEntryCall, args, count))
+  if (entry && !find_call_version(entry, args, count))
     compile_entry(function, entry, const_cast<PyObject**>(args), count);
   if (entry) install_function(function);
   return true;

@@ -143,7 +143,6 @@ ExitRecord decode_record(const CompiledCode& code, uint32_t id);
 // Offsets into CPython's objects and addresses of its tables, in bytes. Filled by the port.
 struct TargetLayout {
   int32_t ob_refcnt = 0, ob_type = 8, ob_size = 16;
-  // A count is immortal if its low 32 bits, taken as int32, are negative (3.13).
   int32_t long_tag = 16,
           long_digits = 24;  // lv_tag: digits << 3 | sign (0 +, 1 zero, 2 -); 30-bit digits
   int32_t float_value = 16;
@@ -152,11 +151,12 @@ struct TargetLayout {
   const void* true_object = nullptr;
   const void* false_object = nullptr;
   const void* none_object = nullptr;
-  const void* small_ints = nullptr;  // array of int objects from -5 to 256
-  int32_t small_int_size = 32;
-  void* float_free_list =
-      nullptr;  // address of the head pointer; next is in ob_type. Null: call box_float
-  void* float_free_count = nullptr;  // address of its int32 count
+  const void* small_ints = nullptr;  // array of int objects from -5 to small_int_end, exclusive
+  int32_t small_int_size = 32, small_int_end = 257;
+  void* float_free_list = nullptr;   // address of the head pointer; null: call box_float
+  void* float_free_count = nullptr;  // address of its count, whose low 32 bits are enough
+  int32_t float_free_next = 8;       // where a freed float has the next one
+  int32_t local_event_bytes = 10;    // of tools, at the head of a code's monitoring data: 8 to 16
   int32_t ts_eval_breaker = 0;       // in PyThreadState, 64 bits
   int32_t ts_current_frame = 0;
   int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;

@@ -507,7 +507,7 @@ PyObject* test_thread_state(PyObject*, PyObject*) {
   int live = 0;
   for_each_activation([&](Activation*) { live++; });
   return Py_BuildValue("(nnnnni)", reinterpret_cast<Py_ssize_t>(ts->datastack_top),
-                       static_cast<Py_ssize_t>(ts->c_recursion_remaining),
+                       static_cast<Py_ssize_t>(Port::c_levels(ts)),
                        static_cast<Py_ssize_t>(ts->py_recursion_remaining),
                        reinterpret_cast<Py_ssize_t>(ts->current_frame),
                        reinterpret_cast<Py_ssize_t>(ts->exc_info), live);

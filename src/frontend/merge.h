@@ -31,7 +31,7 @@ inline std::vector<AVId*> all_slots(State& st) {
 inline bool is_cached(const AV& a) {
   int64_t number;
   return a.kind == SlotKind::Int && a.constant && shapes::int_value(a.constant, &number) &&
-         number >= -5 && number <= 256;
+         number >= Port::kSmallIntMin && number < Port::kSmallIntEnd;
 }
 
 // The box a phi has to carry along.

@@ -4,6 +4,7 @@
 
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
+#include "frontend/merge.h"
 #include "ir/link_cell.h"
 
 namespace psyco {
@@ -354,11 +355,7 @@ bool Builder::returns_number(AVId id) {
       (a.kind != SlotKind::Int && a.kind != SlotKind::Float))
     return false;
   if (!a.not_null) return false;
-  if (a.constant) {
-    int64_t value;
-    return a.kind == SlotKind::Int && shapes::int_value(a.constant, &value) && value >= -5 &&
-           value <= 256;
-  }
+  if (a.constant) return is_cached(a);
   if (!a.box || a.box->op == Op::ConstNull) return true;
   if (!a.box->nullable()) return false;
   return true;

@@ -21,12 +21,9 @@ Activation* g_newest_activation = nullptr;
 
 namespace {
 
-// Plain Python-to-Python calls use no C stack, native ones do. Below these reserves we go on in the
+// Plain Python-to-Python calls use no C stack, native ones do. Below this reserve we go on in the
 // interpreter; what is left serves C code called from there.
-constexpr int kCRecursionReserve = 3000;
 constexpr uintptr_t kStackReserve = 2 * 1024 * 1024;  // at most, and a quarter of the stack
-// CPython's own estimate (10,000 levels of C recursion in 8 MB), rounded up.
-constexpr uintptr_t kBytesPerCLevel = 1024;
 
 struct StackBounds {
   uintptr_t low = 0;    // lowest address; 0: unknown, only the recursion counters protect us
@@ -139,8 +136,7 @@ void drop_frame(PyThreadState* ts, Activation* act, _PyInterpreterFrame* frame) 
   Port::unlink(ts, frame);
   if (!frame->frame_obj && !act->filled) {
     // Nobody has seen the frame: nothing in it but its two references.
-    Py_DECREF(frame->f_executable);
-    Py_DECREF(frame->f_funcobj);
+    Port::release_references(frame);
   } else {
     PyObject* error = PyErr_GetRaisedException();
     _PyEval_FrameClearAndPop(ts, frame);
@@ -152,18 +148,16 @@ void drop_frame(PyThreadState* ts, Activation* act, _PyInterpreterFrame* frame) 
 }  // namespace
 
 bool room_on_c_stack(PyThreadState* ts) {
-  if (Port::c_recursion_remaining(ts) <= kCRecursionReserve) return false;
+  if (!Port::c_levels_left(ts)) return false;
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   return here > stack_floor(ts);
 }
 
-int c_levels_without_stack(PyThreadState* ts) {
+int withhold_c_levels(PyThreadState* ts) {
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   const uintptr_t low = stack_bounds(ts).low;
-  const int remaining = Port::c_recursion_remaining(ts);
   if (!low || here <= low) return 0;
-  const auto fit = static_cast<int64_t>((here - low) / kBytesPerCLevel);
-  return fit < remaining ? remaining - static_cast<int>(fit) : 0;
+  return Port::withhold_c_levels(ts, static_cast<int64_t>(here - low));
 }
 
 bool room_for_activation(PyThreadState* ts) {
@@ -188,7 +182,7 @@ Activation* push_call(PyThreadState* ts, CompiledCode* code, PyFunctionObject* f
   act->frame = frame;
   Port::link(ts, frame);
   Port::py_recursion_remaining(ts)--;
-  Port::c_recursion_remaining(ts)--;
+  Port::enter_c_level(ts);
   enlist(act);
   return act;
 }
@@ -204,7 +198,7 @@ Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObje
   act->frame = nullptr;
   act->framed = kUnframed;
   Port::py_recursion_remaining(ts)--;
-  Port::c_recursion_remaining(ts)--;
+  Port::enter_c_level(ts);
   enlist(act);
   return act;
 }
@@ -216,7 +210,7 @@ void pop_call(PyThreadState* ts, Activation* act) {
   } else if (act->framed == kUnframed) {
     Port::py_recursion_remaining(ts)++;
   }
-  Port::c_recursion_remaining(ts)++;
+  Port::leave_c_level(ts);
   left(act->code);
   Port::pop_to(ts, act);
 }
@@ -231,7 +225,7 @@ Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame*
   act->frame = frame;
   act->function = Port::function_of(frame);
   act->args = reinterpret_cast<void**>(act) + words - arg_count;
-  Port::c_recursion_remaining(ts)--;
+  Port::enter_c_level(ts);
   enlist(act);
   return act;
 }
@@ -239,7 +233,7 @@ Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame*
 void pop_osr(PyThreadState* ts, Activation* act) {
   unlist(act);
   forget_made(act);
-  Port::c_recursion_remaining(ts)++;
+  Port::leave_c_level(ts);
   left(act->code);
   Port::pop_to(ts, act);
 }

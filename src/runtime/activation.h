@@ -25,9 +25,10 @@ void for_each_activation(Visit visit) {
 bool room_for_activation(PyThreadState* ts);
 // The C part of it alone: stack and C recursion.
 bool room_on_c_stack(PyThreadState* ts);
-// Levels of C recursion that CPython still allows and the stack no longer holds, since native
-// frames have used more of it than CPython reckons with.
-int c_levels_without_stack(PyThreadState* ts);
+// Takes away the levels of C recursion that CPython still allows and the stack no longer holds,
+// since native frames have used more of it than CPython reckons with. The number, for
+// restore_c_levels.
+int withhold_c_levels(PyThreadState* ts);
 
 // Entry kind Call: record, spill slots and a linked frame of `function`, all locals empty. Charges
 // one level of Python recursion and one of C recursion. Null with MemoryError.

@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "cpython/bytecode.h"
-#include "objects.h"
+#include "cpython/objects.h"
 #include "runtime/activation.h"
 #include "runtime/materialize.h"
 #include "runtime/osr.h"
@@ -47,7 +47,7 @@ void finish_operation(_PyInterpreterFrame* frame, const Bytecode& operation, PyO
   Port::Slot* slots = Port::slots(frame) + base;
   Port::Slot operands[kMost];
   std::copy_n(slots, count, operands);
-  if (result) slots[0] = Port::slot_steal(result);
+  if (result) slots[0] = Port::slot_put(result);
   Port::set_depth(frame, base + (result ? 1 : 0));
   for (int i = 0; i < count; i++) Port::slot_close(operands[i]);
 }
@@ -62,8 +62,7 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
   const Bytecode at = operation ? operation_at(caller) : Bytecode();
   if (result == Py_NotImplemented && caller.cont == ir::Continuation::Operator) {
     const Port::Slot* operands = Port::slots(frame) + Port::depth(frame) - 2;
-    objects::set_operand_error(at.arg, Port::slot_object(operands[0]),
-                               Port::slot_object(operands[1]));
+    objects::set_operand_error(at.arg, Port::slot_view(operands[0]), Port::slot_view(operands[1]));
     Py_CLEAR(result);
   }
   if (!result) {
@@ -76,7 +75,7 @@ bool apply_continuation(const Rebuilt& caller, PyObject* result) {
   switch (caller.cont) {
     case ir::Continuation::Push: {
       const int depth = Port::depth(frame);
-      Port::slots(frame)[depth] = Port::slot_steal(result);
+      Port::slots(frame)[depth] = Port::slot_put(result);
       Port::set_depth(frame, depth + 1);
       break;
     }
@@ -116,7 +115,7 @@ void finish_instruction(const Rebuilt& at) {
     Port::set_depth(at.frame, depth - 1);
   } else {
     PSYCO_CHECK(half.op == NeutralOp::LoadLocal);
-    slots[depth] = Port::slot_steal(Py_NewRef(Port::slot_object(slots[half.arg])));
+    slots[depth] = Port::slot_put(Py_NewRef(Port::slot_view(slots[half.arg])));
     Port::set_depth(at.frame, depth + 1);
   }
   Port::set_unit(at.frame, at.bci);
@@ -178,7 +177,7 @@ void fill_frame(_PyInterpreterFrame* frame, PyCodeObject* code, const Content& c
   Port::Slot* slots = Port::slots(frame);
   auto fill = [slots](size_t from, PyObject** objects, size_t count) {
     for (size_t i = 0; i < count; i++)
-      slots[from + i] = objects[i] ? Port::slot_steal(objects[i]) : Port::slot_null();
+      slots[from + i] = objects[i] ? Port::slot_put(objects[i]) : Port::slot_null();
   };
   fill(0, content.locals, content.local_count);
   fill(code->co_nlocalsplus, content.stack, content.stack_count);
@@ -281,9 +280,9 @@ extern "C" uint64_t psyco_exit(Activation* act, uint32_t record, int exception) 
   if (!osr) {
     // The evaluator charges the call's C levels: with the activation's own level beside them,
     // recursion through C would end earlier than in the interpreter.
-    Port::c_recursion_remaining(ts)++;
+    Port::leave_c_level(ts);
     PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);
-    Port::c_recursion_remaining(ts)--;
+    Port::enter_c_level(ts);
     return reinterpret_cast<uint64_t>(result);
   }
   PyObject* result = run_linked(ts, frames, static_cast<int>(count), ready, osr);

@@ -83,7 +83,7 @@ void set_plain(PyFunctionObject* function, uint32_t version) {
 // From the interpreter's vectorcall to ours, if nothing speaks against it.
 void set_native(PyFunctionObject* function, Installed& it) {
   if (g_calls_are_plain || it.suspended || function->vectorcall != g_plain_vectorcall) return;
-  it.version = function->func_version;
+  it.version = Port::valid_version(function->func_version);
   PyFunction_SetVectorcall(function, psyco_call_function);
   if (it.measured) measure_calls(function);
 }
@@ -233,10 +233,9 @@ PyObject* run_suspended(PyFunctionObject* function, PyObject* const* args, size_
 // C meanwhile is to meet CPython's limit before the end of the stack.
 PyObject* run_without_stack(PyThreadState* ts, PyFunctionObject* function, PyObject* const* args,
                             size_t nargsf, PyObject* kwnames) {
-  const int withheld = c_levels_without_stack(ts);
-  Port::c_recursion_remaining(ts) -= withheld;
+  const int withheld = withhold_c_levels(ts);
   PyObject* result = run_suspended(function, args, nargsf, kwnames);
-  Port::c_recursion_remaining(ts) += withheld;
+  Port::restore_c_levels(ts, withheld);
   return result;
 }
 
@@ -275,16 +274,27 @@ static inline bool accepts(const EntryGuard& guard, PyObject* value) {
   return guard.accepts(value);
 }
 
-Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count) {
+template <class ValueOf>
+static Version* find_version(CodeEntry* entry, int target, Py_ssize_t count, ValueOf value_of) {
   for (Version& version : entry->versions) {
     if (version.target != target || !may_enter(version.code) ||
         static_cast<Py_ssize_t>(version.guards.size()) != count)
       continue;
     bool fits = true;
-    for (Py_ssize_t i = 0; fits && i < count; i++) fits = accepts(version.guards[i], values[i]);
+    for (Py_ssize_t i = 0; fits && i < count; i++) fits = accepts(version.guards[i], value_of(i));
     if (fits) return &version;
   }
   return nullptr;
+}
+
+Version* find_call_version(CodeEntry* entry, PyObject* const* values, Py_ssize_t count) {
+  return find_version(entry, kEntryCall, count, [values](Py_ssize_t i) { return values[i]; });
+}
+
+Version* find_loop_version(CodeEntry* entry, int target, _PyInterpreterFrame* frame) {
+  const Port::Slot* slots = Port::slots(frame);
+  return find_version(entry, target, Port::depth(frame),
+                      [slots](Py_ssize_t i) { return Port::slot_view(slots[i]); });
 }
 
 int entry_words(const Version& version, PyObject* const* values, uint64_t* words) {
@@ -415,7 +425,7 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
     }
     if (!bound.bind(function, code, args, PyVectorcall_NARGS(nargsf), kwnames)) {
       g_entry_stats.odd_arguments++;
-    } else if (Version* version = find_version(entry, kEntryCall, bound.values, bound.count)) {
+    } else if (Version* version = find_call_version(entry, bound.values, bound.count)) {
       body = version->code;
       entry_words(*version, bound.values, words);
     } else if (!entry->refused && !entry->compiling && g_compile_entry && may_compile(entry)) {
@@ -425,7 +435,7 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
       entry->compiling = false;
       // The user's filter has run meanwhile, and finalisers may have: perhaps somebody looks now.
       if (!native_allowed(ts, code)) body = nullptr;
-      Version* made = body ? find_version(entry, kEntryCall, bound.values, bound.count) : nullptr;
+      Version* made = body ? find_call_version(entry, bound.values, bound.count) : nullptr;
       body = made ? made->code : nullptr;
       if (made) entry_words(*made, bound.values, words);
     }

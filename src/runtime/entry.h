@@ -144,7 +144,8 @@ CodeEntry* code_entry(PyCodeObject* code, bool create);
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards);
 void remove_version(CodeEntry* entry, const CompiledCode* code);
 uint64_t native_calls(const CodeEntry* entry);  // from outside compiled code, of its versions
-Version* find_version(CodeEntry* entry, int target, PyObject* const* values, Py_ssize_t count);
+Version* find_call_version(CodeEntry* entry, PyObject* const* values, Py_ssize_t count);
+Version* find_loop_version(CodeEntry* entry, int target, _PyInterpreterFrame* frame);  // its slots
 
 // The letters of LinkCell::signature that fit a version; empty: it cannot be called directly.
 std::string native_signature(const Version& version);

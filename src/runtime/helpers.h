@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "objects.h"
+#include "cpython/objects.h"
 
 #define PSYCO_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PSYCO_UNLIKELY(x) __builtin_expect(!!(x), 0)

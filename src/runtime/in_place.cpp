@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "objects.h"
+#include "cpython/objects.h"
 #include "runtime/entry.h"
 #include "runtime/watch.h"
 #include "support/mutants.h"

@@ -20,8 +20,13 @@ TargetLayout make_layout() {
   layout.none_object = Py_None;
   layout.small_ints = Port::small_ints();
   layout.small_int_size = Port::kSmallIntSize;
+  layout.small_int_end = Port::kSmallIntEnd;
   layout.float_free_list = Port::float_free_list();
   layout.float_free_count = Port::float_free_count();
+  layout.float_free_next = Port::kFloatFreeNext;
+  layout.local_event_bytes = sizeof(_Py_LocalMonitors);
+  static_assert(offsetof(_PyCoMonitoringData, local_monitors) == 0);
+  static_assert(sizeof(_Py_LocalMonitors) >= 8 && sizeof(_Py_LocalMonitors) <= 16);
   layout.ts_eval_breaker = offsetof(PyThreadState, eval_breaker);
   static_assert(Port::kEventsMask == 0xff);  // compiled code looks at one byte
   layout.ts_current_frame = offsetof(PyThreadState, current_frame);
@@ -31,7 +36,7 @@ TargetLayout make_layout() {
   layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
   layout.frame_object = offsetof(_PyInterpreterFrame, frame_obj);
   layout.code_units = offsetof(PyCodeObject, co_code_adaptive);
-  static_assert(PyLong_SHIFT == 30 && _PY_NSMALLNEGINTS == 5 && _PY_NSMALLPOSINTS == 257);
+  static_assert(PyLong_SHIFT == 30 && Port::kSmallIntMin == -5);  // as the emitter knows
   static_assert(_PyLong_SIGN_MASK == 3 && _PyLong_NON_SIZE_BITS == 3);
   return layout;
 }

@@ -115,7 +115,7 @@ PyObject* take_over(PyThreadState* ts, _PyInterpreterFrame* frame, CompiledCode*
   Port::Slot* slots = Port::slots(frame);
   Port::set_depth(frame, Port::code_of(frame)->co_nlocalsplus);
   for (int i = 0; i < count; i++) {
-    act->args[i] = Port::slot_object(slots[i]);
+    act->args[i] = Port::slot_take(slots[i]);
     slots[i] = Port::slot_null();
   }
   g_osr_stats.entries++;
@@ -166,7 +166,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (loop->refused) return disable();
   loop->last = std::max(loop->last, from);
   if (!native_allowed(ts, code) || !room_for_activation(ts) || frame_is_kept(frame)) Py_RETURN_NONE;
-  Version* version = find_version(entry, target, Port::slots(frame), Port::depth(frame));
+  Version* version = find_loop_version(entry, target, frame);
   CompiledCode* body = version ? version->code : nullptr;
   if (!body) {
     loop_not_native(entry, target);
@@ -186,7 +186,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     loop = loop_counter(entry, target);  // a filter may have run
     loop->count = 0;                     // for the next try
     loop->spent_ns = 0;
-    PyObject* function = frame->f_funcobj;
+    PyObject* function = Port::function_object(frame);
     entry->compiling = true;
     body = g_compile_osr(code,
                          function && PyFunction_Check(function)
@@ -257,8 +257,9 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (entry->refused && !has_call_version(entry)) return disable();
   if (entry->unworthy && !entry->bound) return disable();
   _PyInterpreterFrame* frame = _PyThreadState_GET()->current_frame;
-  if (Port::code_of(frame) != code || !frame->f_funcobj || !PyFunction_Check(frame->f_funcobj))
-    Py_RETURN_NONE;
+  if (Port::code_of(frame) != code) Py_RETURN_NONE;
+  PyObject* callable = Port::function_object(frame);
+  if (!callable || !PyFunction_Check(callable)) Py_RETURN_NONE;
   // Calls that take long are left to the loops in them.
   const bool hot = ++entry->calls >= g_hot.call_threshold;
   const bool compiled = has_call_version(entry);
@@ -551,7 +552,7 @@ void pause_events(PyThreadState* ts, bool lines) {
     codes.push_back(code);
   };
   for (_PyInterpreterFrame* frame = ts->current_frame; frame; frame = frame->previous)
-    if (!Port::is_entry_shim(frame)) pause(Port::code_of(frame));
+    if (!Port::is_boundary(frame)) pause(Port::code_of(frame));
   if (lines && !g_lines_paused) {
     g_lines_paused = true;
     for (const auto& [entry, needs_start] : watched())

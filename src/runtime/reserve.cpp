@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "objects.h"
+#include "cpython/objects.h"
 #include "support/check.h"
 
 namespace psyco::reserve {

@@ -167,7 +167,7 @@ int look(void*) {
   int frames = 0;
   for (_PyInterpreterFrame* frame = Port::current_frame(ts); frame && frames < kFrames;
        frame = frame->previous) {
-    if (Port::is_entry_shim(frame) || !Port::is_complete(frame)) continue;
+    if (Port::is_boundary(frame) || !Port::is_complete(frame)) continue;
     see(seen, Port::code_of(frame), kHeat[frames++]);
   }
   for (int i = 0; i < seen.count; i++) {

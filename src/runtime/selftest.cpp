@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpython/bytecode.h"
+#include "cpython/shapes.h"
 #include "runtime/activation.h"
 #include "runtime/deopt.h"
 #include "runtime/entry.h"
@@ -74,14 +75,24 @@ const char* check_objects() {
   const bool same = reinterpret_cast<const char*>(seven) == expected;
   Py_DECREF(seven);
   if (!same) return "small integers are not where they are expected";
+  PyObject* last = PyLong_FromLong(Port::kSmallIntEnd - 1);
+  PyObject* beyond = PyLong_FromLong(Port::kSmallIntEnd);
+  const bool cached = last && shapes::is_immortal(last),
+             new_one = beyond && !shapes::is_immortal(beyond);
+  Py_XDECREF(last);
+  Py_XDECREF(beyond);
+  if (!cached || !new_one) return "other integers are cached than expected";
   if (!layout.float_free_list) return nullptr;
   PyObject* number = PyFloat_FromDouble(1.5);
   if (!number) return "no memory";
   auto** head = static_cast<PyObject**>(layout.float_free_list);
   auto* count = static_cast<int*>(layout.float_free_count);
   const int before = *count;
+  PyObject* first = *head;
   Py_DECREF(number);
-  if (*count != before + 1 || *head != number)
+  auto** next =
+      reinterpret_cast<PyObject**>(reinterpret_cast<char*>(number) + layout.float_free_next);
+  if (*count != before + 1 || *head != number || *next != first)
     return "freed floats are not where they are expected";
   return nullptr;
 }

@@ -120,8 +120,7 @@ void drop_linked_frames(Activation* act) {
     Port::py_recursion_remaining(ts)++;
     Port::unlink(ts, frame);
     if (!frame->frame_obj && !act->filled) {
-      Py_DECREF(frame->f_funcobj);
-      Py_DECREF(frame->f_executable);
+      Port::release_references(frame);
     } else {
       PyObject* error = PyErr_GetRaisedException();
       PyObject** top = ts->datastack_top;  // the frame's room stays ours
@@ -145,7 +144,7 @@ void fill_frames(Activation* act) {
       const std::vector<ExitSlot>& locals = map.frames[i].locals;
       for (size_t k = 0; k < locals.size(); k++) {
         PyObject* object = values.object(locals[k]);
-        Port::slots(frame)[k] = object ? Port::slot_steal(object) : Port::slot_null();
+        Port::slots(frame)[k] = object ? Port::slot_put(object) : Port::slot_null();
       }
     }
     values.keep();

@@ -90,9 +90,9 @@ def test_the_search_skips_what_will_not_do(tmp_path, interpreter, monkeypatch):
     from devtool import interpreter as module
 
     wrong, right = interpreter("wrong", version=[3, 11, 2]), interpreter("right")
-    monkeypatch.setattr(module, "candidates", lambda: [wrong, str(tmp_path / "gone"), right])
+    monkeypatch.setattr(module, "candidates", lambda version: [wrong, str(tmp_path / "gone"), right])
     assert module.find_interpreter(None).version == "3.13.5"
-    monkeypatch.setattr(module, "candidates", lambda: [wrong])
+    monkeypatch.setattr(module, "candidates", lambda version: [wrong])
     assert module.find_interpreter(None) is None
 
 

@@ -73,7 +73,9 @@ def link_extension(env: Environment) -> Path:
     built = sorted(env.build.glob("_core*.so"))
     if len(built) != 1:
         raise Failure(f"{env.build.name}/ holds {len(built)} extension modules instead of one")
-    for old in PACKAGE.glob("_core*.so"):
+    # Those of other versions stay; of this one, what is named otherwise would be found first.
+    tag = built[0].name.split("-x86_64")[0]
+    for old in PACKAGE.glob(f"{tag}*.so"):
         if old.name != built[0].name:
             old.unlink()
     link = PACKAGE / built[0].name

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from devtool.console import ROOT, Failure, capture
 from devtool.environment import Environment, Need, ensure_debian
-from devtool.interpreter import DOTTED
 from devtool.suites import Suite, Verdict, compare, concluded, find_mode, report
 from devtool.testing import Count
 
@@ -88,7 +87,7 @@ class Files(Suite):
 def compare_files(env: Environment, files: list[str], modes: list[str], *, jobs: int,
                   limit: float) -> list[Verdict]:
     """Run the files and compare."""
-    ensure_debian([Need(f"libpython{DOTTED}-testsuite", lambda: has_tests(env))])
+    ensure_debian([Need(f"libpython{env.interpreter.dotted}-testsuite", lambda: has_tests(env))])
     skips = all_skips()
     return compare(env, Files(env.build / "conformance"), files, list(map(find_mode, modes)),
                    jobs=jobs, limit=limit, skips=lambda each: is_skipped(each, skips))

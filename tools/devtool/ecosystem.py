@@ -17,7 +17,6 @@ from types import ModuleType
 
 from devtool.console import ROOT, Failure, call, capture, say
 from devtool.environment import Environment
-from devtool.interpreter import DOTTED
 from devtool.suites import Suite, compare, concluded, find_mode, report
 
 FOLDER = ROOT / "tests" / "ecosystem"
@@ -40,7 +39,7 @@ class Packages(Suite):
         self.rows = {row.name: row for row in self.table.PACKAGES}
         self.folder = env.build / "ecosystem"
         self._venv = self.folder / "packages"
-        self.packages = [self._venv / "lib" / f"python{DOTTED}" / "site-packages"]
+        self.packages = [self._venv / "lib" / f"python{env.interpreter.dotted}" / "site-packages"]
         self.facts = [RUNNER.read_text(), (FOLDER / "packages.py").read_text()]
         if not (self._venv / "bin" / "pip").exists():
             answer = capture([env.interpreter.path, "-m", "venv", "--clear", self._venv])

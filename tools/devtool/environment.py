@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable
 
 from devtool.console import ROOT, Failure, call, capture, say
-from devtool.interpreter import DOTTED, Interpreter, find_interpreter, inspect_interpreter
+from devtool.interpreter import ALL, DEFAULT, Interpreter, find_interpreter, inspect_interpreter
 
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
 STAMP = "psyco-dev.json"
@@ -133,7 +133,7 @@ def ensure_debian(needs: list[Need]) -> list[str]:
 
 def python_packages() -> list[str]:
     """Debian's interpreter and what Debian splits off from it."""
-    return [f"python{DOTTED}", f"python{DOTTED}-venv", f"python{DOTTED}-dev"]
+    return [f"python{DEFAULT}", f"python{DEFAULT}-venv", f"python{DEFAULT}-dev"]
 
 
 def has_ensurepip(python: Path) -> bool:
@@ -149,8 +149,8 @@ def split_off(interpreter: Interpreter) -> list[Need]:
     def has_headers() -> bool:
         return interpreter.headers or inspect_interpreter(str(interpreter.path)).headers
 
-    return [Need(f"python{DOTTED}-dev", has_headers),
-            Need(f"python{DOTTED}-venv", lambda: has_ensurepip(interpreter.path))]
+    return [Need(f"python{interpreter.dotted}-dev", has_headers),
+            Need(f"python{interpreter.dotted}-venv", lambda: has_ensurepip(interpreter.path))]
 
 
 def choose_interpreter(explicit: str | None) -> Interpreter:
@@ -163,7 +163,7 @@ def choose_interpreter(explicit: str | None) -> Interpreter:
         found = find_interpreter(None)
     if not found:
         packages = " ".join(python_packages())
-        raise Failure(f"no CPython {DOTTED} found on PATH or under ~/.pyenv/versions; name one "
+        raise Failure(f"no CPython {ALL} found on PATH or under ~/.pyenv/versions; name one "
                       f"with --python PATH, or install Debian's: sudo apt-get install {packages}")
     return found
 
@@ -177,14 +177,25 @@ def _stamped_interpreter() -> Interpreter | None:
         return None
 
 
+def _stamped_version() -> str | None:
+    """The minor version that .venv is of."""
+    try:
+        version = json.loads((ROOT / ".venv" / STAMP).read_text())["version"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return ".".join(version.split(".")[:2])
+
+
 def place(interpreter: Interpreter) -> tuple[Path, Path]:
     """The folders of *interpreter*: .venv and build/ go to the first one ever used.
 
     Another one, named with --python, gets folders of its own: going to and fro between two
-    interpreters would otherwise reinstall and rebuild everything each time.
+    interpreters would otherwise reinstall and rebuild everything each time. One of another version
+    does so, too, where the first is out of sight (in another root of the same file system).
     """
-    stamp = ROOT / ".venv" / STAMP
-    if stamp.exists() and (first := _stamped_interpreter()) and first.path != interpreter.path:
+    first = _stamped_interpreter()
+    other = first and first.path != interpreter.path
+    if other or _stamped_version() not in (None, interpreter.dotted):
         mark = hashlib.sha256(str(interpreter.path).encode()).hexdigest()[:6]
         suffix = f"-{interpreter.version}-{mark}"
         return ROOT / f".venv{suffix}", ROOT / f"build{suffix}"
@@ -212,7 +223,7 @@ def ensure_venv(interpreter: Interpreter, venv: Path, extra: list[str]) -> None:
            "-r", REQUIREMENTS, *extra]
     if call(pip, stdout=sys.stderr):
         raise Failure("pip could not install the test tools (its messages are above): no network?")
-    path_file = venv / "lib" / f"python{DOTTED}" / "site-packages" / "psyco-dev.pth"
+    path_file = venv / "lib" / f"python{interpreter.dotted}" / "site-packages" / "psyco-dev.pth"
     path_file.write_text(f"{ROOT / 'python'}\n")
     stamp.write_text(json.dumps(wanted, indent=1))
 

@@ -15,8 +15,17 @@ from pathlib import Path
 
 from devtool.console import Failure
 
-VERSION = (3, 13)
-DOTTED = ".".join(map(str, VERSION))
+# Each has a folder src/cpython/vNNN. The first is what is used where nobody asks for another.
+VERSIONS = ((3, 13),)
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """A minor version as programs are named after it."""
+    return ".".join(map(str, version[:2]))
+
+
+DEFAULT = dotted(VERSIONS[0])
+ALL = " or ".join(map(dotted, VERSIONS))
 
 # Runs in the interpreter in question, so it must parse under any Python, 2.7 included.
 _PROBE = """
@@ -44,6 +53,11 @@ class Interpreter:
     headers: bool
     optimised: bool
 
+    @property
+    def dotted(self) -> str:
+        """Its minor version, as `3.13`."""
+        return ".".join(self.version.split(".")[:2])
+
 
 def inspect_interpreter(path: str) -> Interpreter:
     """Check the interpreter at *path*; Failure says in one line why it will not do."""
@@ -61,10 +75,10 @@ def inspect_interpreter(path: str) -> Interpreter:
         point = said[-1] if said[0].startswith("Traceback") else said[0]
         raise Failure(f"{path} is not a working Python: {point}") from None
     version = ".".join(map(str, facts["version"]))
-    needs = f"psyco needs the ordinary CPython {DOTTED}"
+    needs = f"psyco needs the ordinary CPython {ALL}"
     if facts["implementation"] != "cpython":
         raise Failure(f"{path} is {facts['implementation']} {version}; {needs}")
-    if tuple(facts["version"][:2]) != VERSION:
+    if tuple(facts["version"][:2]) not in VERSIONS:
         raise Failure(f"{path} is CPython {version}; {needs}")
     if facts["free_threaded"]:
         raise Failure(f"{path} is a free-threaded build of CPython {version}; {needs}")
@@ -73,14 +87,14 @@ def inspect_interpreter(path: str) -> Interpreter:
     return Interpreter(Path(facts["executable"]), version, facts["headers"], facts["optimised"])
 
 
-def candidates() -> list[str]:
-    """Where an interpreter may be, the likeliest first."""
-    found = [shutil.which(name) for name in (f"python{DOTTED}", "python3", "python")]
+def candidates(version: str = DEFAULT) -> list[str]:
+    """Where an interpreter of *version* may be, the likeliest first."""
+    found = [shutil.which(name) for name in (f"python{version}", "python3", "python")]
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     # Newest patch release first; "3.13.0t" and the like are refused by the check itself.
-    patches = sorted(pyenv.glob(f"{DOTTED}*"), key=_patch_number, reverse=True)
-    found += [str(version / "bin" / "python") for version in patches]
-    found += [f"/usr/bin/python{DOTTED}", f"/usr/local/bin/python{DOTTED}"]
+    patches = sorted(pyenv.glob(f"{version}*"), key=_patch_number, reverse=True)
+    found += [str(folder / "bin" / "python") for folder in patches]
+    found += [f"/usr/bin/python{version}", f"/usr/local/bin/python{version}"]
     return list(dict.fromkeys(path for path in found if path and os.path.exists(path)))
 
 
@@ -88,16 +102,46 @@ def _patch_number(folder: Path) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else -1 for part in folder.name.split("."))
 
 
+def find_version(version: str) -> Interpreter | None:
+    """The first interpreter of this minor version that passes."""
+    for path in candidates(version):
+        try:
+            found = inspect_interpreter(path)
+        except Failure:
+            continue
+        if found.dotted == version:
+            return found
+    return None
+
+
 def find_interpreter(explicit: str | None) -> Interpreter | None:
-    """The interpreter to use: *explicit* or nothing else, otherwise the first that passes."""
+    """The one *explicit* names by path or by version, or else the first version that is there."""
+    if explicit in map(dotted, VERSIONS):
+        if found := find_version(explicit):
+            return found
+        raise Failure(f"--python {explicit}: no CPython {explicit} found")
     if explicit:
         path = explicit if os.sep in explicit else shutil.which(explicit)
         if not path or not os.path.exists(path):
             raise Failure(f"--python {explicit}: no such file")
         return inspect_interpreter(path)
-    for path in candidates():
-        try:
-            return inspect_interpreter(path)
-        except Failure:
-            continue
-    return None
+    return next(filter(None, map(find_version, map(dotted, VERSIONS))), None)
+
+
+def interpreters() -> int:
+    """Print what there is of each version, and why others on this machine will not do."""
+    missing = 0
+    for version in map(dotted, VERSIONS):
+        found = find_version(version)
+        missing += found is None
+        if found:
+            lacks = "" if found.headers else ", without C headers"
+            print(f"{version}: {found.path} ({found.version}{lacks})")
+        else:
+            print(f"{version}: not found")
+        for path in candidates(version):
+            try:
+                inspect_interpreter(path)
+            except Failure as failure:
+                print(f"  refused: {failure}")
+    return 1 if missing else 0

@@ -8,6 +8,7 @@ import sys
 
 from devtool.console import ROOT, Failure, call
 from devtool.environment import Environment, prepare
+from devtool.interpreter import interpreters
 
 
 def _add_suite_options(sub: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         sub = commands.add_parser(
             name, help=does, description=f"{does[0].upper()}{does[1:]}.", allow_abbrev=False
         )
-        sub.add_argument("--python", metavar="PATH", help="the CPython 3.13 to use")
+        sub.add_argument("--python", metavar="PATH", help="the CPython to use, or a version")
         return sub
 
     sub = command("run", "run a program plain and under psyco, compare outputs and times")
@@ -72,6 +73,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--function", help="only of functions with this name")
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    command("interpreters", "print the CPythons that psyco can be built for, and where they are")
 
     command("docs", "write docs/one-function.md")
 
@@ -181,6 +184,8 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     name = options.command
     _check_names(options)
+    if name == "interpreters":
+        return interpreters()
     env = prepare(options.python)
     if name == "ci":
         from devtool.ci import ci

@@ -24,7 +24,6 @@ from typing import Callable, Sequence
 
 from devtool.console import ROOT, Failure, capture, say
 from devtool.environment import Environment
-from devtool.interpreter import DOTTED
 from devtool.testing import Count
 from devtool.variants import VARIANTS, find_variant
 
@@ -74,7 +73,7 @@ def find_mode(name: str) -> Mode:
 def make_python(env: Environment, folder: Path, mode: Mode, more: Sequence[Path] = ()) -> Path:
     """The interpreter of a virtual environment in which everything runs in *mode*."""
     venv = folder / f"venv-{mode.name}"
-    packages = venv / "lib" / f"python{DOTTED}" / "site-packages"
+    packages = venv / "lib" / f"python{env.interpreter.dotted}" / "site-packages"
     if not (venv / "bin" / "python").exists():
         answer = capture([env.interpreter.path, "-m", "venv", "--clear", "--without-pip", venv])
         if answer.returncode:

@@ -1,7 +1,8 @@
 // Reference counts, boxes and in-place updates: fast cases inline, the rest through the stubs.
 //
-// CPython 3.13: a count is immortal if its low 32 bits are negative as int32; an increment leaves
-// it alone if they are all ones.
+// A count is the low 32 bits of its word (what is above them may be flags of the object), immortal
+// if negative as int32. CPython's own increments leave alone what is all ones (3.13), or at least
+// 3 << 30 (3.14); here all immortal objects are left alone, as decrements do everywhere.
 #include "emit/x64/emitter.h"
 
 namespace psyco::x64 {
@@ -11,7 +12,7 @@ using namespace lir;
 void Emitter::incref(const Reg64& object) {
   mov(r11d, dword[object + layout_.ob_refcnt]);
   inc(r11d);
-  const ShortJump immortal = skip_if(Cc::E);
+  const ShortJump immortal = skip_if(Cc::LE);  // 0x7fffffff overflows, and is stored
   mov(dword[object + layout_.ob_refcnt], r11d);
   land(immortal);
 }
@@ -83,7 +84,7 @@ void Emitter::emit_release(Inst& inst) {
   }
   cmp(dword[o + layout_.ob_refcnt], 0);
   const ShortJump immortal = skip_if(Cc::L);
-  dec(qword[o + layout_.ob_refcnt]);
+  dec(dword[o + layout_.ob_refcnt]);
   const Jump slow = jump_if(Cc::E);
   const uint32_t done = here();
   land(immortal);
@@ -143,7 +144,7 @@ void Emitter::emit_box(Inst& inst) {
     // Small ints are immortal: no count.
     if (layout_.small_ints) {
       lea(r11, ptr[gpr(a) + 5]);
-      cmp(r11, 5 + 256);
+      cmp(r11, 5 + layout_.small_int_end - 1);
       slow = jump_if(Cc::A);
       imul(r11, r11, layout_.small_int_size);
       load_imm(d, reinterpret_cast<int64_t>(layout_.small_ints));
@@ -161,16 +162,18 @@ void Emitter::emit_box(Inst& inst) {
     slow = jump_if(Cc::E);
     if (count == static_cast<int32_t>(count)) {
       dec(dword[t + static_cast<int32_t>(count)]);
-      mov(d, qword[r11 + layout_.ob_type]);
+      mov(d, qword[r11 + layout_.float_free_next]);
       mov(qword[t], d);
     } else {
-      mov(d, qword[r11 + layout_.ob_type]);
+      mov(d, qword[r11 + layout_.float_free_next]);
       mov(qword[t], d);
       load_imm(t, head + count);
       dec(dword[t]);
     }
-    load_imm(t, reinterpret_cast<int64_t>(layout_.float_type));
-    mov(qword[r11 + layout_.ob_type], t);
+    if (layout_.float_free_next == layout_.ob_type) {  // else the type is still in its place
+      load_imm(t, reinterpret_cast<int64_t>(layout_.float_type));
+      mov(qword[r11 + layout_.ob_type], t);
+    }
     mov(qword[r11 + layout_.ob_refcnt], 1);
     store_double(qword[r11 + layout_.float_value], xmm(a));
     mov(d, r11);
@@ -242,7 +245,7 @@ void Emitter::emit_update_int(Inst& inst) {
   mov(t, value);
   neg(t);
   cmovs(t, value);
-  cmp(t, 256);
+  cmp(t, layout_.small_int_end - 1);
   jbe(*slow);  // perhaps a cached small int
   mov(u, t);
   shr(u, 30);

@@ -296,14 +296,14 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.mov(w.rdx, w.ptr[w.rsp + 8]);
     w.add(w.rsp, 24);
     w.ret();
-    w.L(watched);  // the first ten bytes are the tools with local events
+    w.L(watched);  // a byte of tools for each kind of local event: eight and eight, overlapping
     w.mov(w.rsi, w.ptr[w.rsi]);
     w.mov(w.r9, reinterpret_cast<uint64_t>(&g_own_tools_bytes));
     w.mov(w.r9, w.ptr[w.r9]);
     w.not_(w.r9);
     w.test(w.ptr[w.rsi], w.r9);
     w.jnz(slow, Xbyak::CodeGenerator::T_NEAR);
-    w.test(w.ptr[w.rsi + 2], w.r9);
+    w.test(w.ptr[w.rsi + layout.local_event_bytes - 8], w.r9);
     w.jz(go, Xbyak::CodeGenerator::T_NEAR);
     w.L(more);  // the data stack goes on in another chunk
     w.push(w.rdi);

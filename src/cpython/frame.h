@@ -1,46 +1,16 @@
-// Frames, slots and the data stack of CPython 3.13. The same names exist in every port.
+// Frames, the data stack and threads of CPython: what is the same in every version that is served.
+// `VersionPort`, the base, is what differs (vNNN/version.h); everything outside src/cpython uses
+// both under the name Port.
 #pragma once
-#include <Python.h>
-#include <internal/pycore_ceval.h>
-#include <internal/pycore_code.h>
-#include <internal/pycore_frame.h>
-#include <internal/pycore_function.h>
-#include <internal/pycore_genobject.h>
-#include <internal/pycore_interp.h>
-#include <internal/pycore_long.h>
-#include <internal/pycore_pystate.h>
-#include <internal/pycore_range.h>
-#include <internal/pycore_runtime.h>
-#include <opcode_ids.h>
+#include "version.h"
 
-namespace psyco::v313 {
+namespace psyco {
 
-struct Port {
-  static constexpr unsigned kVersionHex = 0x030D0000;
-  static constexpr int kIterSlots = 1;  // slots of a for-loop cursor
-  static constexpr int kWithSlots = 1;  // slots of an open with
-  static constexpr bool kTaggedSlots = false;
-
-  // ---- slots: plain owned pointers, null when empty
-  using Slot = PyObject*;
-  static Slot slot_null() { return nullptr; }
-  static Slot slot_steal(PyObject* object) { return object; }
-  static PyObject* slot_object(Slot slot) { return slot; }
-  static void slot_close(Slot slot) { Py_XDECREF(slot); }
-  // Offset of a raising instruction as pushed under the exception: an int object. Null and
-  // MemoryError for offsets beyond the cached small ints when memory is out.
-  static Slot lasti_slot(int unit) { return PyLong_FromLong(unit); }
-
+struct Port : VersionPort {
   // ---- frames
   static Slot* slots(_PyInterpreterFrame* frame) { return frame->localsplus; }
-  // While a frame runs in the interpreter its depth is -1; it is valid in every callback.
-  static int depth(_PyInterpreterFrame* frame) { return frame->stacktop; }
-  static void set_depth(_PyInterpreterFrame* frame, int depth) { frame->stacktop = depth; }
-  static PyCodeObject* code_of(_PyInterpreterFrame* frame) {
-    return reinterpret_cast<PyCodeObject*>(frame->f_executable);
-  }
   static PyFunctionObject* function_of(_PyInterpreterFrame* frame) {
-    return reinterpret_cast<PyFunctionObject*>(frame->f_funcobj);
+    return reinterpret_cast<PyFunctionObject*>(function_object(frame));
   }
   static int unit_of(_PyInterpreterFrame* frame) {
     return static_cast<int>(frame->instr_ptr - _PyCode_CODE(code_of(frame)));
@@ -49,9 +19,6 @@ struct Port {
     frame->instr_ptr = _PyCode_CODE(code_of(frame)) + unit;
   }
   static bool is_complete(_PyInterpreterFrame* frame) { return !_PyFrame_IsIncomplete(frame); }
-  static bool is_entry_shim(_PyInterpreterFrame* frame) {
-    return frame->owner == FRAME_OWNED_BY_CSTACK;
-  }
   static void link(PyThreadState* ts, _PyInterpreterFrame* frame) {
     frame->previous = ts->current_frame;
     ts->current_frame = frame;
@@ -63,19 +30,18 @@ struct Port {
   // leaves localsplus to the caller, who must fill it before anything can look.
   static void init_frame(_PyInterpreterFrame* frame, PyFunctionObject* function, PyCodeObject* code,
                          bool locals_empty = true) {
-    frame->f_executable = Py_NewRef(reinterpret_cast<PyObject*>(code));
+    set_references(frame, function, code);
     frame->previous = nullptr;
-    frame->f_funcobj = Py_NewRef(reinterpret_cast<PyObject*>(function));
     frame->f_globals = function->func_globals;
     frame->f_builtins = function->func_builtins;
     frame->f_locals = nullptr;
     frame->frame_obj = nullptr;
     frame->instr_ptr = _PyCode_CODE(code);
-    frame->stacktop = code->co_nlocalsplus;
+    set_depth(frame, code->co_nlocalsplus);
     frame->return_offset = 0;
     frame->owner = FRAME_OWNED_BY_THREAD;
     if (locals_empty)
-      for (int i = 0; i < code->co_nlocalsplus; i++) frame->localsplus[i] = nullptr;
+      for (int i = 0; i < code->co_nlocalsplus; i++) frame->localsplus[i] = slot_null();
   }
 
   // ---- data stack, in words of 8 bytes
@@ -173,23 +139,10 @@ struct Port {
   static bool unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int target);
   static bool prepare_unwind_running();  // once; false: no memory
 
-  // ---- where freed floats and small ints are; null: not to be used
-  static void* float_free_list() {
-#ifdef WITH_FREELISTS
-    return &PyInterpreterState_Get()->object_state.freelists.floats.items;
-#else
-    return nullptr;
-#endif
-  }
-  static void* float_free_count() {
-#ifdef WITH_FREELISTS
-    return &PyInterpreterState_Get()->object_state.freelists.floats.numfree;
-#else
-    return nullptr;
-#endif
-  }
+  // ---- small ints: immortal, one object for each
   static const void* small_ints() { return _PyLong_SMALL_INTS; }
   static constexpr int kSmallIntSize = sizeof(PyLongObject);
+  static constexpr int kSmallIntMin = -_PY_NSMALLNEGINTS, kSmallIntEnd = _PY_NSMALLPOSINTS;
 
   // ---- threads
   static _PyInterpreterFrame*& current_frame(PyThreadState* ts) { return ts->current_frame; }
@@ -197,7 +150,6 @@ struct Port {
     return ts->py_recursion_limit - ts->py_recursion_remaining;
   }
   static int& py_recursion_remaining(PyThreadState* ts) { return ts->py_recursion_remaining; }
-  static int& c_recursion_remaining(PyThreadState* ts) { return ts->c_recursion_remaining; }
   static uintptr_t eval_breaker(PyThreadState* ts) {
     return _Py_atomic_load_uintptr_relaxed(&ts->eval_breaker);
   }
@@ -224,4 +176,4 @@ struct Port {
   static bool traced(PyThreadState* ts) { return ts->c_tracefunc || ts->c_profilefunc; }
 };
 
-}  // namespace psyco::v313
+}  // namespace psyco

@@ -8,7 +8,7 @@
 #include "cpython/bytecode.h"
 #include "cpython/port.h"
 
-namespace psyco::v313 {
+namespace psyco {
 
 namespace {
 constexpr size_t kSpareSize = 256 * 1024;
@@ -172,29 +172,26 @@ void add_traceback(PyThreadState* ts, _PyInterpreterFrame* frame) {
 // Operands go top first. The exception is held aside: finalisers must neither see nor lose it.
 void cut_stack(_PyInterpreterFrame* frame, int depth) {
   const int goal = Port::code_of(frame)->co_nlocalsplus + depth;
-  for (int top = frame->stacktop; top > goal;) {
-    PyObject* operand = frame->localsplus[--top];
-    frame->stacktop = top;
-    Py_XDECREF(operand);
+  for (int top = Port::depth(frame); top > goal;) {
+    const Port::Slot operand = frame->localsplus[--top];
+    Port::set_depth(frame, top);
+    Port::slot_close(operand);
   }
 }
 
-// Takes over both references.
-void push_exception(_PyInterpreterFrame* frame, PyObject* lasti, PyObject* error) {
-  int top = frame->stacktop;
-  if (lasti) frame->localsplus[top++] = lasti;
-  frame->localsplus[top++] = error;
-  frame->stacktop = top;
-}
-
-// The offset object; if it cannot be made that MemoryError takes the place of the error, as in the
-// interpreter, and the search is done again there.
-PyObject* make_lasti(int unit, PyObject** error) {
-  for (;;) {
-    if (PyObject* lasti = PyLong_FromLong(unit)) return lasti;
-    Py_DECREF(*error);
-    *error = PyErr_GetRaisedException();
+// Takes over the error, under which goes the offset of what raised it, if it is wanted. If that
+// cannot be made its MemoryError takes the place of the error, as in the interpreter, and the
+// search is done again there.
+void push_exception(_PyInterpreterFrame* frame, bool with_lasti, int unit, PyObject* error) {
+  Port::Slot* slots = Port::slots(frame);
+  int top = Port::depth(frame);
+  while (with_lasti && !Port::lasti_slot(unit, &slots[top])) {
+    Py_DECREF(error);
+    error = PyErr_GetRaisedException();
   }
+  if (with_lasti) top++;
+  slots[top++] = Port::slot_put(error);
+  Port::set_depth(frame, top);
 }
 
 // For an error that is set: it leaves the function, or is handled at `unit`. A callback that fails
@@ -273,7 +270,7 @@ bool Port::unwind(PyThreadState* ts, _PyInterpreterFrame* frame) {
   }
   tell_handled(ts, frame, handler.unit);
   error = PyErr_GetRaisedException();
-  push_exception(frame, handler.lasti ? make_lasti(unit, &error) : nullptr, error);
+  push_exception(frame, handler.lasti, unit, error);
   set_unit(frame, handler.unit);
   return true;
 }
@@ -298,7 +295,7 @@ bool Port::unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int tar
     tell_handled(ts, frame, handler.unit);
     error = PyErr_GetRaisedException();
   }
-  push_exception(frame, !found || handler.lasti ? make_lasti(unit, &error) : nullptr, error);
+  push_exception(frame, !found || handler.lasti, unit, error);
   if (found)
     set_unit(frame, handler.unit);
   else
@@ -306,4 +303,4 @@ bool Port::unwind_running(PyThreadState* ts, _PyInterpreterFrame* frame, int tar
   return true;
 }
 
-}  // namespace psyco::v313
+}  // namespace psyco

@@ -1,5 +1,5 @@
-// The parts of objects.h that CPython 3.13 does not export, written again, and its error messages.
-#include "objects.h"
+// The parts of objects.h that CPython does not export, written again, and its error messages.
+#include "cpython/objects.h"
 
 namespace psyco::objects {
 

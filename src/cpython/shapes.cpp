@@ -1,4 +1,4 @@
-// Layouts and look-ups of CPython 3.13 objects for the front end.
+// Layouts and look-ups of CPython's objects for the front end.
 #include "cpython/shapes.h"
 
 #include <internal/pycore_dict.h>
@@ -11,7 +11,7 @@
 #include <cstring>
 #include <string>
 
-#include "objects.h"
+#include "cpython/objects.h"
 
 namespace psyco::shapes {
 
