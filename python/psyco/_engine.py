@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from psyco.report import Stats
 
-# The CPython that the build is for; pyproject.toml and CMake's find_package say the same.
-SERVED = (3, 13)
+# The versions of CPython that psyco can be built for: CMake and pyproject.toml say the same.
+SERVED = ((3, 13), (3, 14))
 
 
 class Off:
@@ -130,9 +130,10 @@ def _misfit() -> str | None:
         found = f"a free-threaded build of {found}"
     elif "d" in flags:
         found = f"a debug build of {found}"
-    elif kind == "cpython" and sys.version_info[:2] == SERVED:
+    elif kind == "cpython" and sys.version_info[:2] in SERVED:
         return None
-    return f"it is made for the ordinary CPython {SERVED[0]}.{SERVED[1]}, and this is {found}"
+    versions = " or ".join("{}.{}".format(*version) for version in SERVED)
+    return f"it is made for the ordinary CPython {versions}, and this is {found}"
 
 
 def load() -> tuple[Any, str | None, list[str]]:

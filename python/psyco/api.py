@@ -248,7 +248,10 @@ def _copy_of(func: FunctionType, code: CodeType) -> FunctionType:
         code, func.__globals__, func.__name__, func.__defaults__, func.__closure__
     )
     copy.__kwdefaults__ = dict(func.__kwdefaults__) if func.__kwdefaults__ else None
-    copy.__annotations__ = dict(func.__annotations__)
+    if getattr(func, "__annotate__", None):  # from 3.14 on; they may not be computable yet
+        copy.__annotate__ = func.__annotate__  # type: ignore[attr-defined, unused-ignore]
+    else:
+        copy.__annotations__ = dict(func.__annotations__)
     copy.__qualname__ = func.__qualname__
     copy.__module__ = func.__module__
     copy.__doc__ = func.__doc__

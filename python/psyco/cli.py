@@ -128,7 +128,8 @@ def _fresh_main() -> ModuleType:
     namespace = vars(main)
     namespace.clear()
     main.__init__("__main__")  # type: ignore[misc]
-    namespace["__annotations__"] = {}
+    if sys.version_info < (3, 14):  # from then on annotations are computed when asked for
+        namespace["__annotations__"] = {}
     namespace["__builtins__"] = sys.modules["builtins"]
     return main
 
@@ -353,12 +354,15 @@ def _run(action: Callable[[], object]) -> None:
     if is_script:  # the interpreter takes back what it told a script of its file
         main.pop("__file__", None)
         main.pop("__cached__", None)
-    if failure is None or _goes_on():
+    interrupted = isinstance(failure, KeyboardInterrupt)
+    # From 3.14 on the process ends by the signal also where a prompt has come between.
+    if failure is None or (_goes_on() and not (interrupted and sys.version_info >= (3, 14))):
         return
-    if isinstance(failure, KeyboardInterrupt):
+    if interrupted:
         # Raised again so that the process ends by the signal, as its parent expects; it has been
         # reported already.
-        sys.excepthook = lambda *_: None
+        hook = sys.excepthook
+        sys.excepthook = lambda *_: setattr(sys, "excepthook", hook)
         try:
             raise failure
         finally:

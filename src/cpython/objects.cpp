@@ -1,6 +1,10 @@
 // The parts of objects.h that CPython does not export, written again, and its error messages.
 #include "cpython/objects.h"
 
+#include <internal/pycore_opcode_utils.h>
+
+#include "support/check.h"
+
 namespace psyco::objects {
 
 namespace {
@@ -90,18 +94,25 @@ void set_function_attribute(PyObject* function, PyObject* value, int flag) {
   Py_INCREF(value);
   // The fields are still empty: the function has just been made. Setters would reset its version.
   switch (flag) {
-    case 1:
+    case MAKE_FUNCTION_DEFAULTS:
       f->func_defaults = value;
       break;
-    case 2:
+    case MAKE_FUNCTION_KWDEFAULTS:
       f->func_kwdefaults = value;
       break;
-    case 4:
+    case MAKE_FUNCTION_ANNOTATIONS:
       f->func_annotations = value;
       break;
-    default:
+    case MAKE_FUNCTION_CLOSURE:
       f->func_closure = value;
       break;
+#ifdef MAKE_FUNCTION_ANNOTATE
+    case MAKE_FUNCTION_ANNOTATE:
+      f->func_annotate = value;
+      break;
+#endif
+    default:
+      PSYCO_CHECK(!"an attribute of functions that is not known");
   }
 }
 

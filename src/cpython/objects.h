@@ -1,5 +1,6 @@
-// The private parts of CPython 3.13's objects that the runtime helpers touch: layouts, versions,
-// and internal functions. Every port offers the same names; nothing outside a port repeats them.
+// The private parts of CPython's objects that the runtime helpers touch: layouts, versions, and
+// internal functions. What differs between versions is in their folders, in own_objects.h; nothing
+// outside src/cpython repeats any of it.
 #pragma once
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -35,6 +36,12 @@ namespace psyco::objects {
 
 inline PyThreadState* current_thread() { return PyThreadState_GetUnchecked(); }
 inline PyInterpreterState* interpreter() { return current_thread()->interp; }
+
+}  // namespace psyco::objects
+
+#include "own_objects.h"
+
+namespace psyco::objects {
 
 // ---- int
 inline PyLongObject* as_long(PyObject* object) { return reinterpret_cast<PyLongObject*>(object); }
@@ -112,13 +119,15 @@ inline PyObject* replace_entry(PyDictObject* dict, PyObject** place, PyObject* k
   PyObject* old = *place;
   // A watched dict must go the long way: the function that calls watchers is not exported.
   *place = value;
-  dict->ma_version_tag = DICT_NEXT_VERSION(interpreter()) |
-                         (dict->ma_version_tag & DICT_WATCHER_AND_MODIFICATION_MASK);
+  note_dict_changed(dict);
   if (!_PyObject_GC_IS_TRACKED(dict) && _PyObject_GC_MAY_BE_TRACKED(value))
     _PyObject_GC_TRACK(dict);
   return old;
 }
-inline bool is_watched(PyDictObject* dict) { return dict->ma_version_tag & DICT_WATCHER_MASK; }
+inline bool is_watched(PyDictObject* dict) {
+  return *(reinterpret_cast<uint64_t*>(reinterpret_cast<char*>(dict) + kDictTag)) &
+         DICT_WATCHER_MASK;
+}
 
 // ---- instances
 inline bool has_inline_values(PyTypeObject* type) {
@@ -208,10 +217,6 @@ inline int merge_keywords(PyObject* dict, PyObject* update) {
   return _PyDict_MergeEx(dict, update, 2);
 }
 inline void set_key_error(PyObject* key) { _PyErr_SetKeyError(key); }
-// Items are written downwards from end[-1], the first item there. 0: error set, nothing written.
-inline int unpack_iterable(PyObject* iterable, int before, int after, PyObject** end) {
-  return _PyEval_UnpackIterable(current_thread(), iterable, before, after, end);
-}
 inline PyObject* empty_tuple() { return PyTuple_New(0); }  // a singleton
 
 // ---- operators by number
@@ -261,6 +266,10 @@ inline PyObject* name_enter() { return &_Py_ID(__enter__); }
 inline PyObject* name_exit() { return &_Py_ID(__exit__); }
 inline PyObject* name_aenter() { return &_Py_ID(__aenter__); }
 inline PyObject* name_aexit() { return &_Py_ID(__aexit__); }
+inline PyObject* name_special(int number) {  // as in LoadSpecial
+  PyObject* const names[] = {name_enter(), name_exit(), name_aenter(), name_aexit()};
+  return names[number];
+}
 inline PyObject* name_annotations() { return &_Py_ID(__annotations__); }
 inline PyObject* name_build_class() { return &_Py_ID(__build_class__); }
 inline PyObject* name_import() { return &_Py_ID(__import__); }
@@ -285,9 +294,6 @@ inline int check_except_type(PyObject* type) {
 }
 inline int check_except_star_type(PyObject* type) {
   return _PyEval_CheckExceptStarTypeValid(current_thread(), type);
-}
-inline int match_group(PyObject* exception, PyObject* type, PyObject** match, PyObject** rest) {
-  return _PyEval_ExceptionGroupMatch(exception, type, match, rest);
 }
 
 // ---- imports and functions

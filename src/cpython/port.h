@@ -43,12 +43,14 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::is_boundary(frame) } -> std::same_as<bool>;
   { P::kLocalsDieLastFirst } -> std::convertible_to<bool>;
   { P::kOperandsDieTopFirst } -> std::convertible_to<bool>;
+  { P::kBinaryDropsLeftFirst } -> std::convertible_to<bool>;
   { P::c_levels(ts) } -> std::same_as<int>;
   { P::c_levels_left(ts) } -> std::same_as<bool>;
   {P::enter_c_level(ts)};
   {P::leave_c_level(ts)};
   { P::withhold_c_levels(ts, int64_t{}) } -> std::same_as<int>;
   {P::restore_c_levels(ts, i)};
+  { P::kPropertyReadsCheckGetter } -> std::convertible_to<bool>;
   { P::valid_version(uint32_t{}) } -> std::same_as<uint32_t>;
   { P::kFloatFreeNext } -> std::convertible_to<int>;
   { P::float_free_list() } -> std::same_as<void*>;

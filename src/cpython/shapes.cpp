@@ -36,11 +36,10 @@ const int32_t kFunctionCode = OFFSET(offsetof(PyFunctionObject, func_code));
 const int32_t kFunctionGlobals = OFFSET(offsetof(PyFunctionObject, func_globals));
 const int32_t kBytesData = OFFSET(offsetof(PyBytesObject, ob_sval));
 const int32_t kByteArrayStart = OFFSET(offsetof(PyByteArrayObject, ob_start));
-// Inline values follow the object head (pycore_object.h:_PyObject_InlineValues).
-const int32_t kInlineValid = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, valid));
-const int32_t kInlineCapacity = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, capacity));
-const int32_t kInlineCount = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, size));
-const int32_t kInlineItems = OFFSET(sizeof(PyObject) + offsetof(PyDictValues, values));
+const int32_t kValuesValid = OFFSET(offsetof(PyDictValues, valid));
+const int32_t kValuesCapacity = OFFSET(offsetof(PyDictValues, capacity));
+const int32_t kValuesCount = OFFSET(offsetof(PyDictValues, size));
+const int32_t kValuesItems = OFFSET(offsetof(PyDictValues, values));
 const int32_t kManagedDict = OFFSET(MANAGED_DICT_OFFSET);
 const int32_t kKeysEntries = OFFSET(offsetof(PyDictKeysObject, dk_nentries));
 const int32_t kMethodFunction = OFFSET(offsetof(PyMethodObject, im_func));
@@ -48,7 +47,7 @@ const int32_t kMethodSelf = OFFSET(offsetof(PyMethodObject, im_self));
 const int32_t kDictKeys = OFFSET(offsetof(PyDictObject, ma_keys));
 const int32_t kKeysVersion = OFFSET(offsetof(PyDictKeysObject, dk_version));
 static_assert(DICT_WATCHER_MASK == 0xff);
-const int32_t kDictWatchers = OFFSET(offsetof(PyDictObject, ma_version_tag));  // little-endian
+const int32_t kDictWatchers = OFFSET(objects::kDictTag);  // little-endian
 #undef OFFSET
 static_assert(offsetof(_PyListIterObject, it_index) == offsetof(_PyTupleIterObject, it_index));
 static_assert(offsetof(_PyListIterObject, it_seq) == offsetof(_PyTupleIterObject, it_seq));
@@ -168,9 +167,12 @@ bool has_inline_values(PyTypeObject* type) {
   return (type->tp_flags & Py_TPFLAGS_INLINE_VALUES) && (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
 }
 
-int32_t inline_offset(int index) {
-  return static_cast<int32_t>(sizeof(PyObject) + offsetof(PyDictValues, values) +
-                              sizeof(PyObject*) * index);
+// Inline values follow what the type's instances have else: the head, and from 3.14 on the slots of
+// its bases too (pycore_object.h:_PyObject_InlineValues).
+int32_t inline_values_at(PyTypeObject* type) { return static_cast<int32_t>(type->tp_basicsize); }
+
+int32_t inline_offset(PyTypeObject* type, int index) {
+  return inline_values_at(type) + kValuesItems + int{sizeof(PyObject*)} * index;
 }
 
 bool is_object_member(PyObject* descriptor, PyTypeObject* type, bool store) {
@@ -309,7 +311,8 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
     int index = shared_index(type, name);
     if (index >= 0) {
       plan.kind = AttrPlan::Inline;
-      plan.offset = inline_offset(index);
+      plan.values = inline_values_at(type);
+      plan.offset = inline_offset(type, index);
       return plan;
     }
     may_shadow = true;
@@ -320,6 +323,7 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   if (may_shadow) {
     auto* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
     plan.keys = keys;
+    plan.values = inline_values_at(type);
     plan.key_count = keys->dk_nentries;
   }
   plan.value = descriptor;
@@ -335,6 +339,17 @@ AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
     plan.value = wrapped.value;
     plan.inner = wrapped.inner;
   }
+  return plan;
+}
+
+AttrPlan plan_special(PyTypeObject* type, int number) {
+  AttrPlan plan;
+  PyObject* method =
+      watchable_type(type) ? _PyType_Lookup(type, objects::name_special(number)) : nullptr;
+  if (!method || (!PyFunction_Check(method) && !Py_IS_TYPE(method, &PyMethodDescr_Type)))
+    return plan;
+  plan.kind = AttrPlan::Method;
+  plan.value = method;
   return plan;
 }
 
@@ -357,7 +372,8 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
   int index = shared_index(type, name);
   if (index < 0) return plan;
   plan.kind = AttrPlan::Inline;
-  plan.offset = inline_offset(index);
+  plan.values = inline_values_at(type);
+  plan.offset = inline_offset(type, index);
   return plan;
 }
 
@@ -366,7 +382,7 @@ PyObject* peek_attr(PyObject* object, PyObject* name) {
   AttrPlan plan = plan_load(type, name);
   switch (plan.kind) {
     case AttrPlan::Inline:
-      if (!*(reinterpret_cast<uint8_t*>(object) + kInlineValid)) return nullptr;
+      if (!inline_values_valid(object)) return nullptr;
       [[fallthrough]];
     case AttrPlan::Member:
       return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + plan.offset);
@@ -445,8 +461,10 @@ bool has_class_cell(PyCodeObject* code) {
   return false;
 }
 
+bool inline_values_valid(PyObject* object) { return _PyObject_InlineValues(object)->valid; }
+
 bool plain_instance(PyObject* object) {
-  return has_inline_values(Py_TYPE(object)) && _PyObject_InlineValues(object)->valid &&
+  return has_inline_values(Py_TYPE(object)) && inline_values_valid(object) &&
          !_PyObject_GetManagedDict(object);
 }
 

@@ -16,10 +16,11 @@ extern const int32_t kRangeIterStart, kRangeIterStep, kRangeIterLength;
 extern const int32_t kListIterIndex, kListIterList;  // tuple iterators have the same layout
 extern const int32_t kCellValue, kFunctionClosure, kFunctionGlobals, kFunctionCode;
 extern const int32_t kBytesData, kByteArrayStart;
-extern const int32_t kInlineValid;  // from the object: the byte "inline values are valid"
+// Inline values of an instance, from where they begin (AttrPlan::values): the byte "are valid".
+extern const int32_t kValuesValid;
 // Its neighbours: how many values there is room for, how many are set; the values, and behind them
 // one byte for each that is set, in the order in which they were.
-extern const int32_t kInlineCapacity, kInlineCount, kInlineItems;
+extern const int32_t kValuesCapacity, kValuesCount, kValuesItems;
 extern const int32_t kManagedDict;  // from the object: its dictionary pointer
 extern const int32_t kKeysEntries;  // in a shared-keys object: number of names
 extern const int32_t kMethodFunction, kMethodSelf;
@@ -50,7 +51,7 @@ PyTypeObject* bytearray_iter_type();
 struct AttrPlan {
   enum Kind : uint8_t {
     None,      // no fast way: use the helper
-    Inline,    // inline value at `offset`, if kInlineValid; null means unset
+    Inline,    // inline value at `offset`, if kValuesValid; null means unset
     Member,    // __slots__ member at `offset`; null means unset
     Constant,  // class attribute `value`, not a descriptor
     Method,    // plain function `value`: binds
@@ -59,15 +60,18 @@ struct AttrPlan {
     Class,     // class method `value` of the Python function `inner`: binds the type
   } kind = None;
   int32_t offset = 0;  // of the value in the instance
+  int32_t values = 0;  // where the instance's inline values begin, if it has any
   PyObject* value = nullptr;
   PyObject* inner = nullptr;  // what the descriptor wraps now: its __init__ can be called again
   // The class attribute of that name, if its class is mutable: it can become a descriptor.
   PyObject* attribute = nullptr;
   const void* keys =
       nullptr;  // Constant, Method, Property-free: instances may shadow it; guard that the
-  int64_t key_count = 0;  // shared keys still have key_count names and kInlineValid
+  int64_t key_count = 0;  // shared keys still have key_count names and kValuesValid
 };
 AttrPlan plan_load(PyTypeObject* type, PyObject* name);
+// What a `with` statement finds in the class, whatever the instance has: Method only.
+AttrPlan plan_special(PyTypeObject* type, int number);    // as in LoadSpecial
 AttrPlan plan_store(PyTypeObject* type, PyObject* name);  // Inline, Member or Property only
 // The Python function that instances of `left` and `right` are given to for the operator NB_... of
 // that number, if it decides alone: what it does not implement is a TypeError. Else null. Holds
@@ -98,9 +102,10 @@ GlobalPlan plan_global(PyObject* dict, PyObject* name);
 // The function lives on although compiled code keeps it: its module has it under its name, or only
 // the collector will find it, since it is in its own closure.
 bool outlives_its_use(PyFunctionObject* function);
-bool has_class_cell(PyCodeObject* code);    // __class__ is a free variable of it
-bool plain_instance(PyObject* object);      // inline values valid and no dictionary made
-bool class_may_change(PyTypeObject* type);  // obj.__class__ = ... may work on instances
+bool has_class_cell(PyCodeObject* code);     // __class__ is a free variable of it
+bool inline_values_valid(PyObject* object);  // of a type that has them
+bool plain_instance(PyObject* object);       // inline values valid and no dictionary made
+bool class_may_change(PyTypeObject* type);   // obj.__class__ = ... may work on instances
 // C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
 PyFunctionObject* plain_init(PyTypeObject* type);
 // Has a version tag or can get one, and has not had many already.

@@ -408,6 +408,8 @@ CompiledCode* compile_osr(PyCodeObject* code, PyFunctionObject* function, CodeEn
   request.kind = ir::EntryKind::Osr;
   std::vector<PyObject*> values;
   for (int i = 0; i < Port::depth(frame); i++)
+    if (Port::slot_is_raw(Port::slots(frame)[i])) return refused(ir::Reason::Unsupported);
+  for (int i = 0; i < Port::depth(frame); i++)
     values.push_back(Port::slot_view(Port::slots(frame)[i]));
   request.examples = values.data();
   request.example_count = static_cast<int>(values.size());

@@ -155,6 +155,7 @@ struct Context {
   bool any_function = false;   // inlined for every function object of the code
   bool owns_function = false;  // and with the only reference to this one
   int operands = 0;            // see Inlining
+  bool operands_die_top_first = false;
   PyObject* globals;
   PyObject* builtins;
   ir::FrameInfo* info;
@@ -210,8 +211,12 @@ class Builder {
   void push(AVId id) { st_.top().stack.push_back(id); }
   AVId pop();
   AVId peek(int depth = 1) { return st_.top().stack[st_.top().stack.size() - depth]; }
-  void drop(AVId id) { drops_.push_back(id); }  // release at the end of the raw instruction
+  void drop(AVId id) {  // release at the end of the raw instruction
+    drops_.insert(operands_die_top_first() ? drops_.begin() : drops_.end(), id);
+  }
   void undrop(AVId id);
+  // The instruction before has put a variable's value on the stack without a reference of its own.
+  bool argument_is_borrowed() const { return bc_[-1].op == NeutralOp::LoadLocal && bc_[-1].arg2; }
 
   // ---- values
   AVId null_av();
@@ -411,8 +416,13 @@ class Builder {
   int edge_bci_ = -1;                               // >= 0: states continue there (merges on edges)
   std::vector<AVId> before_locals_, before_stack_;
   bool half_ = false;  // between the halves of an instruction: see begin_second_half
-  std::vector<AVId> drops_;
-  int shown_bci_ = -1;  // of flush_drops
+  // Instructions drop their operands from the deepest up, or from the top down: a version's custom.
+  bool operands_die_top_first() const {
+    return Port::kOperandsDieTopFirst && !(Port::kBinaryDropsLeftFirst && bc_ &&
+                                           bc_->op == NeutralOp::Binary && bc_->first_of_raw);
+  }
+  std::vector<AVId> drops_;  // in the order in which they die
+  int shown_bci_ = -1;       // of flush_drops
   bool python_ran_ = false;
   bool restart_ = false;
   std::vector<std::unique_ptr<Context>> contexts_;

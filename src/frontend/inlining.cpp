@@ -301,6 +301,7 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
   outer.call_bci = raw_bci_;
   outer.cont = made ? ir::Continuation::Init : how.cont;
   context->operands = how.operands;
+  context->operands_die_top_first = operands_die_top_first();
   given = static_cast<int>(args.size());
   FrameSlots frame;
   frame.context = context;

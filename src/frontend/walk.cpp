@@ -374,14 +374,16 @@ void Builder::return_value(AVId id) {
     }
     const bool number = returns_number(id);
     if (!number) force(id);
-    // The frame is gone; its locals die in slot order, then the value is handed over. RETURN_CONST
-    // has no operand on the stack.
+    // The frame is gone; its locals die one by one, then the value is handed over. RETURN_CONST has
+    // no operand on the stack.
     bool operand = bc_->first_of_raw;
     if (operand) push(id);
-    for (size_t i = 0; i < st_.top().locals.size(); i++) {
-      AVId local = st_.top().locals[i];
+    const size_t count = st_.top().locals.size();
+    for (size_t i = 0; i < count; i++) {
+      AVId& place = st_.top().locals[Port::kLocalsDieLastFirst ? count - 1 - i : i];
+      const AVId local = place;
       if (av(local).kind == SlotKind::Null) continue;
-      st_.top().locals[i] = null_av();
+      place = null_av();
       drop(local);
       flush_drops(raw_bci_, kFrameGone);
       restart_ |= too_large();
@@ -420,9 +422,12 @@ void Builder::return_value(AVId id) {
   for (int i = context.operands; i > 0; i--) operands.push_back(peek(i));
   for (int i = context.operands; i > 0; i--) pop();
   if (cont == ir::Continuation::Push || cont == ir::Continuation::Operator) push(id);
-  for (AVId local : locals) drop(local);
-  if (cont == ir::Continuation::Drop) drop(id);
-  for (AVId operand : operands) drop(operand);
+  // Of the callee first, then of the caller's instruction.
+  if (Port::kLocalsDieLastFirst) std::reverse(locals.begin(), locals.end());
+  drops_.insert(drops_.end(), locals.begin(), locals.end());
+  if (cont == ir::Continuation::Drop) drops_.push_back(id);
+  if (context.operands_die_top_first) std::reverse(operands.begin(), operands.end());
+  drops_.insert(drops_.end(), operands.begin(), operands.end());
   if (context.owns_function) drop(object_av(context.function_value, &PyFunction_Type));
   int bci = caller_next_bci_.back();
   flush_drops(bci, st_.top().call_bci);

@@ -38,7 +38,8 @@ Bytecode operation_at(const Rebuilt& at) {
   return decoded.list[decoded.index_at(at.bci)];
 }
 
-// The operands, which were on the stack until now, go in the order of the interpreter.
+// The operands, which were on the stack until now, go in the order of the interpreter: what is left
+// there of an instruction that failed goes from the top.
 void finish_operation(_PyInterpreterFrame* frame, const Bytecode& operation, PyObject* result) {
   constexpr int kMost = 3;
   const int count = neutral_pops(operation);
@@ -49,7 +50,10 @@ void finish_operation(_PyInterpreterFrame* frame, const Bytecode& operation, PyO
   std::copy_n(slots, count, operands);
   if (result) slots[0] = Port::slot_put(result);
   Port::set_depth(frame, base + (result ? 1 : 0));
-  for (int i = 0; i < count; i++) Port::slot_close(operands[i]);
+  const bool binary = operation.op == NeutralOp::Binary && operation.first_of_raw;
+  const bool top_first =
+      Port::kOperandsDieTopFirst && !(Port::kBinaryDropsLeftFirst && binary && result);
+  for (int i = 0; i < count; i++) Port::slot_close(operands[top_first ? count - 1 - i : i]);
 }
 
 // The callee's result (owned, or null with an error) reaches its caller, which is linked and

@@ -56,6 +56,26 @@ PyObject* psyco_enter_with(PyObject* manager, PyObject** out) {
                out);
 }
 
+// Mirrors Objects/typeobject.c: _PyObject_LookupSpecialMethod (3.14).
+PyObject* psyco_load_special(PyObject* manager, int64_t number, PyObject** out) {
+  out[0] = nullptr;
+  PyTypeObject* type = Py_TYPE(manager);
+  PyObject* method = Py_XNewRef(_PyType_Lookup(type, name_special(static_cast<int>(number))));
+  if (!method) {
+    set_special_error(manager, static_cast<int>(number));
+    return nullptr;
+  }
+  if (PyType_HasFeature(Py_TYPE(method), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
+    out[0] = Py_NewRef(manager);
+    return method;
+  }
+  descrgetfunc get = Py_TYPE(method)->tp_descr_get;
+  if (!get) return method;
+  PyObject* bound = get(method, manager, reinterpret_cast<PyObject*>(type));
+  Py_DECREF(method);
+  return bound;
+}
+
 PyObject* psyco_enter_async_with(PyObject* manager, PyObject** out) {
   return enter(manager, name_aenter(), name_aexit(),
                "'%.200s' object does not support the asynchronous context manager protocol",

@@ -131,6 +131,7 @@ PyObject* psyco_import_name(PyObject* name, PyObject* globals, PyObject* builtin
 PyObject* psyco_import_from(PyObject* module, PyObject* name);
 
 PyObject* psyco_enter_with(PyObject* manager, PyObject** out);
+PyObject* psyco_load_special(PyObject* manager, int64_t number, PyObject** out);
 PyObject* psyco_enter_async_with(PyObject* manager, PyObject** out);
 PyObject* psyco_with_except_start(PyObject* exit, PyObject* exception);
 int64_t psyco_check_exc_match(PyObject* exception, PyObject* type);

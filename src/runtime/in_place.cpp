@@ -1,6 +1,7 @@
 #include "runtime/in_place.h"
 
 #include <iterator>
+#include <unordered_set>
 
 #include "cpython/objects.h"
 #include "runtime/entry.h"
@@ -34,15 +35,43 @@ struct Wrapper {
 };
 Wrapper g_wrappers[] = {{&PyProperty_Type}, {&PyStaticMethod_Type}, {&PyClassMethod_Type}};
 
-// The interpreter specialises a read for the getter that a property has then, and looks again only
-// if that function has changed or died (LOAD_ATTR_PROPERTY). Plain it often dies with the change;
-// compiled code would keep it, and the interpreter would go on calling it.
+// Of this class and those below it: the versions of those that have the attribute in their
+// dictionary.
+void forget_versions(PyTypeObject* type, PyObject* attribute,
+                     std::unordered_set<PyTypeObject*>& seen) {
+  if (!seen.insert(type).second) return;
+  PyObject* dict = PyType_GetDict(type);
+  PyObject *name, *value;
+  Py_ssize_t position = 0;
+  while (dict && PyDict_Next(dict, &position, &name, &value))
+    if (value == attribute) {
+      PyType_Modified(type);
+      break;
+    }
+  Py_XDECREF(dict);
+  PyObject* below =
+      PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyType_Type), "__subclasses__", "O", type);
+  for (Py_ssize_t i = 0; below && i < PyList_GET_SIZE(below); i++)
+    forget_versions(reinterpret_cast<PyTypeObject*>(PyList_GET_ITEM(below, i)), attribute, seen);
+  Py_XDECREF(below);
+  PyErr_Clear();
+}
+
+// The interpreter specialises a read for the getter that a property has then (LOAD_ATTR_PROPERTY),
+// and looks again only if that function has changed or died; plain it often dies with the change,
+// but compiled code would keep it, and the interpreter would go on calling it. From 3.14 on it
+// looks again only if the class has changed, and would go on with a getter that is dead.
 void forget_getter(PyObject* property) {
   PyObject* getter = objects::property_getter(property);
   if (!getter || !PyFunction_Check(getter)) return;
   auto* function = reinterpret_cast<PyFunctionObject*>(getter);
-  _PyFunction_SetVersion(function, 0);
+  PyFunction_SetVectorcall(function, function->vectorcall);  // takes the version away
   function_modified(function, false);
+  if (Port::kPropertyReadsCheckGetter) return;
+  PyObject* error = PyErr_GetRaisedException();
+  std::unordered_set<PyTypeObject*> seen;
+  forget_versions(&PyBaseObject_Type, property, seen);
+  PyErr_SetRaisedException(error);
 }
 
 void wrapped_changes(PyObject* descriptor) {

@@ -48,8 +48,8 @@ def test_a_good_interpreter_is_taken(interpreter):
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        ({"version": [3, 12, 1]}, "is CPython 3.12.1; psyco needs the ordinary CPython 3.13"),
-        ({"version": [3, 14, 0]}, "is CPython 3.14.0"),
+        ({"version": [3, 12, 1]}, "is CPython 3.12.1; psyco needs the ordinary CPython 3.13 or 3.14"),
+        ({"version": [3, 16, 0]}, "is CPython 3.16.0"),
         ({"free_threaded": True}, "is a free-threaded build of CPython 3.13.5"),
         ({"debug": True}, "is a debug build of CPython 3.13.5"),
         ({"implementation": "pypy"}, "is pypy 3.13.5"),
@@ -94,6 +94,53 @@ def test_the_search_skips_what_will_not_do(tmp_path, interpreter, monkeypatch):
     assert module.find_interpreter(None).version == "3.13.5"
     monkeypatch.setattr(module, "candidates", lambda version: [wrong])
     assert module.find_interpreter(None) is None
+
+
+def test_a_version_is_found_by_its_number(tmp_path, interpreter, monkeypatch):
+    from devtool import interpreter as module
+    from devtool.console import Failure
+
+    old, new = interpreter("old"), interpreter("new", version=[3, 14, 3])
+    monkeypatch.setattr(module, "candidates", lambda version: [new, old])
+    assert module.find_interpreter("3.13").version == "3.13.5"
+    assert module.find_interpreter("3.14").version == "3.14.3"
+    assert module.find_interpreter(None).version == "3.13.5"
+    monkeypatch.setattr(module, "candidates", lambda version: [old])
+    with pytest.raises(Failure, match="--python 3.14: no CPython 3.14 found"):
+        module.find_interpreter("3.14")
+    assert module.interpreters() == 1
+
+
+def test_a_version_that_is_missing_is_said(monkeypatch, capsys):
+    from devtool import versions
+    from devtool.console import Failure
+
+    monkeypatch.delenv("PSYCO_CI_VERSIONS", raising=False)
+    monkeypatch.setattr(versions, "find_version", lambda version: version != "3.14")
+    monkeypatch.setattr(versions, "prepare", lambda version: version)
+    assert list(versions.others("3.13")) == []
+    assert "no CPython 3.14 found: not tested" in capsys.readouterr().err
+    assert list(versions.others("3.14")) == ["3.13"]
+    monkeypatch.setenv("PSYCO_CI_VERSIONS", "3.13,3.14")
+    with pytest.raises(Failure, match="no CPython 3.14 found, and PSYCO_CI_VERSIONS asks for it"):
+        list(versions.others("3.13"))
+
+
+def test_each_version_has_folders_of_its_own(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from devtool import environment
+    from devtool.interpreter import Interpreter
+
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    old = Interpreter(Path("/old/python"), "3.13.5", headers=True, optimised=True)
+    new = Interpreter(Path("/new/python"), "3.14.3", headers=True, optimised=True)
+    assert environment.place(new) == (tmp_path / ".venv", tmp_path / "build")
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / environment.STAMP).write_text(json.dumps({"interpreter": "/old/python", "version": "3.13.5"}))
+    assert environment.place(old) == (tmp_path / ".venv", tmp_path / "build")
+    venv, build = environment.place(new)
+    assert venv.name.startswith(".venv-3.14.3-") and build.name.startswith("build-3.14.3-")
 
 
 def test_pyenv_versions_are_tried_newest_first(tmp_path, monkeypatch):

@@ -114,7 +114,9 @@ def test_async_helpers():
     one = coroutine()
     assert helper("get_awaitable", one, 0) is one
     one.close()
-    assert outcome(helper, "get_awaitable", 5, 0) == ("error", TypeError, "object int can't be used in 'await' expression")
+    assert outcome(helper, "get_awaitable", 5, 0) == (
+        "error", TypeError,
+        "'int' object can't be awaited" if sys.version_info >= (3, 14) else "object int can't be used in 'await' expression")
     assert outcome(helper, "get_awaitable", 5, 1)[2] == (
         "'async with' received an object from __aenter__ that does not implement __await__: int")
     assert outcome(helper, "get_awaitable", 5, 2)[2] == (

@@ -33,7 +33,7 @@ print(f(1), fast(2), psyco.unproxy(fast) is f, C.m(3), psyco.explain(f).compiled
 print(str(psyco.explain(f)).splitlines()[1])
 psyco.unbind(f); psyco.cannotcompile(f); psyco.stop()
 """
-MADE_FOR = "is made for the ordinary CPython 3.13, and this is"
+MADE_FOR = "is made for the ordinary CPython 3.13 or 3.14, and this is"
 
 
 def others():
@@ -48,7 +48,7 @@ def others():
                                   capture_output=True, text=True, check=False)
             if not done.returncode:
                 there.setdefault(ast.literal_eval(done.stdout), path)
-    return {version: path for version, path in there.items() if version[:2] != (3, 13)}
+    return {version: path for version, path in there.items() if version[:2] not in _engine.SERVED}
 
 
 def run(python, arguments, root, tmp_path, **environ):
@@ -74,14 +74,16 @@ def test_real_ones(root, tmp_path):
             assert done.returncode and done.stderr.splitlines()[-1].startswith("ImportError: psyco is made for")
             assert started.returncode
         else:
-            assert done.stdout == "2 3 True 4 False 0\n  not compiled: " + f"psyco is off: it {MADE_FOR} CPython {found}\n"
+            name = re.search(rf"(\w+) {found}", done.stderr)[1]
+            assert done.stdout == "2 3 True 4 False 0\n  not compiled: " + f"psyco is off: it {MADE_FOR} {name} {found}\n"
             assert done.returncode == 0
             assert (started.stdout, started.returncode) == ("['x']\n", 0)
 
 
 FAKES = {
     "PyPy 3.11.13": "sys.implementation.name = 'pypy'; sys.version_info = (3, 11, 13, 'final', 0)",
-    "CPython 3.14.2": "sys.version_info = (3, 14, 2, 'final', 0)",
+    "CPython 3.12.2": "sys.version_info = (3, 12, 2, 'final', 0)",
+    "CPython 3.16.0": "sys.version_info = (3, 16, 0, 'final', 0)",
     "graalpy 3.13.0": "sys.implementation.name = 'graalpy'; sys.version_info = (3, 13, 0, 'final', 0)",
     "a free-threaded build of CPython 3.13.0": "sys.abiflags = 't'; sys.version_info = (3, 13, 0, 'final', 0)",
     "a debug build of CPython 3.13.0": "sys.abiflags = 'd'; sys.version_info = (3, 13, 0, 'final', 0)",
@@ -102,11 +104,16 @@ def test_a_very_old_one(root, tmp_path):
 
 
 def test_the_package_can_be_read_by_those_that_are_told(root):
-    served = "{}.{}".format(*_engine.SERVED)
+    served = ["{}.{}".format(*version) for version in _engine.SERVED]
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    assert project["requires-python"] == f"=={served}.*"
+    newest = _engine.SERVED[-1]
+    assert project["requires-python"] == f">={served[0]},<{newest[0]}.{newest[1] + 1}"
+    assert [line.split()[-1] for line in project["classifiers"] if ":: Python :: 3." in line] == served
     first = (root / "python/psyco/__init__.py").read_text()
-    assert f"CPython {served}," in first
+    assert f"CPython {' or '.join(served)}," in first
+    assert f'PSYCO_SERVED "{" or ".join(served)}"' in (root / "CMakeLists.txt").read_text()
+    for version in _engine.SERVED:
+        assert (root / "src/cpython/v{}{}/version.h".format(*version)).exists()
     for path in (root / "python" / "psyco").glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 9))
     tree = ast.parse(first.encode("ascii"), feature_version=(3, 4))  # the check comes before the imports

@@ -29,7 +29,7 @@ def test_one_version_everywhere(root):
 
 def test_nothing_is_needed_at_run_time(project):
     assert "dependencies" not in project["project"]
-    assert project["project"]["requires-python"] == "==3.13.*"
+    assert project["project"]["requires-python"] == ">=3.13,<3.15"
 
 
 def test_licence(root, project):
@@ -80,7 +80,7 @@ def test_without_a_compiler_the_packages_are_named(root, tmp_path):
 
 def test_without_headers_the_packages_are_named(root, tmp_path):
     told = configure(root, tmp_path, "-DPython_INCLUDE_DIR=/nonexistent", PATH=os.environ["PATH"])
-    assert "psyco is built with the C headers of" in told and "install python3.13-dev (Debian" in told
+    assert "psyco is built with the C headers of" in told and "install python{}.{}-dev (Debian".format(*sys.version_info[:2]) in told
     assert told.count("CMake Error") == 1
 
 

@@ -51,7 +51,10 @@ def check(code):
         group = raws[x.offset // 2]
         net = sum(row[9] - row[8] for _, row in group)
         # stack_effect's own view of FOR_ITER's jump differs by version; compare the fall-through.
-        assert net == dis.stack_effect(x.opcode, x.arg, jump=False), (x, group)
+        effect = dis.stack_effect(x.opcode, x.arg, jump=False)
+        if x.opname == "RETURN_VALUE":
+            effect = -1  # 3.14 counts what the caller gets
+        assert net == effect, (x, group)
         assert group[0][1][10] == 1 and group[-1][1][11] == 1
         assert all(row[10] == 0 for _, row in group[1:])
         assert group[0][1][4] == x.start_offset // 2
@@ -59,7 +62,7 @@ def check(code):
         if following is not None:
             assert group[0][1][6] == following.start_offset // 2
         target = group[-1][1][7]
-        if x.jump_target is not None:
+        if x.jump_target is not None and x.opname != "END_ASYNC_FOR":  # there for tools only (3.14)
             goal = rows[target]
             if x.opname == "FOR_ITER":
                 assert goal[5] == x.jump_target // 2 + 1 and goal[0] == "Pop"

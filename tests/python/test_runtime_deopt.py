@@ -402,7 +402,7 @@ def test_function_version_comes_back():
     _core._test_install(
         f, {"frames": [f.__code__], "spills": 1, "records": [], "steps": [("own", S(0), 7), ("return", S(0))]}
     )
-    assert _core._test_function_version(f) == 0
+    assert _core._test_function_version(f) < 2  # 1: cleared, from 3.14 on
     assert space["g"]() == 7
     _core._test_uninstall(f)
     assert _core._test_function_version(f) == version
@@ -528,7 +528,10 @@ def test_recursion_through_c_ends_where_it_does_in_plain():
         sys.setrecursionlimit(limit)
         threading.stack_size(old)
     plain, exited = depths
-    assert abs(exited - plain) <= 2
+    if sys.version_info < (3, 14):
+        assert abs(exited - plain) <= 2
+    else:  # no levels are counted there: the stack itself is the limit, and native frames need more of it
+        assert plain / 8 < exited <= plain
 
 
 def test_deep_recursion_in_a_small_thread():

@@ -24,6 +24,9 @@ NULL = _core._test_null()
 mon = sys.monitoring
 
 
+BY_ZERO = "division by zero" if sys.version_info >= (3, 14) else "integer division or modulo by zero"
+
+
 def instructions(code):
     return [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
 
@@ -221,6 +224,8 @@ def test_exception_in_a_loop(name):
                 exit_method = suppress(ZeroDivisionError)
                 exit_method.__enter__()
                 stack.append(exit_method.__exit__)
+                if sys.version_info >= (3, 14):
+                    stack.append(NULL)
             out = local[variable(code, "out")]
             if isinstance(out, list):
                 stack += [out.append, NULL]
@@ -271,7 +276,7 @@ def f(data, zero):
         for local[variable(code, "d")] in stack[-1]:
             if local[variable(code, "d")] == 9:
                 break
-        return local, [9, 100, 0], where, ZeroDivisionError("integer division or modulo by zero")
+        return local, [9, 100, 0], where, ZeroDivisionError(BY_ZERO)
 
     number = install(code, head, plan, 1)
     state = _core._test_thread_state()
@@ -425,7 +430,8 @@ def step(listed, index, pc, L, S):
     i = listed[index[pc]]
     op = i.opname
     after = listed[index[pc] + 1].offset
-    if op in ("NOP", "EXTENDED_ARG", "RESUME"):
+    op = op.replace("_BORROW", "")  # 3.14
+    if op in ("NOP", "EXTENDED_ARG", "RESUME", "NOT_TAKEN"):
         return after
     if op in ("LOAD_FAST", "LOAD_FAST_CHECK"):
         S.append(L[i.arg])
@@ -434,7 +440,7 @@ def step(listed, index, pc, L, S):
     elif op == "LOAD_FAST_AND_CLEAR":
         S.append(L[i.arg])
         L[i.arg] = NULL
-    elif op == "LOAD_CONST":
+    elif op in ("LOAD_CONST", "LOAD_SMALL_INT"):
         S.append(i.argval)
     elif op == "STORE_FAST":
         L[i.arg] = S.pop()
@@ -446,7 +452,7 @@ def step(listed, index, pc, L, S):
         L[i.arg & 15] = S.pop()
     elif op == "BINARY_OP":
         b, a = S.pop(), S.pop()
-        S.append(OPS[i.argrepr](a, b))
+        S.append(a[b] if i.argrepr == "[]" else OPS[i.argrepr](a, b))
     elif op == "BINARY_SUBSCR":
         b, a = S.pop(), S.pop()
         S.append(a[b])
@@ -472,7 +478,7 @@ def step(listed, index, pc, L, S):
         S[-1], S[-i.arg] = S[-i.arg], S[-1]
     elif op == "COPY":
         S.append(S[-i.arg])
-    elif op in ("POP_TOP", "END_FOR"):
+    elif op in ("POP_TOP", "POP_ITER", "END_FOR"):
         S.pop()
     elif op == "GET_ITER":
         S.append(iter(S.pop()))

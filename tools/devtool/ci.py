@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from devtool import versions
 from devtool.build import build
 from devtool.conformance import sample
 from devtool.console import ROOT, Failure, call, say
 from devtool.environment import Environment
 from devtool.lint import check_stubs, lint
 from devtool.testing import Count, ir_tests, python_tests, unit_tests
-from devtool.variants import VARIANTS
+from devtool.variants import VARIANTS, find_variant
 
 FUZZED = 2400  # generated programs, about a minute
 
@@ -44,6 +45,10 @@ class Tally:
         return not count.failed
 
 
+def _fail(failure: Failure) -> None:
+    raise failure
+
+
 def _lint(env: Environment) -> None:
     if failed := lint(env):
         raise Failure(f"lint failed: {', '.join(failed)}")
@@ -54,6 +59,18 @@ def _fuzz(env: Environment) -> None:
     if call([env.python, ROOT / "tests" / "fuzz", "--part", "inside", "--seed", "1",
              "--count", str(FUZZED), "--reduce", "1"]):
         raise Failure("compiled programs did not do what plain ones do")
+
+
+def _other_version(tally: Tally, env: Environment) -> None:
+    """C++ and IR tests know no version; all that does is run again."""
+    version = f"CPython {env.interpreter.version}"
+    if not tally.step(f"build for {version}", lambda: build(env, werror=True)):
+        return
+    tally.step(f"Python tests on {version}", lambda: python_tests(env, ["-q"]))
+    tally.step(f"fuzzer on {version}", lambda: _fuzz(env))
+    for name in versions.VARIANTS:
+        tally.step(f"Python tests on {version}, {name}",
+                   lambda name=name: python_tests(env, ["-q"], find_variant(name)))
 
 
 def ci(env: Environment) -> int:
@@ -72,6 +89,12 @@ def ci(env: Environment) -> int:
                 lambda variant=variant: python_tests(env, ["-q"], variant),
             )
         tally.step("CPython's own tests, a sample", lambda: sample(env))
+    try:
+        for other in versions.others(env.interpreter.dotted):
+            _other_version(tally, other)
+    except Failure as failure:  # one that is asked for is missing
+        missing = failure
+        tally.step("other versions of CPython", lambda: _fail(missing))
     print()
     for name in tally.failed_steps:
         print(f"failed: {name}")

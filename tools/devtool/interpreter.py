@@ -16,7 +16,7 @@ from pathlib import Path
 from devtool.console import Failure
 
 # Each has a folder src/cpython/vNNN. The first is what is used where nobody asks for another.
-VERSIONS = ((3, 13),)
+VERSIONS = ((3, 13), (3, 14))
 
 
 def dotted(version: tuple[int, ...]) -> str:

@@ -31,6 +31,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         sub.add_argument("--python", metavar="PATH", help="the CPython to use, or a version")
         return sub
 
+    def of_all(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--all-versions", action="store_true",
+                         help="for each CPython that is served and there, one after the other")
+
     sub = command("run", "run a program plain and under psyco, compare outputs and times")
     sub.add_argument("--pairs", type=int, default=1, help="how often to run both (best counts)")
     sub.add_argument("program")
@@ -43,7 +47,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("--asan", action="store_true",
                      help="on a build with the address and undefined behaviour sanitizers")
 
-    command("build", "build, and make .venv/bin/python able to import psyco")
+    of_all(sub)
+
+    of_all(command("build", "build, and make .venv/bin/python able to import psyco"))
 
     sub = command("bench", "measure plain against psyco; exit status 1 when a bar is missed")
     sub.add_argument("names", nargs="*", help="programs of bench/programs, 'examples', or "
@@ -154,6 +160,20 @@ def _fuzz(env: Environment, options: argparse.Namespace) -> int:
     return call([env.python, ROOT / "tests" / "fuzz", *options.arguments])
 
 
+def _with_each(options: argparse.Namespace) -> int:
+    from devtool.versions import others
+
+    def run(env: Environment) -> int:
+        from devtool.build import build
+
+        print(f"\n== CPython {env.interpreter.version}", flush=True)
+        build(env)
+        return _test(env, options) if options.command == "test" else 0
+
+    first = prepare(options.python)
+    return max([run(first), *map(run, others(first.interpreter.dotted))])
+
+
 def _check_names(options: argparse.Namespace) -> None:
     """Find misspelt names before anything is built."""
     name = options.command
@@ -186,6 +206,8 @@ def _dispatch(options: argparse.Namespace) -> int:
     _check_names(options)
     if name == "interpreters":
         return interpreters()
+    if getattr(options, "all_versions", False):
+        return _with_each(options)
     env = prepare(options.python)
     if name == "ci":
         from devtool.ci import ci

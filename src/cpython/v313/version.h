@@ -64,7 +64,8 @@ struct VersionPort {
     return frame->owner == FRAME_OWNED_BY_CSTACK;
   }
   static constexpr bool kLocalsDieLastFirst = false;
-  static constexpr bool kOperandsDieTopFirst = false;
+  static constexpr bool kOperandsDieTopFirst = false;  // of an instruction that did not fail
+  static constexpr bool kBinaryDropsLeftFirst = true;  // whatever is the custom of all others
 
   // ---- the C stack: a number of levels is all that 3.13 knows of it
   // Plain Python-to-Python calls use no C stack, native ones do. Below this reserve we go on in the
@@ -89,6 +90,9 @@ struct VersionPort {
   static void restore_c_levels(PyThreadState* ts, int withheld) {
     ts->c_recursion_remaining += withheld;
   }
+
+  // What LOAD_ATTR_PROPERTY makes sure of, beside the class.
+  static constexpr bool kPropertyReadsCheckGetter = true;
 
   // ---- functions
   static uint32_t valid_version(uint32_t function_version) { return function_version; }  // 0: none

@@ -19,8 +19,8 @@ namespace {
 
 // Proves that the instance has its inline values and that no name was added to the class's shared
 // keys, so that nothing shadows a class attribute.
-void guard_inline(Builder& f, Value* object) {
-  Value* valid = f.load(Op::LoadU8, object, shapes::kInlineValid, Heap::AttrShape);
+void guard_inline(Builder& f, Value* object, const AttrPlan& plan) {
+  Value* valid = f.load(Op::LoadU8, object, plan.values + shapes::kValuesValid, Heap::AttrShape);
   Value* yes = f.emit(Op::CmpInt, {valid, f.const_int(0)});
   yes->cond = Cond::Ne;
   f.guard(Op::GuardTrue, yes, Reason::Domain);
@@ -28,7 +28,7 @@ void guard_inline(Builder& f, Value* object) {
 
 void guard_not_shadowed(Builder& f, Value* object, const AttrPlan& plan) {
   if (!plan.keys) return;
-  guard_inline(f, object);
+  guard_inline(f, object, plan);
   Value* names = f.load(Op::LoadI64, f.const_ptr(plan.keys), shapes::kKeysEntries, Heap::AttrShape);
   Value* same = f.emit(Op::CmpInt, {names, f.const_int(plan.key_count)});
   same->cond = Cond::Eq;
@@ -38,17 +38,19 @@ void guard_not_shadowed(Builder& f, Value* object, const AttrPlan& plan) {
 // The dictionary of an instance lists its attributes in the order in which they were set
 // (pycore_dict.h:_PyDictValues_AddToInsertionOrder). Nothing else reads these bytes in our code.
 void note_order(Builder& f, Value* object, const AttrPlan& plan) {
-  Value* room = f.load(Op::LoadU8, object, shapes::kInlineCapacity, Heap::Other);
-  Value* count = f.load(Op::LoadU8, object, shapes::kInlineCount, Heap::Other);
+  const int32_t items = plan.values + shapes::kValuesItems;
+  const int32_t number = plan.values + shapes::kValuesCount;
+  Value* room = f.load(Op::LoadU8, object, plan.values + shapes::kValuesCapacity, Heap::Other);
+  Value* count = f.load(Op::LoadU8, object, number, Heap::Other);
   Value* behind = f.emit(Op::MulIntUnchecked, {room, f.const_int(sizeof(PyObject*))});
   Value* place = f.emit(Op::AddIntUnchecked, {behind, count});
-  Value* index = f.const_int((plan.offset - shapes::kInlineItems) / int{sizeof(PyObject*)});
+  Value* index = f.const_int((plan.offset - items) / int{sizeof(PyObject*)});
   Value* store = f.emit(Op::StoreU8At, {object, place, index});
-  store->imm = shapes::kInlineItems;
+  store->imm = items;
   store->heap = Heap::Other;
   Value* more = f.emit(Op::AddIntUnchecked, {count, f.const_int(1)});
   store = f.emit(Op::StoreU8At, {object, f.const_int(0), more});
-  store->imm = shapes::kInlineCount;
+  store->imm = number;
   store->heap = Heap::Other;
 }
 
@@ -171,7 +173,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
   bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member ||
                 plan.kind == AttrPlan::Constant;
   if (plan.kind == AttrPlan::Inline && object_example &&
-      !*(reinterpret_cast<uint8_t*>(object_example) + shapes::kInlineValid))
+      !shapes::inline_values_valid(object_example))
     usable = false;
   if (usable && f.guard_type(id, type)) {
     assume_plan(f, type, plan);
@@ -183,7 +185,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
       return true;
     }
     Heap heap = Heap::Attributes;
-    if (plan.kind == AttrPlan::Inline) guard_inline(f, object);
+    if (plan.kind == AttrPlan::Inline) guard_inline(f, object, plan);
     Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
     value->flags |= ir::kNullable;
     f.guard(Op::GuardNotNull, value, Reason::Unbound);
@@ -308,6 +310,27 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
   load_method_by_helper(f, id, bc.object);
 }
 
+// A manager of a known class keeps its place: the method is found as if it were loaded from it.
+void lower_LoadSpecial(Builder& f, const Bytecode& bc) {
+  if (bc.arg >= 2) return f.deopt(Reason::Suspend);  // async with
+  AVId id = f.pop();
+  f.learn(id, 0);
+  PyTypeObject* type = f.likely_type(id);
+  if (type && !f.site().generic) {
+    const AttrPlan plan = shapes::plan_special(type, bc.arg);
+    if (plan.kind == AttrPlan::Method && f.guard_type(id, type)) {
+      assume_plan(f, type, plan);
+      f.push(f.const_av(plan.value));
+      return f.push(id);
+    }
+  }
+  f.drop(id);
+  Value* call = f.call_helper(Helper::load_special, {f.force(id)}, bc.arg, true, nullptr, 1);
+  Value* self = f.take_out(call, 0, true);
+  f.push(f.object_av(call));
+  f.push(f.object_av(self));
+}
+
 // As load_planned. Both are popped.
 static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, PyObject* name) {
   PyObject* object_example = f.av(id).example;
@@ -344,7 +367,7 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
   assume_plan(f, type, plan);
   Value* object = f.force(id);
   if (plan.kind == AttrPlan::Inline) {
-    guard_inline(f, object);
+    guard_inline(f, object, plan);
     Value* dict = f.load(Op::LoadI64, object, shapes::kManagedDict, Heap::AttrShape);
     Value* none = f.emit(Op::CmpInt, {dict, f.const_int(0)});
     none->cond = Cond::Eq;

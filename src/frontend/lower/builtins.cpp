@@ -208,12 +208,13 @@ bool lower_isinstance(Builder& f, const std::vector<AVId>& args) {
   return finish(f, args, f.const_av(yes ? Py_True : Py_False));
 }
 
-// Counts as in the interpreter, where each variable and the argument on the stack hold a reference
-// of their own; here one serves them all (an argument's is held by whoever entered this code).
+// Counts as in the interpreter, where each variable and (unless it was borrowed from a variable)
+// the argument on the stack hold a reference of their own; here one serves them all (an argument's
+// is held by whoever entered this code).
 bool lower_getrefcount(Builder& f, const std::vector<AVId>& args) {
   Value* object = f.force(args[0]);
   const int held = object->owned() || object->op == Op::Arg;
-  const int names = f.names_of(object) + 1;  // and the argument
+  const int names = f.names_of(object) + (f.argument_is_borrowed() ? 0 : 1);
   Value* count = f.call_helper(Helper::reference_count, {object}, names - held, true);
   return finish(f, args, f.int_av(count));
 }

@@ -224,8 +224,6 @@ void lower_EnterWith(Builder& f, const Bytecode& bc) {
   f.push(f.object_av(call));
 }
 
-void lower_LoadSpecial(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
-
 // Handlers are reached through the interpreter, which made the exception state; these instructions
 // are met only in loops inside handlers, and go on there.
 void lower_WithExceptStart(Builder& f, const Bytecode&) { f.deopt(Reason::Unsupported); }
