@@ -348,7 +348,7 @@ def test_other_interpreters_of_a_process_stay_plain(environment, tmp_path):
 
     python = make_python(environment, tmp_path, find_mode("default"))
     program = "import _interpreters as i; n = i.create(); i.exec(n, 'import sys; " \
-        "print(\"psyco\" in sys.modules)')"
+        "print(\"psyco\" in sys.modules)'); i.destroy(n)"
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True,
                           env=clean_environ())
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -24,7 +24,12 @@ def env():
 
 
 def test_the_page_about_one_function_is_not_stale(env):
-    assert docs.PAGE.read_text() == docs.one_function(env), "write it again: ./dev docs"
+    page, now = docs.PAGE.read_text(), docs.one_function(env)
+    if sys.version_info[:2] == (3, 13):  # whose bytecode it shows
+        assert page == now, "write it again: ./dev docs"
+    else:
+        assert [line for line in page.splitlines() if line.startswith("#")] == [
+            line for line in now.splitlines() if line.startswith("#")]
 
 
 def test_addresses_are_masked():
