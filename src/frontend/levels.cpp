@@ -1,5 +1,7 @@
 // The three levels of a value: what is known of it, the ways between them, and the references that
 // go with each.
+#include <type_traits>
+
 #include "cpython/shapes.h"
 #include "frontend/builder.h"
 
@@ -304,7 +306,9 @@ int Builder::names_of(const Value* object) {
   };
   for (const FrameSlots& frame : st_.frames) {
     for (AVId id : frame.locals) count(id);
-    for (AVId id : frame.stack) count(id);
+    // Slots that are no plain pointers borrow what comes from a variable.
+    if (std::is_pointer_v<Port::Slot>)
+      for (AVId id : frame.stack) count(id);
   }
   return names;
 }

@@ -72,7 +72,6 @@ D(1)(D(2), D(3))
 D(1)(D(2), k=D(3))
 D(1).method(D(2), D(3))
 two(D(1), D(2))
-two_rebind(D(1), D(2))
 two_raise(D(1), D(2))
 isinstance(D(1), D)
 isinstance(D(1), D(2))
@@ -104,6 +103,12 @@ def test_the_order_in_which_operands_die(statement, request):
     if sys.version_info < (3, 14) and statement in OTHER_ORDER_IN_313:
         request.applymarker(pytest.mark.xfail(strict=True, reason="another order than in plain 3.13"))
     check(f"{DYING}\ndef do():\n    {statement}\n", ["seen(do)"])
+
+
+@pytest.mark.plain_only
+def test_arguments_die_when_they_are_rebound():
+    """Not where the interpreter passes them to a compiled function: there they live until it returns."""
+    check(f"{DYING}\ndef do():\n    two_rebind(D(1), D(2))\n", ["seen(do)"])
 
 
 def test_the_order_in_which_locals_die_in_a_loop():
@@ -231,13 +236,17 @@ def last():
     a = K()
     b = [a]
     return getrefcount(a), getrefcount(b[0])
+def beside():
+    a = K()
+    b = K()
+    return (b, a, getrefcount(a))[2], [a, getrefcount(a), getrefcount(a)][1:]
 def loop(n):
     a = K()
     out = []
     for i in range(n):
         out.append(getrefcount(a))
     return out[-3:]
-""", ["one()", "two()", "last()", "loop(300)"])
+""", ["one()", "two()", "last()", "beside()", "loop(300)"])
 
 
 # --- Frames, slots, exceptions --------------------------------------------------------------------
