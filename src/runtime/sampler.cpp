@@ -39,7 +39,8 @@ constexpr int64_t kIdleNs = 250 * 1000 * 1000;    // and while the process sleep
 constexpr float kHeat[] = {1.0f, 0.7f, 0.5f};
 constexpr int kFrames = 3, kHalfLife = 3, kLongHalfLife = 24;
 constexpr float kWarm = 1.7f, kHot = 2.3f, kMostHeat = 4.5f, kHarder = 1.25f;
-constexpr int64_t kQuietNs = 50 * 1000 * 1000;        // at least, after too many events
+constexpr int64_t kQuietNs = 50 * 1000 * 1000;        // at least, after too many events,
+constexpr int64_t kMostQuietNs = 1000 * 1000 * 1000;  // and at most
 constexpr int64_t kWindowNs = 20 * 1000 * 1000;       // of processor time: to show that code is hot
 constexpr int64_t kSlowWindowNs = 200 * 1000 * 1000;  // for loops whose iterations take long
 
@@ -160,7 +161,7 @@ int look(void*) {
   g_tick++;
   Seen seen;
   if (now >= g_quiet_until && !deciding_may_go_on()) {
-    g_quiet_until = now + std::max(now / 2, kQuietNs);
+    g_quiet_until = now + std::clamp(now / 2, kQuietNs, kMostQuietNs);
     trials().clear();
     put_off_decisions();
   }
