@@ -101,7 +101,9 @@ OTHER_ORDER_IN_313 = {
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_the_order_in_which_operands_die(statement, request):
     if sys.version_info < (3, 14) and statement in OTHER_ORDER_IN_313:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="another order than in plain 3.13"))
+        # Where guards fail, the interpreter may be the one who lets go.
+        strict = "PSYCO_DEBUG" not in os.environ
+        request.applymarker(pytest.mark.xfail(strict=strict, reason="another order than in plain 3.13"))
     check(f"{DYING}\ndef do():\n    {statement}\n", ["seen(do)"])
 
 
