@@ -529,6 +529,12 @@ bool is_initialiser(PyCodeObject* code) {
 bool everything_is_watched() { return g_everything; }
 bool everything_is_counted() { return g_global_events; }
 
+bool count_everything() {
+  if (!g_everything || g_global_events) return true;
+  g_global_events = true;
+  return g_tool < 0 || g_paused || set_global(g_event_set);
+}
+
 bool watch_everything(bool on) {
   if (g_tool < 0) return true;
   stop_sampler();

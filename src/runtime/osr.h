@@ -30,6 +30,8 @@ void refresh_instrumentation(PyCodeObject* code);
 void rearm_events(PyCodeObject* code);  // the same, and our disabled locations are on again
 // Global events: costs every function a little. Off, functions nobody else wants are plain again.
 bool watch_everything(bool on);
+// If it is watched: by global events from now on, there can be no sampler. False: an error is set.
+bool count_everything();
 bool everything_is_watched();
 bool everything_is_counted();  // it is, and not by the sampler
 // Such code is not counted unless it is bound: see osr.cpp.

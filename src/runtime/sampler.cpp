@@ -9,7 +9,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -263,12 +265,26 @@ void end_thread() {
 
 // ---------------------------------------------------------------- fork and exit
 
+// The process and the thread that forked, as of the last fork.
+pid_t g_parent = 0;
+bool g_main_thread_forked = true;
+
+// A child that another thread than the main one has forked ends when that thread does, without any
+// exit of Python's: a thread of ours would keep it alive. Global events have to do there.
 int begin_again(void*) {
-  if (g_wanted) begin_thread();
+  if (!g_wanted) return 0;
+  if (getpid() == g_parent || g_main_thread_forked) {
+    begin_thread();
+  } else {
+    g_wanted = false;
+    if (!count_everything()) PyErr_Clear();
+  }
   return 0;
 }
 
 PyObject* before_fork(PyObject*, PyObject*) {
+  g_parent = getpid();
+  g_main_thread_forked = syscall(SYS_gettid) == g_parent;
   end_thread();
   Py_RETURN_NONE;
 }

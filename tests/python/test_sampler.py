@@ -92,6 +92,36 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), ok, threads)
     assert lines == ["0", "True", "2"]
 
 
+def test_a_child_forked_by_another_thread_ends_with_that_thread_and_counts_by_events():
+    lines = run(LOOPS + """
+import warnings
+warnings.simplefilter("ignore")
+psyco.full()
+def forks(work):
+    def child():
+        pid = os.fork()
+        if pid:
+            end = time.monotonic() + 30
+            while time.monotonic() < end:
+                done, status = os.waitpid(pid, os.WNOHANG)
+                if done:
+                    print(status)
+                    return
+                time.sleep(0.01)
+            os.kill(pid, 9)
+            print("hangs")
+        elif work:
+            print(becomes_native(), flush=True)
+    thread = threading.Thread(target=child)
+    thread.start()
+    thread.join()
+    sys.stdout.flush()
+forks(False)
+forks(True)
+""")
+    assert lines == ["0", "True", "0"]
+
+
 def test_stop_ends_the_thread_and_an_idle_process_sleeps():
     threads, idle, stopped = run(LOOPS + """
 psyco.full()
