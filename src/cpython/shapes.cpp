@@ -291,21 +291,26 @@ PyObject* super_function(PyTypeObject* cls, PyTypeObject* type, PyObject* name) 
   return nullptr;
 }
 
+// True if there is a data descriptor, which alone decides what happens.
+static bool plan_data_descriptor(AttrPlan& plan, PyTypeObject* type, PyObject* descriptor,
+                                 bool store) {
+  if (!descriptor || !Py_TYPE(descriptor)->tp_descr_set) return false;
+  if (is_object_member(descriptor, type, store)) {
+    plan.kind = AttrPlan::Member;
+    plan.offset =
+        static_cast<int32_t>(reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
+  } else if (Py_IS_TYPE(descriptor, &PyProperty_Type)) {
+    plan_property(plan, descriptor, store ? "fset" : "fget");
+  }
+  return true;
+}
+
 AttrPlan plan_load(PyTypeObject* type, PyObject* name) {
   AttrPlan plan;
   if (type->tp_getattro != PyObject_GenericGetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);  // borrowed
   if (!note_attribute(plan, descriptor)) return plan;
-  if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
-    if (is_object_member(descriptor, type, false)) {
-      plan.kind = AttrPlan::Member;
-      plan.offset = static_cast<int32_t>(
-          reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
-    } else if (Py_IS_TYPE(descriptor, &PyProperty_Type)) {
-      plan_property(plan, descriptor, "fget");
-    }
-    return plan;
-  }
+  if (plan_data_descriptor(plan, type, descriptor, false)) return plan;
   bool may_shadow = false;
   if (has_inline_values(type)) {
     int index = shared_index(type, name);
@@ -358,16 +363,7 @@ AttrPlan plan_store(PyTypeObject* type, PyObject* name) {
   if (type->tp_setattro != PyObject_GenericSetAttr || !watchable_type(type)) return plan;
   PyObject* descriptor = _PyType_Lookup(type, name);
   if (!note_attribute(plan, descriptor)) return plan;
-  if (descriptor && Py_TYPE(descriptor)->tp_descr_set) {
-    if (is_object_member(descriptor, type, true)) {
-      plan.kind = AttrPlan::Member;
-      plan.offset = static_cast<int32_t>(
-          reinterpret_cast<PyMemberDescrObject*>(descriptor)->d_member->offset);
-    } else if (Py_IS_TYPE(descriptor, &PyProperty_Type)) {
-      plan_property(plan, descriptor, "fset");
-    }
-    return plan;
-  }
+  if (plan_data_descriptor(plan, type, descriptor, true)) return plan;
   if (!has_inline_values(type)) return plan;
   int index = shared_index(type, name);
   if (index < 0) return plan;

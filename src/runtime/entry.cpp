@@ -397,17 +397,15 @@ uint64_t native_calls(const CodeEntry* entry) {
   return sum;
 }
 
-namespace {
-
-// A call that passes by here in vain costs more than the interpreter's own.
-void note_miss(PyFunctionObject* function, CodeEntry* entry) {
+bool pays(const CodeEntry* entry, Payoff& payoff) {
   constexpr uint32_t kSome = 64;
-  if (++entry->misses % kSome != 0) return;
-  const uint64_t before = std::exchange(entry->hits, native_calls(entry));
-  // Fewer than before: they were counted in a version that is gone.
-  if (entry->hits < before || entry->hits - before >= kSome) return;
-  calls_lose(function, entry);
+  if (++payoff.steps % kSome != 0) return true;
+  const uint64_t calls = native_calls(entry);
+  const uint64_t before = std::exchange(payoff.native_calls, calls);
+  return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
 }
+
+namespace {
 
 PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
                       CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
@@ -449,8 +447,8 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
     // Nothing will ever come of it: calls need not pass by here any more.
     if (entry && (entry->refused || entry->excluded) && entry->versions.empty())
       uninstall_function(function);
-    else if (entry && !entry->bound && native_allowed(ts, code))
-      note_miss(function, entry);
+    else if (entry && !entry->bound && native_allowed(ts, code) && !pays(entry, entry->misses))
+      calls_lose(function, entry);  // to pass by here costs more than the interpreter's own call
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   auto** kept = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (bound.count + 1)));

@@ -98,6 +98,12 @@ struct CallTrial {
   bool decided = false;
 };
 
+// Steps that cost something and pay only if native calls come of them.
+struct Payoff {
+  uint32_t steps = 0;
+  uint64_t native_calls = 0;  // of the code's versions, when a number of steps was full
+};
+
 // One per code object, in its co_extra; dies with it.
 struct CodeEntry {
   PyCodeObject* code;  // borrowed
@@ -117,8 +123,7 @@ struct CodeEntry {
   bool parked = false;     // raises no events until the compiler may spend: see parked.h
   bool relied_on = false;  // some compiled code is good for a function of this code only
   uint32_t parking_round = 0, denials = 0;
-  uint32_t installed = 0;     // function objects of a nested code, ever: see osr.cpp
-  uint64_t native_calls = 0;  // of its versions, when that was looked at last
+  Payoff installing;          // of function objects of a nested code: see osr.cpp
   bool excluded = false;      // never to be compiled nor walked in place
   bool filter_allows = true;  // the user's filter said so, in this generation:
   uint32_t filter_generation = 0;
@@ -131,8 +136,7 @@ struct CodeEntry {
   uint64_t credited = 0;  // and for how many calls that has been counted: see ledger.h
   float heat = 0, long_heat = 0, needed_heat = 0;  // by the sampler: see sampler.cpp;
   uint32_t heat_tick = 0;                          // as of which tick
-  uint32_t misses = 0;                             // calls that no version fitted,
-  uint64_t hits = 0;     // and native ones, when a number of misses was full
+  Payoff misses;                                   // of calls that no version fitted
   int64_t armed_ns = 0;  // processor time when its events were switched on; 0: not by the sampler
   bool settled = false;  // refused by the user at present, and raises no events: see parked.h
   CallTrial trial;
@@ -144,6 +148,9 @@ CodeEntry* code_entry(PyCodeObject* code, bool create);
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards);
 void remove_version(CodeEntry* entry, const CompiledCode* code);
 uint64_t native_calls(const CodeEntry* entry);  // from outside compiled code, of its versions
+// Counts a step. False whenever so many steps are full, and fewer native calls have been made since
+// they were last.
+bool pays(const CodeEntry* entry, Payoff& payoff);
 Version* find_call_version(CodeEntry* entry, PyObject* const* values, Py_ssize_t count);
 Version* find_loop_version(CodeEntry* entry, int target, _PyInterpreterFrame* frame);  // its slots
 

@@ -1,6 +1,7 @@
-// The frames of the other threads are nobody's any more, but their memory and their references stay
-// (plainly, too), and a frame object that somebody keeps goes on showing the variables. So these
-// are written into the frames, and the activations forgotten: what they ran may be freed.
+// In the child the frames of the parent's other threads are nobody's any more, but their memory and
+// their references stay (plainly, too), and a frame object that somebody keeps goes on showing the
+// variables. So the variables are written into the frames, and the activations of these threads are
+// forgotten: the code they ran may be freed.
 //
 // A library's own fork does not come by here: there the frames of all threads can still be seen.
 #include "runtime/fork.h"
@@ -33,20 +34,26 @@ PyMethodDef g_after = {"psyco_after_in_child", after_in_child, METH_NOARGS, null
 
 }  // namespace
 
+bool call_with(const char* module, const char* function, PyObject* positional, PyObject* named) {
+  PyObject* owner = PyImport_ImportModule(module);
+  PyObject* callable = owner ? PyObject_GetAttrString(owner, function) : nullptr;
+  PyObject* args = positional ? PyTuple_Pack(1, positional) : PyTuple_New(0);
+  PyObject* done = callable && args ? PyObject_Call(callable, args, named) : nullptr;
+  const bool ok = done != nullptr;
+  Py_XDECREF(done);
+  Py_XDECREF(args);
+  Py_XDECREF(callable);
+  Py_XDECREF(owner);
+  return ok;
+}
+
 bool watch_forks() {
-  PyObject* posix = PyImport_ImportModule("posix");
-  PyObject* enlist = posix ? PyObject_GetAttrString(posix, "register_at_fork") : nullptr;
   PyObject* hook = PyCFunction_New(&g_after, nullptr);
   PyObject* named = hook ? Py_BuildValue("{s:O}", "after_in_child", hook) : nullptr;
-  PyObject* none = PyTuple_New(0);
-  PyObject* done = enlist && named && none ? PyObject_Call(enlist, none, named) : nullptr;
-  Py_XDECREF(none);
+  const bool ok = named && call_with("posix", "register_at_fork", nullptr, named);
   Py_XDECREF(named);
   Py_XDECREF(hook);
-  Py_XDECREF(enlist);
-  Py_XDECREF(posix);
-  Py_XDECREF(done);
-  return done != nullptr;
+  return ok;
 }
 
 }  // namespace psyco

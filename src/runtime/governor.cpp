@@ -381,7 +381,7 @@ void measure_calls(PyFunctionObject* function) {
   function->vectorcall = psyco_measured_call;
 }
 
-static bool has_won(const CodeEntry* entry) {
+bool has_won(const CodeEntry* entry) {
   return (entry->trial.decided && !entry->unworthy) ||
          std::any_of(entry->loops.begin(), entry->loops.end(),
                      [](const LoopCounter& loop) { return loop.decided; });

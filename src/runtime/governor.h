@@ -42,6 +42,8 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
 // Entering the function natively is slower than the interpreter: its calls are plain from now on.
 void calls_lose(PyFunctionObject* function, CodeEntry* entry);
 
+bool has_won(const CodeEntry* entry);  // its calls, or one of its loops
+
 void governor_forget(CodeEntry* entry);  // the code dies
 
 // Deciding has cost more than its share: what nobody has named, and has won nothing yet, is plain

@@ -22,8 +22,7 @@ constexpr int64_t kSmallGrant = 2 * 1000 * 1000;  // (on code that does not domi
 constexpr double kShare = 0.01;                   // of all the time,
 constexpr double kAdvance = 10 * 1000 * 1000;     // for a trial that saved so much of the time:
 constexpr double kGoodPart = 0.05;
-constexpr double kShareOfWins = 0.5;         // and of what its code has won
-constexpr int64_t kAskAgainNs = 500 * 1000;  // the clock of the process, and the accounts
+constexpr double kShareOfWins = 0.5;  // and of what its code has won
 
 // Deciding: nanoseconds a step, measured in a flat program; and what it may cost.
 constexpr double kEventCost = 90, kLoopEntryCost = 500, kTimedCallCost = 300, kMissCost = 70;
@@ -62,13 +61,26 @@ int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 
 int64_t process_cpu_ns() { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
-int64_t recent_cpu_ns() {
-  static int64_t asked = 0, used = 0;
+namespace {
+
+struct Recent {
+  int64_t cpu_ns = 0;
+  double won_ns = 0;
+};
+
+// The process's clock is a system call and the accounts are many, but who asks does so often.
+const Recent& recent() {
+  static Recent known;
+  static int64_t asked = 0;
   const int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-  if (now != asked) used = process_cpu_ns();
+  if (now != asked) known = {process_cpu_ns(), won_ns()};
   asked = now;
-  return used;
+  return known;
 }
+
+}  // namespace
+
+int64_t recent_cpu_ns() { return recent().cpu_ns; }
 
 bool compiler_may_spend(int64_t units, bool dominant) {
   if (!g_governor) return true;
@@ -78,17 +90,8 @@ bool compiler_may_spend(int64_t units, bool dominant) {
   const int64_t grant = dominant ? kGrant : kSmallGrant;
   const double spent =
       static_cast<double>(small ? g_compile_cpu_ns - grant : std::max(g_compile_cpu_ns, cost));
-  static double share = 0;
-  const auto affordable = [&] { return spent <= share + g_advance + kShareOfWins * g_won; };
-  if (affordable()) return true;
-  // The process's clock is a system call, and who may not compile asks often.
-  static int64_t asked = 0;
-  const int64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
-  if (now - asked < kAskAgainNs) return false;
-  asked = now;
-  share = kShare * static_cast<double>(process_cpu_ns());
-  won_ns();
-  return affordable();
+  return spent <=
+         kShare * static_cast<double>(recent().cpu_ns) + g_advance + kShareOfWins * recent().won_ns;
 }
 
 bool deciding_may_go_on() {
@@ -97,10 +100,8 @@ bool deciding_may_go_on() {
                        kLoopEntryCost * static_cast<double>(g_deciding.loop_entries) +
                        kTimedCallCost * static_cast<double>(g_deciding.timed_calls) +
                        kMissCost * static_cast<double>(g_entry_stats.interpreted);
-  const double share =
-      kDecidingGrant + kDecidingShare * static_cast<double>(recent_cpu_ns()) + g_advance / 2;
-  // The accounts are many, and this is asked often.
-  return spent <= share || spent <= share + kDecidingShareOfWins * won_ns();
+  return spent <= kDecidingGrant + kDecidingShare * static_cast<double>(recent().cpu_ns) +
+                      g_advance / 2 + kDecidingShareOfWins * recent().won_ns;
 }
 
 void lend_on_win(double saved_ns, int64_t elapsed_ns) {

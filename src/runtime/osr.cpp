@@ -204,8 +204,8 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   int64_t budget = INT64_MAX;
   if (g_governor) {
     loop = loop_counter(entry, target);
-    if (loop->decided) g_deciding.events--;
     const bool on_trial = !loop->decided;
+    if (!on_trial) g_deciding.events--;
     switch (loop_mode(entry, loop, &budget)) {
       case LoopMode::Native:
         g_deciding.loop_entries += on_trial;
@@ -232,15 +232,6 @@ bool has_call_version(const CodeEntry* entry) {
   for (const Version& version : entry->versions)
     if (version.target == kEntryCall && may_enter(version.code)) return true;
   return false;
-}
-
-// False if most of the function objects made from this code are called once and no more.
-bool installing_pays(CodeEntry* entry) {
-  constexpr uint32_t kSome = 64;
-  if (++entry->installed % kSome != 0) return true;
-  const uint64_t calls = native_calls(entry);
-  const uint64_t before = std::exchange(entry->native_calls, calls);
-  return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
 }
 
 PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
@@ -275,8 +266,8 @@ PyObject* on_start(PyObject*, PyObject* const* args, Py_ssize_t) {
   install_function(function);  // compiled at its next call, when the arguments are at hand
   measure_calls(function);
   // Every function object made from a nested code has to come by here once, as long as that leads
-  // to native calls.
-  if ((code->co_flags & CO_NESTED) && installing_pays(entry)) Py_RETURN_NONE;
+  // to native calls: not if most of them are called once and no more.
+  if ((code->co_flags & CO_NESTED) && pays(entry, entry->installing)) Py_RETURN_NONE;
   return disable();
 }
 

@@ -20,6 +20,7 @@
 
 #include "cpython/bytecode.h"
 #include "runtime/activation.h"
+#include "runtime/fork.h"
 #include "runtime/governor.h"
 #include "runtime/osr.h"
 #include "runtime/parked.h"
@@ -310,19 +311,6 @@ PyMethodDef g_before = {"psyco_before_fork", before_fork, METH_NOARGS, nullptr};
 PyMethodDef g_after = {"psyco_after_fork", after_fork, METH_NOARGS, nullptr};
 PyMethodDef g_exit = {"psyco_at_exit", at_exit, METH_NOARGS, nullptr};
 
-bool call_with(const char* module, const char* function, PyObject* positional, PyObject* named) {
-  PyObject* owner = PyImport_ImportModule(module);
-  PyObject* callable = owner ? PyObject_GetAttrString(owner, function) : nullptr;
-  PyObject* args = positional ? PyTuple_Pack(1, positional) : PyTuple_New(0);
-  PyObject* done = callable && args ? PyObject_Call(callable, args, named) : nullptr;
-  const bool ok = done != nullptr;
-  Py_XDECREF(done);
-  Py_XDECREF(args);
-  Py_XDECREF(callable);
-  Py_XDECREF(owner);
-  return ok;
-}
-
 bool hook_process() {
   if (g_hooked) return true;
   PyObject* before = PyCFunction_New(&g_before, nullptr);
@@ -377,9 +365,7 @@ double share_of_time(const CodeEntry* entry) {
 }
 
 void look_again(CodeEntry* entry) {
-  const bool decided = std::any_of(entry->loops.begin(), entry->loops.end(),
-                                   [](const LoopCounter& loop) { return loop.decided; });
-  if (!g_wanted || entry->bound || entry->wanted_by || decided)
+  if (!g_wanted || entry->bound || entry->wanted_by || has_won(entry))
     rearm_events(entry->code);
   else if (!disarm_events(entry))
     PyErr_Clear();
