@@ -106,6 +106,7 @@ void refuse(CodeEntry* entry, ir::Reason reason, int line) {
 
 void note_reason(CodeEntry* entry, ir::Reason reason, int line) {
   entry->reason = reason;
+  history_of(entry);  // stats() lists what has one
   g_totals.refused++;
   g_totals.refused_by[static_cast<int>(reason)]++;
   PyCodeObject* code = entry->code;

@@ -65,6 +65,16 @@ def test_stats_tell_who_was_refused_and_why():
     assert one["entries"] == 0 and "generators" in one["refused"] and __file__ in one["refused"]
 
 
+def test_stats_tell_who_was_refused_without_trials_too(no_trials):
+    @psyco.bind
+    def gen(n):
+        yield n
+
+    assert list(gen(1)) == [1]
+    [one] = [f for f in psyco.stats()["functions"] if f["name"].endswith("without_trials_too.<locals>.gen")]
+    assert "generators" in one["refused"]
+
+
 def test_explain_tells_who_was_excluded(no_trials):
     excluded, filtered = make(), make()
     psyco.unbind(filtered)

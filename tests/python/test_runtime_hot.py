@@ -24,12 +24,12 @@ def compiler():
         asked.append(("loop", code.co_name, target))
         return plans.get((code.co_name, "loop"))
 
-    _core._test_set_compilers(for_calls, for_loops)
     before = _core.options()
+    _core._test_set_compilers(for_calls, for_loops)
     _core.set_options({"loop_threshold": 100, "call_threshold": 20, "slow_us": 10**6})
     yield asked, plans
     _core._test_set_compilers(None, None)
-    _core.set_options({k: before[k] for k in ("loop_threshold", "call_threshold", "slow_us", "compile")})
+    _core.set_options({k: before[k] for k in ("loop_threshold", "call_threshold", "slow_us", "compile", "governor")})
     _core.set_filter(None)
 
 
