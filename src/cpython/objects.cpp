@@ -72,6 +72,44 @@ PyObject* plain_init(PyTypeObject* type) {
   return init && PyFunction_Check(init) ? init : nullptr;
 }
 
+bool set_place(PyObject* instance, int32_t offset, PyObject* value) {
+  PyTypeObject* type = Py_TYPE(instance);
+  const auto end = static_cast<int32_t>(type->tp_basicsize);
+  if (offset < end) {
+    *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(instance) + offset) = Py_NewRef(value);
+    return true;
+  }
+  constexpr int32_t kItems = offsetof(PyDictValues, values);
+  const int index = (offset - end - kItems) / int{sizeof(PyObject*)};
+  PyDictValues* values = has_inline_values(type) ? _PyObject_InlineValues(instance) : nullptr;
+  if (values && values->valid && index < values->capacity) {
+    values->values[index] = Py_NewRef(value);
+    _PyDictValues_AddToInsertionOrder(values, index);
+    return true;
+  }
+  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
+  if (!keys || index >= keys->dk_nentries) return true;
+  if (PyObject_GenericSetAttr(instance, DK_UNICODE_ENTRIES(keys)[index].me_key, value) == 0)
+    return true;
+  PyErr_Clear();
+  return false;
+}
+
+destructor plain_dealloc() {
+  static destructor found = nullptr;
+  if (found) return found;
+  PyType_Slot slots[] = {{0, nullptr}};
+  PyType_Spec spec = {"psyco.plain", 0, 0, Py_TPFLAGS_DEFAULT, slots};
+  PyObject* type = PyType_FromSpec(&spec);
+  if (!type) {
+    PyErr_Clear();
+    return nullptr;
+  }
+  found = reinterpret_cast<PyTypeObject*>(type)->tp_dealloc;
+  Py_DECREF(type);
+  return found;
+}
+
 void set_operand_error(int nb, PyObject* left, PyObject* right) {
   static const char* const kSymbols[] = {
       "+",  "&",  "//",  "<<",  "@",  "*",  "%",  "|",  "", ">>",  "-",  "/",  "^",

@@ -166,6 +166,13 @@ inline PyObject* new_instance(PyTypeObject* type) { return type->tp_alloc(type, 
 // type.__call__ would do object.__new__, then a Python __init__: that function (borrowed), else
 // null.
 PyObject* plain_init(PyTypeObject* type);
+// Sets the slot or inline value at that offset of an instance, which has been made for it and where
+// nothing is set there yet. Only if its class has changed since may it need memory: false, no error
+// set.
+bool set_place(PyObject* instance, int32_t offset, PyObject* value);
+// How instances of classes written in Python die (typeobject.c:subtype_dealloc). Null: memory is
+// out.
+destructor plain_dealloc();
 
 // ---- iterators
 struct ListIter {

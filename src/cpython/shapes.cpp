@@ -473,6 +473,38 @@ PyFunctionObject* plain_init(PyTypeObject* type) {
   return reinterpret_cast<PyFunctionObject*>(objects::plain_init(type));
 }
 
+bool may_be_virtual(PyTypeObject* type) {
+  if (type->tp_alloc != PyType_GenericAlloc || type->tp_itemsize || type->tp_finalize ||
+      type->tp_del || !(type->tp_flags & Py_TPFLAGS_HAVE_GC))
+    return false;
+  const destructor plain = objects::plain_dealloc();
+  for (; plain && type && type != &PyBaseObject_Type; type = type->tp_base)
+    if (type->tp_dealloc != plain) return false;
+  return plain && type;
+}
+
+// typeobject.c:subtype_dealloc: the slots, those of the class itself first, then the dictionary.
+int death_order(PyTypeObject* type, int32_t place) {
+  constexpr int kMostMembers = 1 << 12, kInline = 1 << 24;
+  const int32_t first = first_inline_value(type);
+  if (first >= 0 && place >= first) return kInline + place;
+  int order = 0;
+  for (PyTypeObject* base = type; base; base = base->tp_base, order += kMostMembers)
+    for (Py_ssize_t i = 0; base->tp_members && i < Py_SIZE(base) && i < kMostMembers; i++)
+      if (base->tp_members[i].offset == place) return order + static_cast<int>(i);
+  return order;
+}
+
+int32_t first_inline_value(PyTypeObject* type) {
+  return has_inline_values(type) ? inline_offset(type, 0) : -1;
+}
+
+bool always_true(PyTypeObject* type) {
+  return !(type->tp_as_number && type->tp_as_number->nb_bool) &&
+         !(type->tp_as_mapping && type->tp_as_mapping->mp_length) &&
+         !(type->tp_as_sequence && type->tp_as_sequence->sq_length);
+}
+
 // A class that changes again and again, such as one that counts its instances, is not worth
 // watching.
 bool watchable_type(PyTypeObject* type) {

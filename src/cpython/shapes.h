@@ -108,6 +108,13 @@ bool plain_instance(PyObject* object);       // inline values valid and no dicti
 bool class_may_change(PyTypeObject* type);   // obj.__class__ = ... may work on instances
 // C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
 PyFunctionObject* plain_init(PyTypeObject* type);
+// Whether nobody can tell an instance that is never made from one that is made and dies: no
+// finaliser, and it is made and freed as those of classes written in Python are.
+bool may_be_virtual(PyTypeObject* type);
+// In which order a dying instance lets go of its attributes, slots and inline values: ascending.
+int death_order(PyTypeObject* type, int32_t place);
+int32_t first_inline_value(PyTypeObject* type);  // where it lies; -1: instances have none
+bool always_true(PyTypeObject* type);            // its instances, while it is unchanged
 // Has a version tag or can get one, and has not had many already.
 bool watchable_type(PyTypeObject* type);
 

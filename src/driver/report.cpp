@@ -133,6 +133,8 @@ const char* level_of(const ExitSlot& slot, const ExitRecord& record) {
       return "virtual bytes iterator";
     case ir::VirtualKind::ByteArrayIter:
       return "virtual bytearray iterator";
+    case ir::VirtualKind::Instance:
+      return "virtual instance";
   }
   return nullptr;
 }

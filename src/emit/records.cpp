@@ -241,9 +241,9 @@ void RecordWriter::finish(CompiledCode& code) {
 #ifdef PSYCO_MUTANTS
 namespace {
 
-constexpr const char* kVirtualNames[] = {"Tuple",     "RangeIter",    "CountIter",   "Range",
-                                         "ListIter",  "TupleIter",    "BoundMethod", "Slice",
-                                         "BytesIter", "ByteArrayIter"};
+constexpr const char* kVirtualNames[] = {"Tuple",     "RangeIter",     "CountIter",   "Range",
+                                         "ListIter",  "TupleIter",     "BoundMethod", "Slice",
+                                         "BytesIter", "ByteArrayIter", "Instance"};
 
 void swap_two(std::vector<ExitSlot>& slots, const char* what) {
   for (size_t i = slots.size(); i-- > 1;) {
@@ -285,7 +285,7 @@ void spoil(ExitRecord& record) {
     if (mutants::chosen("record", "outer-bci")) frame.bci++;
   }
   for (ExitVirtual& virt : record.virtuals)
-    if (virt.fields.size() > 1 &&
+    if (virt.fields.size() > 1 && virt.kind != ir::VirtualKind::Instance &&
         mutants::chosen("virtual", kVirtualNames[static_cast<int>(virt.kind)]))
       std::swap(virt.fields[0], virt.fields[1]);
   if (!record.drops.empty() && mutants::chosen("record", "drops")) record.drops.clear();

@@ -150,9 +150,9 @@ bool parse_frame(PyObject* from, ExitFrame* to) {
 }
 
 bool parse_virtual(PyObject* from, ExitVirtual* to) {
-  static const char* const names[] = {"tuple",      "range_iter",    "count_iter",   "range",
-                                      "list_iter",  "tuple_iter",    "bound_method", "slice",
-                                      "bytes_iter", "bytearray_iter"};
+  static const char* const names[] = {"tuple",      "range_iter",     "count_iter",   "range",
+                                      "list_iter",  "tuple_iter",     "bound_method", "slice",
+                                      "bytes_iter", "bytearray_iter", "instance"};
   for (int i = 0; i < ir::kVirtualKinds; i++)
     if (text_is(item(from, 0), names[i])) to->kind = static_cast<ir::VirtualKind>(i);
   to->object = object_number(item(from, 2));

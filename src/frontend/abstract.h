@@ -145,6 +145,16 @@ inline bool reaches(const State& st, AVId from, AVId id) {
   return from == id || (!st.avs[from].fields.empty() && a_field_reaches(st, from, id));
 }
 
+// ---- virtual instances: instances.cpp
+inline bool is_instance(const AV& a) {
+  return a.kind == ir::SlotKind::Virtual && a.virtual_kind == ir::VirtualKind::Instance;
+}
+PyTypeObject* class_of(const State& st, const AV& instance);
+// The field with the attribute's value, -1 if it is not set.
+int find_attribute(const State& st, const AV& instance, int32_t place);
+// Virtual objects of one kind and size, instances with the same attributes: equal but for values.
+bool same_shape(const State& x, const AV& a, const State& y, const AV& b);
+
 // The way into a bytecode: an unfinished block and the state at its end.
 struct Edge {
   ir::Block* block = nullptr;

@@ -16,10 +16,11 @@ using ir::SlotKind;
 using ir::Value;
 
 Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
-                 BuildResult& result, char own_result)
+                 BuildResult& result, char own_result, bool open_loops)
     : request_(request),
       graph_(graph),
       own_result_(own_result),
+      open_loops_(open_loops),
       heads_memory_(heads),
       result_(result) {}
 
@@ -454,6 +455,7 @@ ir::Slot Builder::slot_of(AVId id, Virtuals& virtuals) {
   if (fresh) {
     ir::Virtual* virt = it->second = graph_.new_virtual(a.virtual_kind);
     virt->object = a.object;
+    captured_ += a.fields.size();
     for (AVId field : a.fields) virt->fields.push_back(graph_.arena, slot_of(field, virtuals));
   }
   slot.virt = it->second;
@@ -606,6 +608,13 @@ void Builder::assume(Assumption::Kind kind, PyObject* object, PyObject* key, Sit
   if (!mutants::chosen("assume", site)) result_.assumptions.push_back({kind, object, key});
   if (object) keep(object);
   if (key) keep(key);
+}
+
+void Builder::assume_attribute(PyTypeObject* type, const shapes::AttrPlan& plan) {
+  assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
+  if (!plan.attribute) return;
+  assume(Assumption::Object, plan.attribute);
+  assume(Assumption::Type, reinterpret_cast<PyObject*>(Py_TYPE(plan.attribute)));
 }
 
 void Builder::keep(PyObject* object) {

@@ -25,6 +25,10 @@
 
 namespace psyco {
 
+namespace shapes {
+struct AttrPlan;
+}
+
 // A fact about the running program that compiled code relies on.
 struct Assumption {
   enum Kind : uint8_t {
@@ -181,7 +185,9 @@ struct Context {
   AVTable last_avs;
 };
 
-using HeadKey = std::tuple<uint64_t, int, int>;  // path, head index, slot number
+// Path, head index, slot number; of the field of a virtual object, its number too: see
+// loop_heads.cpp.
+using HeadKey = std::tuple<uint64_t, int, int64_t>;
 using HeadMemory = std::map<HeadKey, HeadFlags>;
 constexpr int kPeelSlot =
     -1;  // HeadKey's slot for: walk the first iteration apart (HeadFlags::phi)
@@ -190,7 +196,7 @@ class Builder {
  public:
   // own_result: what calls of the function being compiled are expected to give (i, d, o).
   Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result,
-          char own_result);
+          char own_result, bool open_loops);
   void build();
   bool restart() const { return restart_; }
   // The graph would take too much memory and time. The walk has ended early.
@@ -270,7 +276,10 @@ class Builder {
 
   // ---- levels
   ir::Value* force(AVId id);  // run-time object; the AV keeps its reference
-  bool known_int(AVId id);    // Int, Bool or proved int object
+  // Of a virtual instance. The value stays the caller's to drop. False: it must be built first.
+  bool store_virtual(AVId id, PyObject* name, AVId value);
+  std::vector<AVId> dying_attributes(AVId id);
+  bool known_int(AVId id);  // Int, Bool or proved int object
   bool known_float(AVId id);
   void check_bound(AVId id);
   PyTypeObject* type_of(AVId id);      // proved type or null
@@ -298,6 +307,7 @@ class Builder {
   // ---- assumptions
   void assume(Assumption::Kind kind, PyObject* object, PyObject* key = nullptr,
               Site site = Site::here());
+  void assume_attribute(PyTypeObject* type, const shapes::AttrPlan& plan);
   void keep(PyObject* object);
 
   // ---- control
@@ -356,6 +366,7 @@ class Builder {
 
  private:
   friend class Merger;
+  ir::Value* build_instance(AVId id, const std::vector<ir::Value*>& inputs);
   Context* new_context(PyCodeObject* code, PyFunctionObject* function, PyObject* globals,
                        PyObject* builtins, Context* caller, int call_bci);
   void analyze_code(Context& context);
@@ -367,6 +378,7 @@ class Builder {
   bool wants_peeling(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
+  bool may_open(const AV& a) const;
   void unpack_cursors(const std::vector<AVId>& stack);
   bool any_entry_value(Context& context, int local);
   bool is_any_type(int entry_value) const;
@@ -395,7 +407,9 @@ class Builder {
     int index;
     ir::Block* block;
     State state;                  // at the head, phis made
-    std::vector<uint8_t> is_phi;  // by slot number
+    std::vector<uint8_t> is_phi;  // by slot number, those of opened virtual objects behind
+    std::vector<int64_t> keys;    // as in HeadKey, likewise
+    std::vector<size_t> opened;   // numbers of the virtual objects that go round
   };
 
   // Slots of frame states, shared or not: each costs time in all that comes behind.
@@ -404,6 +418,7 @@ class Builder {
   const CompileRequest& request_;
   ir::Graph& graph_;
   const char own_result_;
+  const bool open_loops_;  // virtual objects may go round
   std::string own_signature_;
   HeadMemory& heads_memory_;
   BuildResult& result_;

@@ -1,5 +1,6 @@
 // The three levels of a value: what is known of it, the ways between them, and the references that
 // go with each.
+#include <algorithm>
 #include <type_traits>
 
 #include "cpython/shapes.h"
@@ -60,7 +61,10 @@ Value* Builder::force(AVId id) {
   }
   std::vector<Value*> inputs;
   const std::span<const AVId> fields = a.fields;
-  for (AVId field : fields) inputs.push_back(force(field));
+  for (size_t k = 0; k < fields.size(); k++) {
+    const bool place = k % 2 == 1 && is_instance(st_.avs[id]);
+    inputs.push_back(place ? nullptr : force(fields[k]));
+  }
   Value* object = nullptr;
   PyTypeObject* type = nullptr;
   switch (st_.avs[id].virtual_kind) {
@@ -89,6 +93,11 @@ Value* Builder::force(AVId id) {
     case ir::VirtualKind::ByteArrayIter:
       object = call_helper(ir::Helper::make_iterator, inputs,
                            static_cast<int64_t>(st_.avs[id].virtual_kind), true);
+      break;
+    case ir::VirtualKind::Instance:
+      type = class_of(st_, st_.avs[id]);
+      know_class(type);
+      object = build_instance(id, inputs);
       break;
   }
   AV& forced = st_.avs.edit(id);
@@ -121,6 +130,8 @@ PyTypeObject* Builder::type_of(AVId id) {
           return &PyMethod_Type;
         case ir::VirtualKind::Range:
           return &PyRange_Type;
+        case ir::VirtualKind::Instance:
+          return class_of(st_, a);
         default:
           return nullptr;
       }
@@ -232,7 +243,9 @@ Value* Builder::truth(AVId id) {
     }
     case SlotKind::Virtual:
       if (a.virtual_kind == ir::VirtualKind::Tuple) return const_bool(!a.fields.empty());
-      return nullptr;
+      if (!is_instance(a) || !shapes::always_true(class_of(st_, a))) return nullptr;
+      assume(Assumption::Type, reinterpret_cast<PyObject*>(class_of(st_, a)));
+      return const_bool(true);
     case SlotKind::Null:
       return nullptr;
     case SlotKind::Object:
@@ -393,10 +406,10 @@ void Builder::flush_drops(int next_bci, int shown_bci) {
     if (a.kind == SlotKind::Virtual) {
       // A tuple lets its last item go first (tupleobject.c:tuple_dealloc); the work list is a
       // stack.
-      if (a.virtual_kind == ir::VirtualKind::Tuple)
-        work.insert(work.end(), a.fields.begin(), a.fields.end());
-      else
-        for (size_t i = a.fields.size(); i-- > 0;) work.push_back(a.fields[i]);
+      std::vector<AVId> parts =
+          is_instance(a) ? dying_attributes(id) : std::vector(a.fields.begin(), a.fields.end());
+      if (a.virtual_kind != ir::VirtualKind::Tuple) std::reverse(parts.begin(), parts.end());
+      work.insert(work.end(), parts.begin(), parts.end());
       continue;
     }
     list.push_back(id);

@@ -3,6 +3,10 @@
 // A head makes phis for what the loop stores and assumes that all else stays as it is. A back edge
 // that brings something else notes it (HeadFlags) and the graph is built again with the notes.
 // References and identity: as at joins, see merge.cpp.
+//
+// A virtual tuple or instance that changes goes round as it is if it has the same shape at the
+// entry and at all back edges: it is opened, and its fields are slots like the others, behind them.
+// Where it is no virtual object at the entry yet, the first iteration is peeled.
 #include "cpython/shapes.h"
 #include "frontend/merge.h"
 
@@ -54,6 +58,29 @@ void for_each_part(const State& st, AVId id, std::set<AVId>& seen, Visit& visit)
   for (size_t k = 0; k < object_fields(a); k++) for_each_part(st, a.fields[k], seen, visit);
 }
 
+constexpr int kSlotBits = 20, kFieldBits = 6;  // of a HeadKey
+constexpr size_t kMostFields = (size_t{1} << kFieldBits) - 1;
+
+// May such an object change and go round the loop without being built?
+bool goes_round(const AV& a) {
+  return is_instance(a) ||
+         (a.kind == SlotKind::Virtual && a.virtual_kind == ir::VirtualKind::Tuple &&
+          !a.fields.empty() && a.fields.size() < kMostFields);
+}
+
+// Number of a field in a HeadKey, made of the number of what it is a field of. 0: too deep.
+int64_t field_key(int64_t owner, size_t field) {
+  int shift = kSlotBits;
+  while (owner >> shift) shift += kFieldBits;
+  if (shift + kFieldBits > 62) return 0;
+  return owner | static_cast<int64_t>(field + 1) << shift;
+}
+
+// The fields of a virtual object become slots.
+void open(std::span<const AVId> fields, std::vector<AVId*>& slots) {
+  for (const AVId& field : fields) slots.push_back(const_cast<AVId*>(&field));
+}
+
 // A value without an object that a phi parts from its other names, which may be parts of virtual
 // objects: it is built, so that `is` sees one object.
 void build_shared(Builder& f, const std::vector<AVId*>& slots, const std::vector<uint8_t>& is_phi,
@@ -76,6 +103,8 @@ void build_shared(Builder& f, const std::vector<AVId*>& slots, const std::vector
 }
 
 }  // namespace
+
+bool Builder::may_open(const AV& a) const { return open_loops_ && goes_round(a); }
 
 void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   int bci = context.decoded->list[index].bci;
@@ -103,25 +132,52 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     }
   }
   predict_variable(context, index, base);
-  std::vector<HeadFlags> flags(slots.size());
+  std::vector<HeadFlags> flags;
+  std::vector<int64_t> keys;
+  auto recall = [&](int64_t key) {
+    keys.push_back(key);
+    auto it = heads_memory_.find({context.path, index, key});
+    flags.push_back(it != heads_memory_.end() ? it->second : HeadFlags());
+  };
   for (size_t s = 0; s < slots.size(); s++) {
-    auto it = heads_memory_.find({context.path, index, static_cast<int>(s)});
-    if (it != heads_memory_.end()) flags[s] = it->second;
+    recall(static_cast<int64_t>(s));
     if (flags[s].phi) is_phi[s] = 1;
   }
-  for (size_t s = 0; s < slots.size(); s++) {
+  auto build_where_needed = [&](size_t s) {
     const AV& a = st_.avs[*slots[s]];
-    bool build = flags[s].force || (is_phi[s] && a.kind == SlotKind::Virtual);
+    bool build = flags[s].force || (is_phi[s] && a.kind == SlotKind::Virtual && !may_open(a));
     if (is_phi[s] && flags[s].object && a.kind != SlotKind::Null) build = true;
-    if (build && a.kind != SlotKind::Null) {
-      force(*slots[s]);
-      flush_drops(bci);
-    }
-  }
+    if (!build || a.kind == SlotKind::Null) return;
+    force(*slots[s]);
+    flush_drops(bci);
+  };
+  const size_t closed = slots.size();
+  for (size_t s = 0; s < closed; s++) build_where_needed(s);
 
   const std::vector<Use> uses = uses_from(st_, bci);
   build_shared(*this, slots, is_phi, uses);
   flush_drops(bci);
+
+  std::vector<size_t> opened;
+  for (size_t s = 0; s < slots.size(); s++) {
+    const AV owner = st_.avs[*slots[s]];
+    if (!is_phi[s] || !may_open(owner)) continue;
+    if (field_key(keys[s], kMostFields - 1) == 0) {
+      force(*slots[s]);
+      flush_drops(bci);
+      continue;
+    }
+    opened.push_back(s);
+    const size_t first = slots.size(), count = owner.fields.size();
+    open(owner.fields, slots);
+    for (size_t k = 0; k < count; k++) {
+      recall(field_key(keys[s], k));
+      const AV& field = st_.avs[*slots[first + k]];
+      const bool place = is_instance(owner) && k % 2 == 1;
+      is_phi.push_back(flags.back().phi || !(place || field.constant));
+    }
+    for (size_t k = 0; k < count; k++) build_where_needed(first + k);
+  }
 
   Block* before_head = cur_;
   before_head->entry_state = nullptr;
@@ -138,9 +194,15 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   Edge entry{pre, st_};
   State h = st_;
   std::vector<AVId*> out = all_slots(h);
+  // Of what goes round; the values of the entry, which may have other names, keep their own.
+  std::map<size_t, std::span<const AVId>> fields;
+  for (size_t s : opened) {
+    fields[s] = in_arena(graph_.arena, h[*out[s]].fields);
+    open(fields[s], out);
+  }
   Claims claims;
   bool iterates = list[index].op == NeutralOp::ForIter && !st_.top().stack.empty();
-  auto is_cursor = [&](size_t s) { return iterates && s + 1 == slots.size(); };
+  auto is_cursor = [&](size_t s) { return iterates && s + 1 == closed; };
   for (size_t s = 0; s < slots.size(); s++) {
     if (is_phi[s]) continue;
     if (is_cursor(s))
@@ -249,7 +311,8 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
         object_phi(a.value, a.type);
         break;
       case SlotKind::Virtual:
-        PSYCO_CHECK(false);
+        na.fields = fields.at(s);
+        break;
     }
     *out[s] = h.add(na);
   }
@@ -260,7 +323,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   edge_bci_ = saved_edge_bci;
   cur_ = head;
   st_ = std::move(h);
-  active_heads_.push_back({&context, index, head, st_, is_phi});
+  active_heads_.push_back({&context, index, head, st_, is_phi, keys, opened});
   captured_ += slots.size();  // the names stay, of the values what the loop changes
 }
 
@@ -289,16 +352,41 @@ void Builder::back_edge(int index) {
   Merger m(*this);
   std::vector<AVId*> hs = all_slots(head->state);
   std::vector<AVId*> bs = all_slots(st_);
+  const size_t closed = hs.size();
   auto note = [&](size_t slot) -> HeadFlags& {
     restart_ = true;
-    return heads_memory_[{context.path, index, static_cast<int>(slot)}];
+    return heads_memory_[{context.path, index, head->keys[slot]}];
+  };
+  // The loop is walked again with the first iteration apart, if it can be: then the slot enters it
+  // as it comes round.
+  auto peel = [&] {
+    if (!may_peel(context, index)) return false;
+    restart_ = true;
+    return heads_memory_[{context.path, index, kPeelSlot}].phi = true;
   };
   PSYCO_CHECK(hs.size() == bs.size());
-  const std::vector<uint8_t> live = live_slots(st_, bci);
+  std::vector<uint8_t> live = live_slots(st_, bci);
   const bool iterates = context.decoded->list[index].op == NeutralOp::ForIter;
-  auto is_cursor = [&](size_t s) { return iterates && s + 1 == hs.size(); };
+  auto is_cursor = [&](size_t s) { return iterates && s + 1 == closed; };
 
   build_shared(*this, bs, head->is_phi, uses_from(st_, bci));
+  auto comes_round = [&](size_t s) {
+    const AV &h = head->state.avs[*hs[s]], &b = st_.avs[*bs[s]];
+    if (b.kind == SlotKind::Virtual && same_shape(head->state, h, st_, b)) return true;
+    note(s).force = true;
+    return false;
+  };
+  for (size_t s : head->opened) {
+    if (!comes_round(s)) break;
+    open(head->state.avs[*hs[s]].fields, hs);
+    open(st_.avs[*bs[s]].fields, bs);
+    live.resize(hs.size(), live[s]);
+  }
+  if (restart_) {
+    edge_bci_ = -1;
+    cur_ = nullptr;
+    return;
+  }
 
   if (request_.kind == ir::EntryKind::Osr && context.depth == 0 && index == request_.osr_index) {
     for (size_t s = 0; s < result_.any_entry.size(); s++) {
@@ -316,7 +404,7 @@ void Builder::back_edge(int index) {
       AV b = st_.avs[*bs[s]];
       switch (h.kind) {
         case SlotKind::Null:
-          if (b.kind == SlotKind::Null) break;
+          if (b.kind == SlotKind::Null || (may_open(b) && peel())) break;
           {
             HeadFlags& f = note(s);
             f.phi = true;
@@ -332,6 +420,7 @@ void Builder::back_edge(int index) {
         case SlotKind::Object:
           if (b.kind == SlotKind::Object && b.value == h.value) break;
           if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box == h.value) break;
+          if (may_open(b) && peel()) break;
           note(s).phi = true;
           break;
         case SlotKind::Bool:
@@ -350,8 +439,9 @@ void Builder::back_edge(int index) {
             note(s).force = true;
           } else {
             if (is_cursor(s)) break;
-            if (*bs[s] != *hs[s] || !same_value(head->state, *hs[s], st_, *bs[s]))
-              note(s).force = true;
+            if (*bs[s] == *hs[s] && same_value(head->state, *hs[s], st_, *bs[s])) break;
+            HeadFlags& f = note(s);
+            (may_open(h) ? f.phi : f.force) = true;
           }
           break;
       }
@@ -375,6 +465,7 @@ void Builder::back_edge(int index) {
           if (!h.value->nullable()) note(s).unbound = true;
           break;
         }
+        if (may_open(b) && peel()) break;
         if (h.type && type_of(id) != h.type) note(s).no_type = true;
         if (b.kind == SlotKind::Object && b.value->nullable() && !h.value->nullable())
           note(s).unbound = true;
@@ -395,11 +486,7 @@ void Builder::back_edge(int index) {
         }
         if (b.kind != h.kind) {
           // `total = 0` before a loop that adds floats: from the second iteration on it is a float.
-          if (may_peel(context, index)) {
-            restart_ = true;
-            heads_memory_[{context.path, index, kPeelSlot}].phi = true;
-            break;
-          }
+          if (peel()) break;
           HeadFlags& f = note(s);
           f.object = true;
           if (b.kind == SlotKind::Object || b.kind != h.kind) f.no_type = true;
@@ -421,13 +508,17 @@ void Builder::back_edge(int index) {
           f.no_type = true;
         }
         break;
-      case SlotKind::Null:
       case SlotKind::Virtual:
+        break;  // its fields come behind
+      case SlotKind::Null:
         PSYCO_CHECK(false);
     }
   }
   // Building a value here may have boxed one that the head keeps: it must be boxed before the loop.
+  // Or it has built one that is to come round.
   if (!restart_) check_kept();
+  for (size_t s : head->opened)
+    if (!restart_) comes_round(s);
   if (restart_) {
     edge_bci_ = -1;
     cur_ = nullptr;
@@ -450,6 +541,7 @@ void Builder::back_edge(int index) {
     const AV& h = head->state.avs[*hs[s]];
     AVId id = *bs[s];
     const AV& b = edge.state.avs[id];
+    if (h.kind == SlotKind::Virtual && head->is_phi[s]) continue;
     if (!head->is_phi[s]) {
       if (h.kind == SlotKind::Virtual)
         for (size_t f = 0; f < h.fields.size(); f++) {

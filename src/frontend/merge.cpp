@@ -163,8 +163,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
       const AV& first = at(0, key[0]);
       bool alike = true;
       for (size_t e = 1; e < n; e++)
-        alike &= at(e, key[e]).virtual_kind == first.virtual_kind &&
-                 at(e, key[e]).fields.size() == first.fields.size();
+        alike &= same_shape(edges[0].state, first, edges[e].state, at(e, key[e]));
       if (alike) return kVirtual;
     }
     if (same) return kSame;

@@ -58,13 +58,18 @@ inline size_t object_fields(const AV& a) {
     case ir::VirtualKind::Range:
     case ir::VirtualKind::BoundMethod:
     case ir::VirtualKind::Slice:
+    case ir::VirtualKind::Instance:
       break;
   }
   return a.fields.size();
 }
 
 // From which use on it matters which object it is.
-inline Use least_use(const AV& a) { return a.kind == SlotKind::Float ? Use::Key : Use::Object; }
+inline Use least_use(const AV& a) {
+  if (is_instance(a))
+    return Use::Value;  // it changes, and its methods see it when it is calculated with
+  return a.kind == SlotKind::Float ? Use::Key : Use::Object;
+}
 
 // Must two names of it, used so, be made names of one object before they part?
 inline bool has_identity(const AV& a, Use x, Use y) {

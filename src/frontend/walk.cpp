@@ -34,6 +34,8 @@ std::vector<Use> uses_in(const DecodedCode& decoded, PyCodeObject* code) {
 }
 
 constexpr int kMaxRebuilds = 40;
+// So many attempts are made to find what virtual objects look like that go round loops.
+constexpr int kMostOpenings = 12;
 }  // namespace
 
 const std::vector<Use>& Builder::uses_of(PyCodeObject* code) {
@@ -59,7 +61,7 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
     BuildResult result;
     result.codes = std::move(codes);
     graph = std::make_unique<ir::Graph>();
-    Builder builder(request, *graph, heads, result, own_result);
+    Builder builder(request, *graph, heads, result, own_result, attempt < kMostOpenings);
     builder.build();
     result.rebuilds = attempt;
     if (builder.too_large()) {

@@ -219,8 +219,11 @@ enum class VirtualKind : uint8_t {
   Slice,          // fields: start, stop, step
   BytesIter,      // fields: Object bytes, Int index
   ByteArrayIter,  // fields: Object bytearray, Int index
+  Instance,  // of a Python class. fields: class, then place and value of each attribute that is
+             // set, in the order in which they were set. The places, offsets in the instance,
+             // and the class are constants
 };
-constexpr int kVirtualKinds = static_cast<int>(VirtualKind::ByteArrayIter) + 1;
+constexpr int kVirtualKinds = static_cast<int>(VirtualKind::Instance) + 1;
 
 struct Virtual;
 // The box of an Int or Float slot may be kUnbound at run time: then the slot is empty (an unbound

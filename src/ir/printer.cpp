@@ -26,9 +26,9 @@ const char* cond_name(Cond cond) {
   return kNames[static_cast<int>(cond)];
 }
 const char* virtual_name(VirtualKind kind) {
-  constexpr const char* kNames[] = {"Tuple",     "RangeIter",    "CountIter",   "Range",
-                                    "ListIter",  "TupleIter",    "BoundMethod", "Slice",
-                                    "BytesIter", "ByteArrayIter"};
+  constexpr const char* kNames[] = {"Tuple",     "RangeIter",     "CountIter",   "Range",
+                                    "ListIter",  "TupleIter",     "BoundMethod", "Slice",
+                                    "BytesIter", "ByteArrayIter", "Instance"};
   return kNames[static_cast<int>(kind)];
 }
 

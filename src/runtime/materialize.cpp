@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "cpython/objects.h"
 #include "runtime/reserve.h"
 #include "support/check.h"
 
@@ -112,6 +113,7 @@ static PyObject* stand_in(ir::VirtualKind kind) {
     case ir::VirtualKind::Range:
     case ir::VirtualKind::BoundMethod:
     case ir::VirtualKind::Slice:
+    case ir::VirtualKind::Instance:
       break;
   }
   return Py_NewRef(Py_None);
@@ -177,6 +179,19 @@ int64_t Materializer::integer(const ExitSlot& slot) {
   return static_cast<int64_t>(read_location(act_, slot.value));
 }
 
+// Its attributes are where the front end saw them to lie, whatever the class calls these places
+// now. Only the instance itself needs memory.
+PyObject* Materializer::instance(const std::vector<ExitSlot>& fields) {
+  auto* type = reinterpret_cast<PyTypeObject*>(read_location(act_, fields[0].value));
+  PyObject* made = objects::new_instance(type);
+  for (size_t i = 1; made && i < fields.size(); i += 2) {
+    PyObject* value = object(fields[i + 1]);
+    if (!objects::set_place(made, static_cast<int32_t>(integer(fields[i])), value)) Py_CLEAR(made);
+    Py_DECREF(value);
+  }
+  return made;
+}
+
 PyObject* Materializer::build(const ExitVirtual& virt) {
   const std::vector<ExitSlot>& fields = virt.fields;
   switch (virt.kind) {
@@ -195,6 +210,8 @@ PyObject* Materializer::build(const ExitVirtual& virt) {
       const int64_t current = integer(fields[0]), stop = integer(fields[1]);
       return new_range_iterator(current, 1, current < stop ? stop - current : 0);
     }
+    case ir::VirtualKind::Instance:
+      return instance(fields);
     default:
       break;
   }

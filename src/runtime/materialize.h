@@ -51,6 +51,7 @@ class Materializer {
   PyObject* number(const ExitSlot& slot);
   PyObject* virtual_object(int index);
   PyObject* build(const ExitVirtual& virt);
+  PyObject* instance(const std::vector<ExitSlot>& fields);
   int64_t integer(const ExitSlot& slot);
   PyObject* out_of_memory();
 

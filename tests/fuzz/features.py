@@ -1,7 +1,7 @@
 """Productions for what programs rarely do: each is a method (scope, depth) that emits statements.
 
 A program uses a few of the themes, so that what makes everything slow or interpreted (a tracer, say)
-is not in all of them. The productions are in language.py, objects.py, identity.py and surroundings.py; what they need
+is not in all of them. The productions are in language.py, objects.py, identity.py, instances.py and surroundings.py; what they need
 at run time is in prelude.py.
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from changes import Changes
 from identity import Identity
+from instances import Instances
 from language import OWN, Language
 from objects import Objects
 from surroundings import Surroundings
 
 
-class Features(Language, Objects, Identity, Changes, Surroundings):
+class Features(Language, Objects, Identity, Instances, Changes, Surroundings):
     """Mixed into the Generator, whose expressions and statements these use."""
 
     THEMES = {
@@ -36,6 +37,7 @@ class Features(Language, Objects, Identity, Changes, Surroundings):
         "tools_of_c": ["tools_of_c"],
         "exit": ["alive_at_exit"],
         "identity": ["identity", "identity_of_numbers", "same_names", "same_fields", "same_nested", "same_numbers", "same_after_locals", "same_results"],
+        "instances": ["instances", "instances", "instances"],
         "kinds": ["assign_kind", "assign_kind_in_loop"],
         "changed": ["change_property", "change_function_descriptor", "change_functools", "set_name_again"],
         "caught": ["catch_key_error", "catch_stop", "catch_own", "catch_around_call"],

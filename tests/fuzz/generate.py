@@ -323,7 +323,7 @@ def generate(seed, part="inside", only=None):
     """The program of that seed: text that compiles. With *only* it is small, and of that production above all."""
     # A combination of statements Python rejects (nonlocal of a global, say) is tried again.
     for attempt in range(50):
-        generator = Generator(f"{seed}/{attempt}", part, only)
+        generator = Generator(f"{seed}/{attempt}", part, f"do_{only}" if only and hasattr(Generator, f"do_{only}") else only)
         text = generator.program()
         try:
             with warnings.catch_warnings():
@@ -338,7 +338,7 @@ def generate(seed, part="inside", only=None):
 def example(production, part="inside"):
     """A small program with that production."""
     for attempt in range(100):
-        program = generate(f"{production} {attempt}", part, f"do_{production}" if hasattr(Generator, f"do_{production}") else production)
+        program = generate(f"{production} {attempt}", part, production)
         if any(name == production for name, *_ in program.marks):
             return program
     raise AssertionError(f"no program has the production {production}")

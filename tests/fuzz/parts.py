@@ -53,7 +53,7 @@ def parts_of(text):
     return [Part(statement, text, modules) for statement in tree.body[1:] if not (isinstance(statement, ast.ImportFrom) and statement.module == "prelude")]
 
 
-PRELUDE = [part for name in ("prelude.py", "changing.py") for part in parts_of((Path(__file__).parent / name).read_text(encoding="utf-8"))]
+PRELUDE = [part for name in ("prelude.py", "changing.py", "made.py") for part in parts_of((Path(__file__).parent / name).read_text(encoding="utf-8"))]
 _definers = {}
 for _number, _part in enumerate(PRELUDE):
     for _name in _part.defines:

@@ -1,6 +1,6 @@
 """Compares generated programs plain and under psyco, for a given time.
 
-    ./dev fuzz [--seconds N | --hours N] [--seed S] [--count N] [--part PART] [--mode NAME] [--program FILE]
+    ./dev fuzz [--seconds N | --hours N] [--seed S] [--count N] [--part PART] [--mode NAME] [--production NAME] [--program FILE]
 
 There are three parts. `inside`: programs run plainly and compiled in one process, which is replaced every few hundred
 programs (inside.py, worker.py). `tools`: what touches threads and tools, in batches, one process for each way of running.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import os
 import re
 import shutil
 import sys
@@ -63,7 +64,7 @@ class Session:
             for failure in found:
                 if self.wanted():
                     failure = inside.isolated(self.server, failure, first, self.options.mode)
-                self.report("inside", failure, generate(failure.name).whole)
+                self.report("inside", failure, generate(failure.name, only=self.options.production).whole)
             first += max(1, begun)
 
     def add(self, summary):
@@ -231,9 +232,13 @@ def main(arguments):
     parser.add_argument("--count", type=int, help="so many programs of each part, whatever the time")
     parser.add_argument("--part", choices=PARTS, help="only this part")
     parser.add_argument("--mode", choices=MODES, help="only this way of running (all in turn)")
+    parser.add_argument("--production", choices=sorted(productions()["inside"]), help="only small programs of this production, inside")
     parser.add_argument("--program", help="compare this file instead of generated ones")
     parser.add_argument("--reduce", type=int, default=3, help="how many failures to reduce")
     options = parser.parse_args(arguments)
+    if options.production:
+        options.part = "inside"
+        os.environ["FUZZ_PRODUCTION"] = options.production  # for the workers
     session = Session(options)
     try:
         if options.program:

@@ -53,7 +53,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     sub = command("bench", "measure plain against psyco; exit status 1 when a bar is missed")
     sub.add_argument("names", nargs="*", help="programs of bench/programs, 'examples', or "
-                     "'applications', after which names are rows of bench/applications/table.py")
+                     "'applications', after which names are rows of bench/applications/table.py, "
+                     "or 'constructs', after which names are functions of bench/constructs.py")
+    sub.add_argument("--pypy", default="", metavar="PATH",
+                     help="constructs: a PyPy to measure beside")
     sub.add_argument("--size", choices=["short", "long", "both"], default="both",
                      help="applications: how much work they are given (both)")
     sub.add_argument("--under", default="", metavar="OPTIONS",
@@ -244,6 +247,11 @@ def _dispatch(options: argparse.Namespace) -> int:
 
         options.names = options.names[1:]
         return applications(env, options)
+    if name == "bench" and options.names[:1] == ["constructs"]:
+        from devtool.constructs import constructs
+
+        options.names = options.names[1:]
+        return constructs(env, options)
     if name == "bench":
         from devtool.bench import bench
 

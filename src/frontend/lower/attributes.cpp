@@ -26,8 +26,9 @@ void guard_inline(Builder& f, Value* object, const AttrPlan& plan) {
   f.guard(Op::GuardTrue, yes, Reason::Domain);
 }
 
-void guard_not_shadowed(Builder& f, Value* object, const AttrPlan& plan) {
-  if (!plan.keys) return;
+void guard_not_shadowed(Builder& f, AVId id, const AttrPlan& plan) {
+  if (!plan.keys || is_instance(f.av(id))) return;
+  Value* object = f.force(id);
   guard_inline(f, object, plan);
   Value* names = f.load(Op::LoadI64, f.const_ptr(plan.keys), shapes::kKeysEntries, Heap::AttrShape);
   Value* same = f.emit(Op::CmpInt, {names, f.const_int(plan.key_count)});
@@ -59,10 +60,7 @@ void assume_type(Builder& f, PyTypeObject* type) {
 }
 
 void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
-  assume_type(f, type);
-  if (!plan.attribute) return;
-  f.assume(Assumption::Object, plan.attribute);
-  assume_type(f, Py_TYPE(plan.attribute));
+  f.assume_attribute(type, plan);
 }
 
 // What the descriptor of the plan wraps.
@@ -168,6 +166,15 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
 // By layout, for an object that is, or is guarded to be, of this class. False: not to be had so.
 static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
   AttrPlan plan = shapes::plan_load(type, name);
+  if (is_instance(f.av(id))) {
+    const int at = find_attribute(f.state(), f.av(id), plan.offset);
+    if (at >= 0 && (plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member)) {
+      assume_plan(f, type, plan);
+      f.push(f.av(id).fields[static_cast<size_t>(at)]);
+      return true;
+    }
+    if (plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member) return false;
+  }
   PyObject* object_example = f.av(id).example;
   if (object_example && Py_TYPE(object_example) != type) object_example = nullptr;
   bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member ||
@@ -177,13 +184,13 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
     usable = false;
   if (usable && f.guard_type(id, type)) {
     assume_plan(f, type, plan);
-    Value* object = f.force(id);
-    PyObject* example = object_example ? shapes::peek_attr(object_example, name) : nullptr;
     if (plan.kind == AttrPlan::Constant) {
-      guard_not_shadowed(f, object, plan);
+      guard_not_shadowed(f, id, plan);
       f.push(f.const_av(plan.value));
       return true;
     }
+    Value* object = f.force(id);
+    PyObject* example = object_example ? shapes::peek_attr(object_example, name) : nullptr;
     Heap heap = Heap::Attributes;
     if (plan.kind == AttrPlan::Inline) guard_inline(f, object, plan);
     Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
@@ -196,7 +203,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
   }
   if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
     assume_plan(f, type, plan);
-    guard_not_shadowed(f, f.force(id), plan);
+    guard_not_shadowed(f, id, plan);
     f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
     return true;
   }
@@ -208,7 +215,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
       lower_known_call(f, getter, kNoAV, {id}, true);
       return true;
     }
-    guard_not_shadowed(f, f.force(id), plan);
+    guard_not_shadowed(f, id, plan);
     AVId callable = wrapped(f, plan);
     f.push(plan.kind == AttrPlan::Static
                ? callable
@@ -255,7 +262,7 @@ static bool load_known_method(Builder& f, AVId id, PyTypeObject* type, PyObject*
   if (!binds && plan.kind != AttrPlan::Static && plan.kind != AttrPlan::Class) return false;
   if (!f.guard_type(id, type)) return false;
   assume_plan(f, type, plan);
-  if (plan.keys) guard_not_shadowed(f, f.force(id), plan);
+  guard_not_shadowed(f, id, plan);
   if (binds) {
     f.push(f.const_av(plan.value));
     f.push(id);
@@ -347,6 +354,10 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
     f.pop(), f.pop();
     return false;
   }
+  if (is_instance(f.av(id)) && f.store_virtual(id, name, value)) {
+    f.drop(value), f.drop(id);
+    return true;
+  }
   // Is the attribute set already? As it is on a live object, or was when an earlier version was
   // made, unless this code has made the object or set the attribute itself.
   bool usable = plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member;
@@ -379,6 +390,7 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
     f.drop(value), f.drop(id);
     return true;
   }
+  f.force(value);  // first: to build an instance is to store attributes
   Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
   old->flags |= ir::kNullable;
   f.guard(unset ? Op::GuardNull : Op::GuardNotNull, old, Reason::Unbound);
