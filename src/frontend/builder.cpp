@@ -16,11 +16,10 @@ using ir::SlotKind;
 using ir::Value;
 
 Builder::Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads,
-                 BuildResult& result, char own_result, bool open_loops)
+                 BuildResult& result, char own_result)
     : request_(request),
       graph_(graph),
       own_result_(own_result),
-      open_loops_(open_loops),
       heads_memory_(heads),
       result_(result) {}
 

@@ -192,11 +192,14 @@ using HeadMemory = std::map<HeadKey, HeadFlags>;
 constexpr int kPeelSlot =
     -1;  // HeadKey's slot for: walk the first iteration apart (HeadFlags::phi)
 
+// Slot number, for HeadFlags::number: so often the loop was walked again.
+constexpr int kWalksSlot = -2;
+
 class Builder {
  public:
   // own_result: what calls of the function being compiled are expected to give (i, d, o).
   Builder(const CompileRequest& request, ir::Graph& graph, HeadMemory& heads, BuildResult& result,
-          char own_result, bool open_loops);
+          char own_result);
   void build();
   bool restart() const { return restart_; }
   // The graph would take too much memory and time. The walk has ended early.
@@ -378,7 +381,7 @@ class Builder {
   bool wants_peeling(Context& context, int index);
   void begin_raw();
   void loop_head(Context& context, int index, std::vector<Edge>& edges);
-  bool may_open(const AV& a) const;
+  bool may_open(Context& context, int index, const AV& a);
   void unpack_cursors(const std::vector<AVId>& stack);
   bool any_entry_value(Context& context, int local);
   bool is_any_type(int entry_value) const;
@@ -418,7 +421,6 @@ class Builder {
   const CompileRequest& request_;
   ir::Graph& graph_;
   const char own_result_;
-  const bool open_loops_;  // virtual objects may go round
   std::string own_signature_;
   HeadMemory& heads_memory_;
   BuildResult& result_;

@@ -104,7 +104,11 @@ void build_shared(Builder& f, const std::vector<AVId*>& slots, const std::vector
 
 }  // namespace
 
-bool Builder::may_open(const AV& a) const { return open_loops_ && goes_round(a); }
+// What it looks like must soon be clear.
+bool Builder::may_open(Context& context, int index, const AV& a) {
+  constexpr int kMostWalks = 8;
+  return goes_round(a) && heads_memory_[{context.path, index, kWalksSlot}].number < kMostWalks;
+}
 
 void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   int bci = context.decoded->list[index].bci;
@@ -145,7 +149,8 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   }
   auto build_where_needed = [&](size_t s) {
     const AV& a = st_.avs[*slots[s]];
-    bool build = flags[s].force || (is_phi[s] && a.kind == SlotKind::Virtual && !may_open(a));
+    bool build = flags[s].force ||
+                 (is_phi[s] && a.kind == SlotKind::Virtual && !may_open(context, index, a));
     if (is_phi[s] && flags[s].object && a.kind != SlotKind::Null) build = true;
     if (!build || a.kind == SlotKind::Null) return;
     force(*slots[s]);
@@ -161,7 +166,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   std::vector<size_t> opened;
   for (size_t s = 0; s < slots.size(); s++) {
     const AV owner = st_.avs[*slots[s]];
-    if (!is_phi[s] || !may_open(owner)) continue;
+    if (!is_phi[s] || !may_open(context, index, owner)) continue;
     if (field_key(keys[s], kMostFields - 1) == 0) {
       force(*slots[s]);
       flush_drops(bci);
@@ -353,15 +358,20 @@ void Builder::back_edge(int index) {
   std::vector<AVId*> hs = all_slots(head->state);
   std::vector<AVId*> bs = all_slots(st_);
   const size_t closed = hs.size();
-  auto note = [&](size_t slot) -> HeadFlags& {
+  auto walk_again = [&] {
+    int8_t& walks = heads_memory_[{context.path, index, kWalksSlot}].number;
+    if (!restart_ && walks < INT8_MAX) walks++;
     restart_ = true;
+  };
+  auto note = [&](size_t slot) -> HeadFlags& {
+    walk_again();
     return heads_memory_[{context.path, index, head->keys[slot]}];
   };
   // The loop is walked again with the first iteration apart, if it can be: then the slot enters it
   // as it comes round.
   auto peel = [&] {
     if (!may_peel(context, index)) return false;
-    restart_ = true;
+    walk_again();
     return heads_memory_[{context.path, index, kPeelSlot}].phi = true;
   };
   PSYCO_CHECK(hs.size() == bs.size());
@@ -404,7 +414,7 @@ void Builder::back_edge(int index) {
       AV b = st_.avs[*bs[s]];
       switch (h.kind) {
         case SlotKind::Null:
-          if (b.kind == SlotKind::Null || (may_open(b) && peel())) break;
+          if (b.kind == SlotKind::Null || (may_open(context, index, b) && peel())) break;
           {
             HeadFlags& f = note(s);
             f.phi = true;
@@ -420,7 +430,7 @@ void Builder::back_edge(int index) {
         case SlotKind::Object:
           if (b.kind == SlotKind::Object && b.value == h.value) break;
           if ((b.kind == SlotKind::Int || b.kind == SlotKind::Float) && b.box == h.value) break;
-          if (may_open(b) && peel()) break;
+          if (may_open(context, index, b) && peel()) break;
           note(s).phi = true;
           break;
         case SlotKind::Bool:
@@ -441,7 +451,7 @@ void Builder::back_edge(int index) {
             if (is_cursor(s)) break;
             if (*bs[s] == *hs[s] && same_value(head->state, *hs[s], st_, *bs[s])) break;
             HeadFlags& f = note(s);
-            (may_open(h) ? f.phi : f.force) = true;
+            (may_open(context, index, h) ? f.phi : f.force) = true;
           }
           break;
       }
@@ -465,7 +475,7 @@ void Builder::back_edge(int index) {
           if (!h.value->nullable()) note(s).unbound = true;
           break;
         }
-        if (may_open(b) && peel()) break;
+        if (may_open(context, index, b) && peel()) break;
         if (h.type && type_of(id) != h.type) note(s).no_type = true;
         if (b.kind == SlotKind::Object && b.value->nullable() && !h.value->nullable())
           note(s).unbound = true;

@@ -33,9 +33,7 @@ std::vector<Use> uses_in(const DecodedCode& decoded, PyCodeObject* code) {
   return uses;
 }
 
-constexpr int kMaxRebuilds = 40;
-// So many attempts are made to find what virtual objects look like that go round loops.
-constexpr int kMostOpenings = 12;
+constexpr int kMaxRebuilds = 120;  // each settles a loop, or a step of one
 }  // namespace
 
 const std::vector<Use>& Builder::uses_of(PyCodeObject* code) {
@@ -61,7 +59,7 @@ BuildResult build_graph(const CompileRequest& request, std::unique_ptr<ir::Graph
     BuildResult result;
     result.codes = std::move(codes);
     graph = std::make_unique<ir::Graph>();
-    Builder builder(request, *graph, heads, result, own_result, attempt < kMostOpenings);
+    Builder builder(request, *graph, heads, result, own_result);
     builder.build();
     result.rebuilds = attempt;
     if (builder.too_large()) {
