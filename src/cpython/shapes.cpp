@@ -473,6 +473,12 @@ PyFunctionObject* plain_init(PyTypeObject* type) {
   return reinterpret_cast<PyFunctionObject*>(objects::plain_init(type));
 }
 
+bool without_init(PyTypeObject* type) {
+  return Py_TYPE(type) == &PyType_Type && type->tp_new == PyBaseObject_Type.tp_new &&
+         type->tp_init == PyBaseObject_Type.tp_init && (type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+         !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
+}
+
 bool may_be_virtual(PyTypeObject* type) {
   if (type->tp_alloc != PyType_GenericAlloc || type->tp_itemsize || type->tp_finalize ||
       type->tp_del || !(type->tp_flags & Py_TPFLAGS_HAVE_GC))

@@ -108,6 +108,7 @@ bool plain_instance(PyObject* object);       // inline values valid and no dicti
 bool class_may_change(PyTypeObject* type);   // obj.__class__ = ... may work on instances
 // C(...) is object.__new__(C), then this Python function; else null. Holds while the type does.
 PyFunctionObject* plain_init(PyTypeObject* type);
+bool without_init(PyTypeObject* type);  // a call makes an instance and does nothing else
 // Whether nobody can tell an instance that is never made from one that is made and dies: no
 // finaliser, and it is made and freed as those of classes written in Python are.
 bool may_be_virtual(PyTypeObject* type);

@@ -38,6 +38,8 @@ class Dying:
         self.name = name
     def __del__(self):
         log.append(self.name)
+class C:
+    pass
 log = []
 """
 
@@ -51,6 +53,21 @@ def f(n):
         t += p.x * p.y + s.a + s.b + s.c + p.both[1]
     return t, p.x, p.y, vars(p), s.a
 """, ["f(9)", "f(200)", "f(1)"]),
+    "classes without __init__": ("""
+class N: pass
+class O(N):
+    __slots__ = ('k',)
+def f(n):
+    t = 0
+    for i in range(n):
+        a, b = N(), O()
+        a.x = i
+        b.k = a
+        b.y = i
+        t += a.x + b.y + b.k.x
+    return t, a.x, vars(b), b.k is a
+def g(a): return N(a)
+""", ["f(9)", "f(90)", "g(1)", "g(2)"]),
     "goes round the loop": ("""
 def f(n):
     p, d = P(0), P(1, 2)
@@ -235,6 +252,7 @@ BODIES = {
     "operator": "p = P(i) + P(i)\n        t += p.x",
     "round": "a = a + d\n        t += a.x",
     "changes": "a.x += 1.5\n        d.shift(i)\n        t += d.x",
+    "without init": "c = C()\n        c.x = i\n        t += c.x",
     "nested": "p = P(P(i), S(i))\n        t += p.x.x + p.y.b",
     "in a tuple": "u = (P(i), i)\n        t += u[0].x + u[1]",
     "one of two": "p = P(i + 1) if i & 1 else P(1, i + 2)\n        t += p.y",

@@ -52,6 +52,13 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   if (!PyType_CheckExact(known)) return false;
   auto* type = reinterpret_cast<PyTypeObject*>(known);
   PyFunctionObject* init = shapes::plain_init(type);
+  if (!init && args.empty() && shapes::without_init(type) && shapes::may_be_virtual(type) &&
+      shapes::watchable_type(type)) {
+    f.assume(Assumption::Type, known);
+    f.drop(callable);
+    f.push(f.virtual_av(VirtualKind::Instance, {f.const_av(known)}));
+    return true;
+  }
   if (!init || !shapes::watchable_type(type) ||
       !f.inline_call(init, args, callable, {.made = type}))
     return false;
