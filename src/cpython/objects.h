@@ -193,7 +193,6 @@ inline bool enter_c_call(PyThreadState* ts) {
   return !_Py_EnterRecursiveCallTstate(ts, " while calling a Python object");
 }
 inline void leave_c_call(PyThreadState* ts) { _Py_LeaveRecursiveCallTstate(ts); }
-inline PyObject* function_string(PyObject* callable) { return _PyObject_FunctionStr(callable); }
 
 // ---- containers: as the interpreter's instructions call them
 inline int append(PyObject* list, PyObject* item) {

@@ -92,7 +92,8 @@ three_value()
 
 
 # In 3.13 slices, methods' arguments and what a failed call leaves die from the deepest up, but from the
-# top down in what is compiled.
+# top down in what is compiled. In 3.15 a slice is no object any more when it is only read.
+OTHER_ORDER_IN_315 = {"D(1)[D(2):D(3)]"}
 OTHER_ORDER_IN_313 = {
     "D(1)[D(2):D(3)]", "D(1)[D(2):D(3)] = D(4)", "D(1).method(D(2), D(3))", "isinstance(D(1), D(2))",
     "max(D(1), D(2), key=two_rebind.__call__)",
@@ -101,10 +102,11 @@ OTHER_ORDER_IN_313 = {
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_the_order_in_which_operands_die(statement, request):
-    if sys.version_info < (3, 14) and statement in OTHER_ORDER_IN_313:
+    other = {(3, 13): OTHER_ORDER_IN_313, (3, 15): OTHER_ORDER_IN_315}.get(sys.version_info[:2], ())
+    if statement in other:
         # Where guards fail, the interpreter may be the one who lets go.
         strict = "PSYCO_DEBUG" not in os.environ
-        request.applymarker(pytest.mark.xfail(strict=strict, reason="another order than in plain 3.13"))
+        request.applymarker(pytest.mark.xfail(strict=strict, reason="another order than in plain Python"))
     check(f"{DYING}\ndef do():\n    {statement}\n", ["seen(do)"])
 
 
@@ -679,8 +681,8 @@ M.{}(2)
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="in 3.13 free_tool_id leaves the events on")
 @pytest.mark.parametrize("what", [
     OTHER_TOOL.format("clear_tool_id"), OTHER_TOOL.format("free_tool_id"),
-    "work(30); M.clear_tool_id(own)", "M.free_tool_id(own)",
-], ids=["cleared", "freed", "ours cleared", "ours freed"])
+    "work(30); M.clear_tool_id(own)",
+], ids=["cleared", "freed", "ours cleared"])
 def test_tools_that_are_switched_off_as_a_whole(what):
     program = SWITCHED_OFF.format(what)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

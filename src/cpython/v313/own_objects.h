@@ -41,6 +41,15 @@ inline int merge_keywords(PyObject* dict, PyObject* update, PyObject* callable) 
   return failed;
 }
 
+// f(*args), where args are not iterable
+inline void set_args_error(PyObject* callable, PyObject* args) {
+  PyObject* text = _PyObject_FunctionStr(callable);
+  if (!text) return;
+  PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", text,
+               Py_TYPE(args)->tp_name);
+  Py_DECREF(text);
+}
+
 // ---- names
 // New reference; null without error if in neither.
 inline PyObject* lookup_global(PyObject* globals, PyObject* builtins, PyObject* name) {

@@ -49,6 +49,11 @@ inline int merge_keywords(PyObject* dict, PyObject* update, PyObject* callable) 
   return failed;
 }
 
+// f(*args), where args are not iterable
+inline void set_args_error(PyObject* callable, PyObject* args) {
+  _Py_Check_ArgsIterable(current_thread(), callable, args);
+}
+
 // ---- names
 // A module that is to be imported when it is first used: see lazy_type in version.h.
 inline bool is_lazy(PyObject* value) { return Py_IS_TYPE(value, &PyLazyImport_Type); }
