@@ -15,7 +15,7 @@ import sys
 # here on. They run programs plainly and are told why: see _engine.py.
 if sys.version_info < (3, 9):  # noqa: UP036
     raise ImportError(
-        "psyco is made for the ordinary CPython 3.13 or 3.14, and this is Python %d.%d.%d"  # noqa: UP031
+        "psyco is made for the ordinary CPython 3.13, 3.14 or 3.15, and this is Python %d.%d.%d"  # noqa: UP031
         % sys.version_info[:3]
     )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psyco.report import Stats
 
 # The versions of CPython that psyco can be built for: CMake and pyproject.toml say the same.
-SERVED = ((3, 13), (3, 14))
+SERVED = ((3, 13), (3, 14), (3, 15))
 
 
 class Off:
@@ -132,7 +132,8 @@ def _misfit() -> str | None:
         found = f"a debug build of {found}"
     elif kind == "cpython" and sys.version_info[:2] in SERVED:
         return None
-    versions = " or ".join("{}.{}".format(*version) for version in SERVED)
+    *others, last = ("{}.{}".format(*version) for version in SERVED)
+    versions = f"{', '.join(others)} or {last}"
     return f"it is made for the ordinary CPython {versions}, and this is {found}"
 
 

@@ -134,6 +134,13 @@ def _fresh_main() -> ModuleType:
     return main
 
 
+def _tell_of_file(namespace: dict[str, object], path: str) -> None:
+    """What the interpreter tells a script of where it is."""
+    namespace["__file__"] = path
+    if sys.version_info < (3, 15):
+        namespace["__cached__"] = None
+
+
 def _absolute(path: str) -> str:
     """The path from the root, not normalised: the interpreter leaves `.` and `..` in."""
     if os.path.isabs(path):
@@ -195,8 +202,7 @@ def _script_action(path: str) -> Callable[[], object]:
     loader_type = SourcelessFileLoader if compiled else SourceFileLoader
     loader = loader_type("__main__", path_seen)
     main.__loader__ = loader
-    main.__file__ = path_seen
-    vars(main)["__cached__"] = None
+    _tell_of_file(vars(main), path_seen)
 
     if not compiled:
         return lambda: core.run_file(path_seen, vars(main))
@@ -251,7 +257,7 @@ def _input_action() -> Callable[[], object]:
     """How to run what standard input holds."""
     main = _main_without_file()
     sys.audit("cpython.run_stdin")
-    vars(main).update(__file__="<stdin>", __cached__=None)
+    _tell_of_file(vars(main), "<stdin>")
     return lambda: core.run_file(None, vars(main))
 
 

@@ -99,9 +99,9 @@ PyObject* object_of(PyCodeObject* code, NeutralOp op, int arg) {
 }
 
 // The state of the adaptive counter. Jumps count nothing of this kind, their units are branch
-// history.
+// history; and RESUME becomes another opcode when it first runs, whatever it sees.
 Heat heat_of(int clean, int live, uint16_t counter, const RawInfo& info) {
-  if (!info.caches || info.jump == JumpKind::Backward ||
+  if (!info.caches || clean == RESUME || info.jump == JumpKind::Backward ||
       (info.jump == JumpKind::Forward && clean != SEND))
     return Heat::Unknown;
   if (live != clean) return live < MIN_INSTRUMENTED_OPCODE ? Heat::Hot : Heat::Unknown;

@@ -6,7 +6,9 @@
 #include <cstddef>
 
 #include "cpython/bytecode.h"
+#include "cpython/objects.h"
 #include "cpython/port.h"
+#include "support/check.h"
 
 namespace psyco {
 
@@ -132,6 +134,30 @@ void Port::pop_chunk(PyThreadState* ts, void* base) {
   ts->datastack_limit =
       reinterpret_cast<PyObject**>(reinterpret_cast<char*>(previous) + previous->size);
   g_emptied_chunk = chunk;
+}
+
+// Lists, tuples, str and bytes are walked so (those whose _tp_iteritem is set), and the iterators
+// of all of them have the same layout. No other number lies above one of these.
+bool Port::make_iterators(_PyInterpreterFrame* frame) {
+  if constexpr (kIterSlots == 1) return true;
+  Slot* all = slots(frame);
+  const int end = depth(frame);
+  for (int i = code_of(frame)->co_nlocalsplus + 1; i < end; i++) {
+    PyObject* sequence = slot_is_raw(all[i]) ? slot_view(all[i - 1]) : nullptr;
+    if (!sequence || !(PyList_CheckExact(sequence) || PyTuple_CheckExact(sequence) ||
+                       PyUnicode_CheckExact(sequence) || PyBytes_CheckExact(sequence)))
+      continue;
+    PyObject* iterator = PyObject_GetIter(sequence);
+    if (!iterator) return false;
+    PSYCO_CHECK(Py_TYPE(iterator)->tp_basicsize == sizeof(objects::ListIter));
+    reinterpret_cast<objects::ListIter*>(iterator)->it_index =
+        static_cast<Py_ssize_t>(raw_number(all[i]));
+    const Slot old = all[i - 1];
+    all[i - 1] = slot_put(iterator);
+    all[i] = slot_null();
+    slot_close(old);  // the iterator holds the sequence
+  }
+  return true;
 }
 
 // Mirrors Python/ceval.c: get_exception_handler (3.13), which is static.

@@ -18,6 +18,9 @@ struct Port : VersionPort {
   static void set_unit(_PyInterpreterFrame* frame, int unit) {
     frame->instr_ptr = _PyCode_CODE(code_of(frame)) + unit;
   }
+  // The interpreter may walk a sequence by a position in the frame; whoever takes the loop over
+  // knows iterators only. False: no memory for one. From then on the interpreter walks by it, too.
+  static bool make_iterators(_PyInterpreterFrame* frame);
   static bool is_complete(_PyInterpreterFrame* frame) { return !_PyFrame_IsIncomplete(frame); }
   static void link(PyThreadState* ts, _PyInterpreterFrame* frame) {
     frame->previous = ts->current_frame;

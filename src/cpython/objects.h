@@ -36,6 +36,7 @@ namespace psyco::objects {
 
 inline PyThreadState* current_thread() { return PyThreadState_GetUnchecked(); }
 inline PyInterpreterState* interpreter() { return current_thread()->interp; }
+inline PyLongObject* as_long(PyObject* object) { return reinterpret_cast<PyLongObject*>(object); }
 
 }  // namespace psyco::objects
 
@@ -44,7 +45,6 @@ inline PyInterpreterState* interpreter() { return current_thread()->interp; }
 namespace psyco::objects {
 
 // ---- int
-inline PyLongObject* as_long(PyObject* object) { return reinterpret_cast<PyLongObject*>(object); }
 // At most one digit: the value is compact_value.
 inline bool is_compact(PyObject* number) { return _PyLong_IsCompact(as_long(number)); }
 inline int64_t compact_value(PyObject* number) { return _PyLong_CompactValue(as_long(number)); }
@@ -54,13 +54,6 @@ inline int digit_count(PyObject* number) {
 inline bool is_negative(PyObject* number) { return _PyLong_IsNegative(as_long(number)); }
 inline const digit* digits(PyObject* number) { return as_long(number)->long_value.ob_digit; }
 constexpr int kDigitBits = PyLong_SHIFT;
-inline PyObject* int_add(PyObject* a, PyObject* b) { return _PyLong_Add(as_long(a), as_long(b)); }
-inline PyObject* int_subtract(PyObject* a, PyObject* b) {
-  return _PyLong_Subtract(as_long(a), as_long(b));
-}
-inline PyObject* int_multiply(PyObject* a, PyObject* b) {
-  return _PyLong_Multiply(as_long(a), as_long(b));
-}
 constexpr int64_t kSmallIntMin = -_PY_NSMALLNEGINTS, kSmallIntEnd = _PY_NSMALLPOSINTS;
 inline PyObject* small_int(int64_t value) {
   return reinterpret_cast<PyObject*>(&_PyLong_SMALL_INTS[_PY_NSMALLNEGINTS + value]);
@@ -200,10 +193,6 @@ inline bool enter_c_call(PyThreadState* ts) {
   return !_Py_EnterRecursiveCallTstate(ts, " while calling a Python object");
 }
 inline void leave_c_call(PyThreadState* ts) { _Py_LeaveRecursiveCallTstate(ts); }
-inline PyObject* function_string(PyObject* callable) { return _PyObject_FunctionStr(callable); }
-inline void set_kwargs_error(PyObject* callable, PyObject* kwargs) {
-  _PyEval_FormatKwargsError(current_thread(), callable, kwargs);
-}
 
 // ---- containers: as the interpreter's instructions call them
 inline int append(PyObject* list, PyObject* item) {
@@ -219,9 +208,6 @@ inline int set_contains(PyObject* set, PyObject* item) {
 inline PyObject* dict_from_items(PyObject* const* keys, Py_ssize_t key_step,
                                  PyObject* const* values, Py_ssize_t value_step, Py_ssize_t count) {
   return _PyDict_FromItems(keys, key_step, values, value_step, count);
-}
-inline int merge_keywords(PyObject* dict, PyObject* update) {
-  return _PyDict_MergeEx(dict, update, 2);
 }
 inline void set_key_error(PyObject* key) { _PyErr_SetKeyError(key); }
 inline PyObject* empty_tuple() { return PyTuple_New(0); }  // a singleton
@@ -241,11 +227,10 @@ inline PyObject* apply_intrinsic_2(int number, PyObject* lower, PyObject* top) {
 }
 
 // ---- names
-// New reference; null without error if in neither. In 3.13 the C function gives a new reference
-// too.
-inline PyObject* lookup_global(PyObject* globals, PyObject* builtins, PyObject* name) {
-  return _PyDict_LoadGlobal(reinterpret_cast<PyDictObject*>(globals),
-                            reinterpret_cast<PyDictObject*>(builtins), name);
+// What was found under this name in this namespace, as the instruction gives it: a lazy import is
+// done now. Takes over the reference; null: the import failed.
+inline PyObject* settled(PyObject* value, PyObject* name, PyObject* space) {
+  return is_lazy(value) ? import_now(value, name, space) : value;
 }
 // unsupported operand type(s) for ...; `nb` is the operator's number, not that of a power.
 void set_operand_error(int nb, PyObject* left, PyObject* right);
@@ -315,9 +300,6 @@ void set_function_attribute(PyObject* function, PyObject* value, int flag);
 
 // ---- asynchronous iteration
 inline PyObject* awaitable_iterator(PyObject* object) { return _PyCoro_GetAwaitableIter(object); }
-inline PyObject* awaited_by(PyObject* coroutine) {
-  return _PyGen_yf(reinterpret_cast<PyGenObject*>(coroutine));
-}
 inline void set_awaitable_error(PyObject* object, int where) {
   _PyEval_FormatAwaitableError(current_thread(), Py_TYPE(object), where);
 }

@@ -32,6 +32,7 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::slot_view(slot) } -> std::same_as<PyObject*>;
   { P::slot_take(slot) } -> std::same_as<PyObject*>;
   { P::slot_is_raw(slot) } -> std::same_as<bool>;
+  { P::raw_number(slot) } -> std::same_as<int64_t>;
   {P::slot_close(slot)};
   { P::lasti_slot(i, &slot) } -> std::same_as<bool>;
   { P::depth(frame) } -> std::same_as<int>;  // localsplus and stack together
@@ -50,6 +51,9 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   {P::leave_c_level(ts)};
   { P::withhold_c_levels(ts, int64_t{}) } -> std::same_as<int>;
   {P::restore_c_levels(ts, i)};
+  { P::kHarmlessDictWatchers } -> std::convertible_to<uint8_t>;
+  { P::lazy_type() } -> std::same_as<PyTypeObject*>;
+  { P::kOwnJitBytes } -> std::convertible_to<size_t>;
   { P::kPropertyReadsCheckGetter } -> std::convertible_to<bool>;
   { P::valid_version(uint32_t{}) } -> std::same_as<uint32_t>;
   { P::kFloatFreeNext } -> std::convertible_to<int>;

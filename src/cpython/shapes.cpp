@@ -401,7 +401,8 @@ PyObject* peek_item(PyObject* container, int64_t index) {
   return nullptr;
 }
 
-PyObject* peek_dict(PyObject* dict, PyObject* key) {
+namespace {
+PyObject* entry_of(PyObject* dict, PyObject* key) {
   if (!dict || !PyDict_CheckExact(dict) || !PyUnicode_CheckExact(key)) return nullptr;
   // Only str keys: comparing them runs no code. Other kinds of keys might.
   auto* d = reinterpret_cast<PyDictObject*>(dict);
@@ -410,6 +411,19 @@ PyObject* peek_dict(PyObject* dict, PyObject* key) {
   if (!value) PyErr_Clear();
   return value;
 }
+}  // namespace
+
+PyObject* peek_dict(PyObject* dict, PyObject* key) {
+  PyObject* value = entry_of(dict, key);
+  return value && !objects::is_lazy(value) ? value : nullptr;
+}
+
+bool is_lazy_name(PyObject* dict, PyObject* key) {
+  PyObject* value = entry_of(dict, key);
+  return value && objects::is_lazy(value);
+}
+
+PyTypeObject* lazy_type() { return Port::lazy_type(); }
 
 namespace {
 PyFunctionObject* function_in_cell(PyFunctionObject* function, Py_ssize_t i) {

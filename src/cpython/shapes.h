@@ -89,6 +89,9 @@ PyObject* super_function(PyTypeObject* cls, PyTypeObject* type, PyObject* name);
 PyObject* peek_attr(PyObject* object, PyObject* name);
 PyObject* peek_item(PyObject* container, int64_t index);
 PyObject* peek_dict(PyObject* dict, PyObject* key);  // exact dict, str key
+// The name stands for a module that is imported when it is first used: not to be known before.
+bool is_lazy_name(PyObject* dict, PyObject* key);
+PyTypeObject* lazy_type();  // of what stands there; null: this version has none
 // Where the value of a global lies, as long as the dictionary's table of keys has this version:
 // then at `offset` in the table. It may be null, for a name that was deleted.
 struct GlobalPlan {
@@ -98,6 +101,7 @@ struct GlobalPlan {
 };
 extern const int32_t kDictKeys, kKeysVersion;  // in a dictionary; in its table, unsigned, 4 bytes
 extern const int32_t kDictWatchers;            // in a dictionary: a byte, one bit for each watcher
+constexpr uint8_t kHarmlessDictWatchers = Port::kHarmlessDictWatchers;
 GlobalPlan plan_global(PyObject* dict, PyObject* name);
 // The function lives on although compiled code keeps it: its module has it under its name, or only
 // the collector will find it, since it is in its own closure.

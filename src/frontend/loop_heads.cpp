@@ -20,7 +20,7 @@ void Builder::predict_variable(Context& context, int index, size_t base) {
   const FrameSlots& frame = st_.top();
   const int local = list[index + 1].arg;
   if (frame.stack.empty() || st_[frame.locals[local]].kind != SlotKind::Null) return;
-  const AV& iterator = st_[frame.stack.back()];
+  const AV& iterator = st_[frame.stack[frame.stack.size() - Port::kIterSlots]];
   if (iterator.kind != SlotKind::Virtual) return;
   HeadFlags prediction;
   prediction.phi = true;
@@ -207,7 +207,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
   }
   Claims claims;
   bool iterates = list[index].op == NeutralOp::ForIter && !st_.top().stack.empty();
-  auto is_cursor = [&](size_t s) { return iterates && s + 1 == closed; };
+  auto is_cursor = [&](size_t s) { return iterates && s + Port::kIterSlots == closed; };
   for (size_t s = 0; s < slots.size(); s++) {
     if (is_phi[s]) continue;
     if (is_cursor(s))
@@ -377,7 +377,7 @@ void Builder::back_edge(int index) {
   PSYCO_CHECK(hs.size() == bs.size());
   std::vector<uint8_t> live = live_slots(st_, bci);
   const bool iterates = context.decoded->list[index].op == NeutralOp::ForIter;
-  auto is_cursor = [&](size_t s) { return iterates && s + 1 == closed; };
+  auto is_cursor = [&](size_t s) { return iterates && s + Port::kIterSlots == closed; };
 
   build_shared(*this, bs, head->is_phi, uses_from(st_, bci));
   auto comes_round = [&](size_t s) {

@@ -239,7 +239,7 @@ Found load_entry(const AttrEntry& entry, PyObject* object, PyObject* name, PyObj
     case kModuleEntry: {
       PyDictObject* dict = reinterpret_cast<PyDictObject*>(module_dict(object));
       PyObject** place = dict ? entry_value(dict, entry.index, name) : nullptr;
-      if (place) value = *place;
+      if (place && *place && !is_lazy(*place)) value = *place;
       break;
     }
     case kClassValue:

@@ -190,12 +190,7 @@ PyObject* psyco_vectorcall_kw(PyObject* callable, PyObject* self, PyObject* name
 PyObject* psyco_call_ex(PyObject* callable, PyObject* args, PyObject* kwargs) {
   if (PyTuple_CheckExact(args)) return PyObject_Call(callable, args, kwargs);
   if (!Py_TYPE(args)->tp_iter && !PySequence_Check(args)) {
-    PyObject* text = function_string(callable);
-    if (text) {
-      PyErr_Format(PyExc_TypeError, "%U argument after * must be an iterable, not %.200s", text,
-                   Py_TYPE(args)->tp_name);
-      Py_DECREF(text);
-    }
+    set_args_error(callable, args);
     return nullptr;
   }
   PyObject* tuple = PySequence_Tuple(args);

@@ -179,9 +179,7 @@ int64_t psyco_dict_update(PyObject* dict, PyObject* update) {
 }
 
 int64_t psyco_dict_merge(PyObject* dict, PyObject* update, PyObject* callable) {
-  if (PSYCO_LIKELY(merge_keywords(dict, update) >= 0)) return 0;
-  set_kwargs_error(callable, update);
-  return -1;
+  return merge_keywords(dict, update, callable);
 }
 
 PyObject* psyco_get_len(PyObject* object) {

@@ -39,10 +39,11 @@ PyObject* find_global(PyObject* globals, PyObject* builtins, PyObject* name) {
     return value;
   }
   if (PyMapping_GetOptionalItem(globals, name, &value) < 0) return nullptr;
-  if (value) return value;
+  if (value) return settled(value, name, globals);
   if (PyMapping_GetOptionalItem(builtins, name, &value) < 0) return nullptr;
-  if (!value) set_name_error(name);
-  return value;
+  if (value) return settled(value, name, builtins);
+  set_name_error(name);
+  return nullptr;
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ PyObject* psyco_load_global(PyObject* globals, PyObject* builtins, PyObject* nam
     else if (keys_version(as_dict(globals)) == cache->globals_version)
       dict = as_dict(builtins);
     PyObject** place = dict ? entry_value(dict, cache->index, name) : nullptr;
-    if (PSYCO_LIKELY(place && *place)) return Py_NewRef(*place);
+    if (PSYCO_LIKELY(place && *place && !is_lazy(*place))) return Py_NewRef(*place);
   }
   learn(cache, globals, builtins, name);
   return find_global(globals, builtins, name);
@@ -84,12 +85,13 @@ PyObject* psyco_load_name(PyObject* locals, PyObject* globals, PyObject* builtin
     return nullptr;
   }
   if (PyMapping_GetOptionalItem(locals, name, &value) < 0) return nullptr;
-  if (value) return value;
+  if (value) return settled(value, name, locals);
   if (PyDict_GetItemRef(globals, name, &value) < 0) return nullptr;
-  if (value) return value;
+  if (value) return settled(value, name, globals);
   if (PyMapping_GetOptionalItem(builtins, name, &value) < 0) return nullptr;
-  if (!value) set_name_error(name);
-  return value;
+  if (value) return settled(value, name, builtins);
+  set_name_error(name);
+  return nullptr;
 }
 
 int64_t psyco_store_name(PyObject* locals, PyObject* name, PyObject* value) {
@@ -121,7 +123,7 @@ PyObject* psyco_load_from_dict_or_globals(PyObject* mapping, PyObject* globals, 
                                           PyObject* name) {
   PyObject* value;
   if (PyMapping_GetOptionalItem(mapping, name, &value) < 0) return nullptr;
-  return value ? value : find_global(globals, builtins, name);
+  return value ? settled(value, name, mapping) : find_global(globals, builtins, name);
 }
 
 PyObject* psyco_load_from_dict_or_deref(PyObject* mapping, PyObject* cell, PyObject* code,

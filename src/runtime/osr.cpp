@@ -53,6 +53,17 @@ constexpr uint32_t kFewEvents = 4;
 // If somebody has freed our tool id and none was left, our callbacks may still come.
 PyObject* disable() { return Py_NewRef(g_disable ? g_disable : Py_None); }
 
+bool has_loop_version(const CodeEntry* entry, int target) {
+  return std::any_of(entry->versions.begin(), entry->versions.end(),
+                     [target](const Version& version) { return version.target == target; });
+}
+
+// There was no memory: the interpreter goes on.
+PyObject* not_now() {
+  PyErr_Clear();
+  Py_RETURN_NONE;
+}
+
 bool is_around(const LoopCounter& outer, const LoopCounter* inner) {
   return outer.target < inner->target && outer.last > inner->last;
 }
@@ -166,6 +177,8 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
   if (loop->refused) return disable();
   loop->last = std::max(loop->last, from);
   if (!native_allowed(ts, code) || !room_for_activation(ts) || frame_is_kept(frame)) Py_RETURN_NONE;
+  if (Port::kIterSlots > 1 && has_loop_version(entry, target) && !Port::make_iterators(frame))
+    return not_now();
   Version* version = find_loop_version(entry, target, frame);
   CompiledCode* body = version ? version->code : nullptr;
   if (!body) {
@@ -186,6 +199,7 @@ PyObject* on_jump(PyObject*, PyObject* const* args, Py_ssize_t) {
     loop = loop_counter(entry, target);  // a filter may have run
     loop->count = 0;                     // for the next try
     loop->spent_ns = 0;
+    if (!Port::make_iterators(frame)) return not_now();
     PyObject* function = Port::function_object(frame);
     entry->compiling = true;
     body = g_compile_osr(code,
@@ -373,6 +387,31 @@ static long events_now(const CodeEntry* entry) {
   return g_event_set;
 }
 
+static bool register_callbacks(PyObject* monitoring) {
+  PyObject* events = PyObject_GetAttrString(monitoring, "events");
+  g_event_set = 0;
+  const bool ok = events && register_callback(monitoring, events, "JUMP", &g_jump_method) &&
+                  register_callback(monitoring, events, "PY_START", &g_start_method);
+  Py_XDECREF(events);
+  return ok;
+}
+
+void restore_events() {
+  PyObject* monitoring = PySys_GetObject("monitoring");
+  if (g_tool < 0 || !monitoring || !owns_tool()) return;
+  if (!register_callbacks(monitoring)) PyErr_Clear();
+  if (g_global_events && !g_paused && !set_global(g_event_set)) PyErr_Clear();
+  std::vector<PyCodeObject*> codes;  // owned: to re-arm them may run anything
+  for (const auto& [entry, needs_start] : watched()) {
+    Py_INCREF(entry->code);
+    codes.push_back(entry->code);
+  }
+  for (PyCodeObject* code : codes) {
+    refresh_instrumentation(code);
+    Py_DECREF(code);
+  }
+}
+
 bool init_monitoring() {
   if (g_tool >= 0) return true;
   PyObject* monitoring = PySys_GetObject("monitoring");
@@ -380,15 +419,11 @@ bool init_monitoring() {
     PyErr_Clear();
     return false;
   }
-  PyObject* events = PyObject_GetAttrString(monitoring, "events");
-  g_event_set = 0;
-  const bool ok = events && register_callback(monitoring, events, "JUMP", &g_jump_method) &&
-                  register_callback(monitoring, events, "PY_START", &g_start_method) &&
+  const bool ok = register_callbacks(monitoring) &&
                   (g_get_tool = PyObject_GetAttrString(monitoring, "get_tool")) &&
                   (g_disable = PyObject_GetAttrString(monitoring, "DISABLE")) &&
                   (g_set_local_events = PyObject_GetAttrString(monitoring, "set_local_events")) &&
                   (g_set_events = PyObject_GetAttrString(monitoring, "set_events"));
-  Py_XDECREF(events);
   if (!ok) {
     PyErr_Clear();
     stop_monitoring();

@@ -14,6 +14,8 @@ extern HotOptions g_hot;
 
 // Takes a tool id: 5, else 4, else 3. False with no error set if all are taken: calls only.
 bool init_monitoring();
+// Somebody has switched all events of our tool off, and its callbacks, but left the id to us.
+void restore_events();
 void stop_monitoring();
 int monitoring_tool();  // -1: none
 

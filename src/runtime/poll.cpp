@@ -16,7 +16,7 @@ namespace {
 
 // The functions keep their identity: only the pointer in their method definitions is ours, as it
 // may be for anything called through a PyCFunction.
-constexpr int kHooks = 6;
+constexpr int kHooks = 8;
 PyMethodDef* g_method[kHooks];
 PyCFunction g_original[kHooks];
 
@@ -54,6 +54,27 @@ PyObject* hook_one(PyObject* self, PyObject* argument) {
   return result;
 }
 
+bool is_own(PyObject* tool) {
+  if (!PyLong_CheckExact(tool)) return false;
+  int overflow;
+  const long number = PyLong_AsLongAndOverflow(tool, &overflow);
+  return number >= 0 && number < 8 && (g_own_tools >> number & 1);
+}
+
+// What switches all events of a tool off: ours, too.
+template <int kHook>
+PyObject* hook_off(PyObject* self, PyObject* tool) {
+  const bool own = is_own(tool);
+  PyObject* result = g_original[kHook](self, tool);
+  PyThreadState* ts = _PyThreadState_GET();
+  if (ts->interp != g_interpreter) return result;
+  if (!own)
+    look_again(ts);
+  else if (result)
+    restore_events();
+  return result;
+}
+
 bool mentions_lines(PyObject* events) {
   if (!PyLong_CheckExact(events)) return false;
   int overflow;
@@ -64,12 +85,7 @@ bool mentions_lines(PyObject* events) {
 template <int kHook>
 PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   // Ours are set all the time and concern nobody.
-  bool own = false;
-  if (count > 0 && PyLong_CheckExact(args[0])) {
-    int overflow;
-    const long tool = PyLong_AsLongAndOverflow(args[0], &overflow);
-    own = tool >= 0 && tool < 8 && (g_own_tools >> tool & 1);
-  }
+  const bool own = count > 0 && is_own(args[0]);
   PyThreadState* ts = _PyThreadState_GET();
   PyCodeObject* code = nullptr;  // set_local_events
   if (count == 3 && PyCode_Check(args[1])) code = reinterpret_cast<PyCodeObject*>(args[1]);
@@ -132,6 +148,10 @@ void watch_tools() {
   hook(3, sys, "_setprofileallthreads", hook_one<3>, METH_O);
   hook(4, monitoring, "set_events", fast<4>(), METH_FASTCALL);
   hook(5, monitoring, "set_local_events", fast<5>(), METH_FASTCALL);
+  // From 3.14 on both switch all events of a tool off; in 3.13 there is only the second, and it
+  // does not.
+  hook(6, monitoring, "clear_tool_id", hook_off<6>, METH_O);
+  hook(7, monitoring, "free_tool_id", hook_off<7>, METH_O);
   Py_XDECREF(sys);
   PyErr_Clear();
 }

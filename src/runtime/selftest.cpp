@@ -41,7 +41,6 @@ const char* check_layouts() {
       {offsets.thread_state.interp, offsetof(PyThreadState, interp)},
       {offsets.thread_state.current_frame, offsetof(PyThreadState, current_frame)},
       {offsets.thread_state.datastack_chunk, offsetof(PyThreadState, datastack_chunk)},
-      {offsets.interpreter_state.size, sizeof(PyInterpreterState)},
       {offsets.interpreter_frame.size, sizeof(_PyInterpreterFrame)},
       {offsets.interpreter_frame.previous, offsetof(_PyInterpreterFrame, previous)},
       {offsets.interpreter_frame.executable, offsetof(_PyInterpreterFrame, f_executable)},
@@ -65,6 +64,10 @@ const char* check_layouts() {
     return "this CPython does not publish its layout";
   for (const auto& pair : pairs)
     if (pair.theirs != pair.ours) return other_layout();
+  // We are built as for an interpreter without a JIT of its own.
+  const uint64_t size = offsets.interpreter_state.size;
+  if (size != sizeof(PyInterpreterState) && size != sizeof(PyInterpreterState) + Port::kOwnJitBytes)
+    return other_layout();
   return nullptr;
 }
 
@@ -267,13 +270,15 @@ const char* check_loop(PyObject* space) {
   auto* code =
       reinterpret_cast<PyCodeObject*>(reinterpret_cast<PyFunctionObject*>(function)->func_code);
   const int head = find_op(code, NeutralOp::ForIter);
-  if (!subject.prepare(space, "loop", ir::EntryKind::Osr, head, code->co_nlocalsplus + 1))
+  if (!subject.prepare(space, "loop", ir::EntryKind::Osr, head,
+                       code->co_nlocalsplus + Port::kIterSlots))
     return "no memory";
   g_run = [](Activation* act) {
     auto** args = reinterpret_cast<PyObject**>(act->args);
     // n, total, i, iterator: all ours now. On to where the loop is over, with a total of its own.
     g_record.frames[0].locals = {constant(args[0]), integer(777), constant(args[2])};
-    g_record.frames[0].stack = {constant(args[3])};
+    g_record.frames[0].stack.assign(Port::kIterSlots, ExitSlot());
+    g_record.frames[0].stack[0] = constant(args[3]);
     for (ExitSlot& slot : g_record.frames[0].locals) slot.owned = slot.kind == ir::SlotKind::Object;
     g_record.frames[0].stack[0].owned = true;
     Py_DECREF(args[1]);

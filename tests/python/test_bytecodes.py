@@ -14,7 +14,7 @@ import pytest
 from differential import FILE, check, native_entries, source_of
 
 # Never in the code of a program: made by the interpreter for itself, or pseudo opcodes.
-NOT_IN_CODE = {"CACHE", "ENTER_EXECUTOR", "EXIT_INIT_CHECK", "INTERPRETER_EXIT", "RESERVED"}
+NOT_IN_CODE = {"CACHE", "ENTER_EXECUTOR", "EXIT_INIT_CHECK", "INTERPRETER_EXIT", "RESERVED", "TRACE_RECORD"}
 
 CASES: list[tuple[str, str, str, list[str]]] = []
 

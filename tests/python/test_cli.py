@@ -53,7 +53,7 @@ def test_what_the_program_sees(write, tmp_path):
         import sys
         import __main__
         print([(k, type(v).__name__) for k, v in globals().items()])
-        print(__name__, __file__, __doc__, __spec__, __package__, __cached__, __loader__.path)
+        print(__name__, __file__, __doc__, __spec__, __package__, globals().get("__cached__", "no such name"), __loader__.path)
         print(sys.argv, sys.path[0], __main__.__dict__ is globals(), __builtins__)
     """)
     for arguments in ([], ["a", "-b", "--stats", "-m", "c d"]):
@@ -181,7 +181,7 @@ def test_folders_archives_and_compiled_files(write, tmp_path):
     write("folder/__main__.py", source)
     with zipfile.ZipFile(tmp_path / "archive.zip", "w") as archive:
         archive.writestr("__main__.py", source)
-    write("plain.py", "print(__file__, __cached__)\n1 // 0")
+    write("plain.py", "print(__file__, '__cached__' in globals())\n1 // 0")
     import py_compile
 
     py_compile.compile(str(tmp_path / "plain.py"), cfile=str(tmp_path / "compiled.pyc"))

@@ -48,7 +48,7 @@ def test_a_good_interpreter_is_taken(interpreter):
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        ({"version": [3, 12, 1]}, "is CPython 3.12.1; psyco needs the ordinary CPython 3.13 or 3.14"),
+        ({"version": [3, 12, 1]}, "is CPython 3.12.1; psyco needs the ordinary CPython 3.13, 3.14 or 3.15"),
         ({"version": [3, 16, 0]}, "is CPython 3.16.0"),
         ({"free_threaded": True}, "is a free-threaded build of CPython 3.13.5"),
         ({"debug": True}, "is a debug build of CPython 3.13.5"),
@@ -118,9 +118,9 @@ def test_a_version_that_is_missing_is_said(monkeypatch, capsys):
     monkeypatch.delenv("PSYCO_CI_VERSIONS", raising=False)
     monkeypatch.setattr(versions, "find_version", lambda version: version != "3.14")
     monkeypatch.setattr(versions, "prepare", lambda version: version)
-    assert list(versions.others("3.13")) == []
+    assert list(versions.others("3.13")) == ["3.15"]
     assert "no CPython 3.14 found: not tested" in capsys.readouterr().err
-    assert list(versions.others("3.14")) == ["3.13"]
+    assert list(versions.others("3.14")) == ["3.13", "3.15"]
     monkeypatch.setenv("PSYCO_CI_VERSIONS", "3.13,3.14")
     with pytest.raises(Failure, match="no CPython 3.14 found, and PSYCO_CI_VERSIONS asks for it"):
         list(versions.others("3.13"))

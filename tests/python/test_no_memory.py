@@ -56,4 +56,5 @@ def test_programs_run_out_of_memory():
     """Or the tests above would show nothing."""
     done = run_child("warm", 3, NAMES[:12], "stress=eager")
     hit = [line for line in done.stderr.splitlines() if not line.endswith(": 0 failures")]
-    assert len(hit) >= 10, done.stderr
+    # From 3.15 on ints up to 1,024 are there already.
+    assert len(hit) >= (10 if sys.version_info < (3, 15) else 9), done.stderr

@@ -33,7 +33,7 @@ print(f(1), fast(2), psyco.unproxy(fast) is f, C.m(3), psyco.explain(f).compiled
 print(str(psyco.explain(f)).splitlines()[1])
 psyco.unbind(f); psyco.cannotcompile(f); psyco.stop()
 """
-MADE_FOR = "is made for the ordinary CPython 3.13 or 3.14, and this is"
+MADE_FOR = "is made for the ordinary CPython 3.13, 3.14 or 3.15, and this is"
 
 
 def others():
@@ -110,8 +110,9 @@ def test_the_package_can_be_read_by_those_that_are_told(root):
     assert project["requires-python"] == f">={served[0]},<{newest[0]}.{newest[1] + 1}"
     assert [line.split()[-1] for line in project["classifiers"] if ":: Python :: 3." in line] == served
     first = (root / "python/psyco/__init__.py").read_text()
-    assert f"CPython {' or '.join(served)}," in first
-    assert f'PSYCO_SERVED "{" or ".join(served)}"' in (root / "CMakeLists.txt").read_text()
+    spoken = ", ".join(served[:-1]) + " or " + served[-1]
+    assert f"CPython {spoken}," in first
+    assert f'PSYCO_SERVED "{spoken}"' in (root / "CMakeLists.txt").read_text()
     for version in _engine.SERVED:
         assert (root / "src/cpython/v{}{}/version.h".format(*version)).exists()
     for path in (root / "python" / "psyco").glob("*.py"):

@@ -29,7 +29,7 @@ def test_one_version_everywhere(root):
 
 def test_nothing_is_needed_at_run_time(project):
     assert "dependencies" not in project["project"]
-    assert project["project"]["requires-python"] == ">=3.13,<3.15"
+    assert project["project"]["requires-python"] == ">=3.13,<3.16"
 
 
 def test_licence(root, project):

@@ -116,7 +116,9 @@ def flow(code):
         assert after <= code.co_stacksize + 1
         for h in handlers:
             if h[0] <= row[5] < h[1]:
-                assert h[4] <= d
+                if h[4] > d:  # 3.15: the end of a generator expression, whose cursor is gone
+                    assert row[0] in ("Pop", "LoadConst", "Return")
+                    continue
                 reach(h[3], h[4] + h[5] + 1)
         if row[7] >= 0:
             reach(row[7], after - (row[0] == "ForIter"))

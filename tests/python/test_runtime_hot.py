@@ -6,7 +6,7 @@ import time
 import pytest
 from psyco import _core
 from test_runtime_module import simple_body
-from test_runtime_osr import SUM, loops, make, sum_planner
+from test_runtime_osr import CURSOR, SUM, loops, make, sum_planner
 
 mon = sys.monitoring
 
@@ -97,7 +97,7 @@ def test_hot_loop(compiler):
     code = f.__code__
     [(head, out)] = loops(code)
     plans["f", "loop"] = {
-        "frames": [code], "spills": 12, "records": [{}], "steps": [("loop", sum_planner(code, out))], "depth": 1,
+        "frames": [code], "spills": 12, "records": [{}], "steps": [("loop", sum_planner(code, out))], "depth": CURSOR,
     }
     _core.watch_code(code)
     assert f(99) == (14553, 98)

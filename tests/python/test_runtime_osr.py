@@ -24,6 +24,8 @@ NULL = _core._test_null()
 mon = sys.monitoring
 
 
+CURSOR = 2 if sys.version_info >= (3, 15) else 1  # slots of a loop's cursor; the iterator is the deepest
+
 BY_ZERO = "division by zero" if sys.version_info >= (3, 14) else "integer division or modulo by zero"
 
 
@@ -87,7 +89,7 @@ def sum_planner(code, out):
     total, i = variable(code, "total"), variable(code, "i")
 
     def plan(local, stack, target):
-        for local[i] in stack[-1]:
+        for local[i] in stack[-CURSOR]:
             local[total] += local[i] * 3
         return local, stack, out
 
@@ -99,7 +101,7 @@ def test_loop_exit():
     want = f(1000)
     code = f.__code__
     [(head, out)] = loops(code)
-    number = install(code, head, sum_planner(code, out), 1)
+    number = install(code, head, sum_planner(code, out), CURSOR)
     state = _core._test_thread_state()
     assert f(1000) == want
     assert f(1) == (0, 0) and f(2) == (3, 1)
@@ -210,13 +212,13 @@ def test_exception_in_a_loop(name):
     loop = [(h, o) for h, o in loops(code) if o is not None]
     fitting = [h for h, o in loop if h <= where < o]
     head = max(fitting)
-    depth = {"nested": 2}.get(name, 1)
+    depth = CURSOR * {"nested": 2}.get(name, 1)
     d = variable(code, "d")
 
     def plan(local, stack, target):
         # one iteration has run; the next one begins, raises in the middle of its division
         try:
-            local[d] = next(stack[-1])
+            local[d] = next(stack[-CURSOR])
         except StopIteration:
             return local, stack, dict(loop)[head]
         if local[d] == 0:
@@ -273,12 +275,12 @@ def f(data, zero):
     assert covered(head)
 
     def plan(local, stack, target):
-        for local[variable(code, "d")] in stack[-1]:
+        for local[variable(code, "d")] in stack[-CURSOR]:
             if local[variable(code, "d")] == 9:
                 break
         return local, [9, 100, 0], where, ZeroDivisionError(BY_ZERO)
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     state = _core._test_thread_state()
     for _ in range(3):
         assert outcome(f, [1, 2, 9, 4], 0) == want
@@ -303,13 +305,13 @@ def test_generator_loop():
     def plan(local, stack, target):
         calls.append(1)
         try:
-            local[variable(code, "i")] = next(stack[-1])
+            local[variable(code, "i")] = next(stack[-CURSOR])
         except StopIteration:
             return local, stack, out
         stack.append(local[variable(code, "i")])
         return local, stack, where_body(code, head)
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     assert list(f(6)) == want and calls
     remove(code, number)
 
@@ -320,12 +322,12 @@ def test_module_level_loop():
     space = {}
 
     def plan(local, stack, target):
-        for i in stack[-1]:
+        for i in stack[-CURSOR]:
             space["total"] += i
             space["i"] = i
         return local, stack, out
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     exec(code, space)
     assert (space["total"], space["after"], space["i"]) == (1225, 1225, 49)
     remove(code, number)
@@ -336,7 +338,7 @@ def test_tools_keep_native_code_out():
     code = f.__code__
     want = f(10)
     [(head, out)] = loops(code)
-    number = install(code, head, sum_planner(code, out), 1)
+    number = install(code, head, sum_planner(code, out), CURSOR)
 
     def entered():
         return _core._test_body_state(number)[0][0]
@@ -375,7 +377,7 @@ def test_finaliser_in_a_loop_is_monitored():
     inner_number = install(
         inner_code, loops(inner_code)[0][0],
         lambda local, stack, t: (hits.append(1), sum_planner(inner_code, loops(inner_code)[0][1])(local, stack, t))[1],
-        1,
+        CURSOR,
     )
     base = sum_planner(code, out)
 
@@ -383,7 +385,7 @@ def test_finaliser_in_a_loop_is_monitored():
         assert inner(10) == (135, 9)
         return base(local, stack, target)
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     assert f(10) == (135, 9)
     assert hits
     remove(code, number)
@@ -478,13 +480,15 @@ def step(listed, index, pc, L, S):
         S[-1], S[-i.arg] = S[-i.arg], S[-1]
     elif op == "COPY":
         S.append(S[-i.arg])
-    elif op in ("POP_TOP", "POP_ITER", "END_FOR"):
+    elif op in ("POP_TOP", "END_FOR"):
         S.pop()
+    elif op == "POP_ITER":
+        del S[-CURSOR:]
     elif op == "GET_ITER":
-        S.append(iter(S.pop()))
+        S += [iter(S.pop()), NULL][:CURSOR]
     elif op == "FOR_ITER":
         try:
-            S.append(next(S[-1]))
+            S.append(next(S[-CURSOR]))
         except StopIteration:
             return i.argval + 2  # POP_TOP, with the iterator still there
     else:
@@ -567,11 +571,11 @@ def test_counts_balance():
     x, i = variable(code, "x"), variable(code, "i")
 
     def plan(local, stack, target):
-        for local[i] in stack[-1]:
+        for local[i] in stack[-CURSOR]:
             local[x] = local[variable(code, "thing")]
         return local, stack, out
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     f(5, thing)
     base = sys.getrefcount(thing)
     for _ in range(100):
@@ -590,7 +594,7 @@ def test_traceback_of_caller_is_right():
         stack += [local[variable(code, "out")], 100, 0]
         return local, stack, where, ZeroDivisionError("native")
 
-    number = install(code, head, plan, 1)
+    number = install(code, head, plan, CURSOR)
     try:
         f([1, 2, 3])
     except ZeroDivisionError as e:

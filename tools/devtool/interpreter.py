@@ -16,7 +16,7 @@ from pathlib import Path
 from devtool.console import Failure
 
 # Each has a folder src/cpython/vNNN. The first is what is used where nobody asks for another.
-VERSIONS = ((3, 13), (3, 14))
+VERSIONS = ((3, 13), (3, 14), (3, 15))
 
 
 def dotted(version: tuple[int, ...]) -> str:
@@ -25,7 +25,7 @@ def dotted(version: tuple[int, ...]) -> str:
 
 
 DEFAULT = dotted(VERSIONS[0])
-ALL = " or ".join(map(dotted, VERSIONS))
+ALL = " or ".join((", ".join(map(dotted, VERSIONS[:-1])), dotted(VERSIONS[-1])))
 
 # Runs in the interpreter in question, so it must parse under any Python, 2.7 included.
 _PROBE = """

@@ -83,7 +83,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     sub.add_argument("program")
     sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
-    command("interpreters", "print the CPythons that psyco can be built for, and where they are")
+    sub = command("interpreters",
+                  "print the CPythons that psyco can be built for, and where they are")
+    sub.add_argument("--install", action="store_true",
+                     help="make a Debian root that has them all (PSYCO_DEBIAN_ROOT says where)")
+    sub.add_argument("--run", nargs=argparse.REMAINDER, metavar="COMMAND",
+                     help="run a command in that root")
+
+    sub = command("new", "begin something new from a copy: port 316")
+    sub.add_argument("kind", choices=["port"])
+    sub.add_argument("name", help="the version, as 316")
 
     command("docs", "write docs/one-function.md")
 
@@ -207,8 +216,19 @@ def _dispatch(options: argparse.Namespace) -> int:
 
     name = options.command
     _check_names(options)
+    if name == "interpreters" and (options.install or options.run):
+        from devtool import debianroot
+
+        root = debianroot.place()
+        if options.install:
+            debianroot.install(root)
+        return debianroot.run_inside(root, options.run) if options.run else 0
     if name == "interpreters":
         return interpreters()
+    if name == "new":
+        from devtool.newport import new_port
+
+        return new_port(options.name)
     if getattr(options, "all_versions", False):
         return _with_each(options)
     env = prepare(options.python)

@@ -1,7 +1,7 @@
 """The other versions of CPython beside the one that is used: what can be done with each, and is.
 
 A version that is not on the machine is said, and is a failure only where it was asked for:
-PSYCO_CI_VERSIONS=3.13,3.14.
+PSYCO_CI_VERSIONS=3.13,3.14,3.15.
 """
 
 from __future__ import annotations

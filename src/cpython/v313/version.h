@@ -33,6 +33,7 @@ struct VersionPort {
   static PyObject* slot_take(Slot slot) { return slot; }     // owned, and leaves the slot
   static void slot_close(Slot slot) { Py_XDECREF(slot); }
   static bool slot_is_raw(Slot) { return false; }  // holds bits that are no object
+  static int64_t raw_number(Slot) { return 0; }    // what these bits say
   // Offset of a raising instruction as pushed under the exception: an int object. Null and
   // MemoryError for offsets beyond the cached small ints when memory is out.
   static bool lasti_slot(int unit, Slot* slot) {
@@ -93,6 +94,15 @@ struct VersionPort {
 
   // What LOAD_ATTR_PROPERTY makes sure of, beside the class.
   static constexpr bool kPropertyReadsCheckGetter = true;
+
+  // ---- dictionaries of modules
+  // Watchers of the interpreter that a number which takes the place of another does not concern.
+  static constexpr uint8_t kHarmlessDictWatchers = 0;
+  // Of what stands for a module until it is first used; null: there is no such thing.
+  static PyTypeObject* lazy_type() { return nullptr; }
+
+  // What the interpreter's state grows by where it has a JIT of its own: behind all that is used.
+  static constexpr size_t kOwnJitBytes = 0;
 
   // ---- functions
   static uint32_t valid_version(uint32_t function_version) { return function_version; }  // 0: none

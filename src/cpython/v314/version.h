@@ -46,6 +46,7 @@ struct VersionPort {
   }
   static void slot_close(Slot slot) { PyStackRef_XCLOSE(slot); }
   static bool slot_is_raw(Slot slot) { return PyStackRef_IsTaggedInt(slot); }
+  static int64_t raw_number(Slot slot) { return PyStackRef_UntagInt(slot); }
   // Offset of a raising instruction as pushed under the exception.
   static bool lasti_slot(int unit, Slot* slot) {
     *slot = PyStackRef_TagInt(unit);
@@ -95,6 +96,15 @@ struct VersionPort {
 
   // What LOAD_ATTR_PROPERTY makes sure of, beside the class.
   static constexpr bool kPropertyReadsCheckGetter = false;
+
+  // ---- dictionaries of modules
+  // Watchers of the interpreter that a number which takes the place of another does not concern.
+  static constexpr uint8_t kHarmlessDictWatchers = 0;
+  // Of what stands for a module until it is first used; null: there is no such thing.
+  static PyTypeObject* lazy_type() { return nullptr; }
+
+  // What the interpreter's state grows by where it has a JIT of its own: behind all that is used.
+  static constexpr size_t kOwnJitBytes = 0;
 
   // ---- functions: 0 is not set yet, 1 not valid any more
   static uint32_t valid_version(uint32_t function_version) {

@@ -176,6 +176,7 @@ void lower_Intrinsic2(Builder& f, const Bytecode& bc) {
 
 // ---- imports
 void lower_ImportName(Builder& f, const Bytecode& bc) {
+  if (bc.arg2) return f.deopt(Reason::Unsupported);
   AVId fromlist = f.pop(), level = f.pop();
   f.drop(level), f.drop(fromlist);
   Value* from = f.force(fromlist);

@@ -39,7 +39,8 @@ bool nobody_else_watches(Builder& f) {
   const uint8_t own = f.request().own_dict_watcher;
   if (!own) return false;
   Value* bits = f.load(Op::LoadU8, globals_object(f), shapes::kDictWatchers, Heap::Dict);
-  Value* others = f.emit(Op::AndInt, {bits, f.const_int(0xff & ~own)});
+  Value* others =
+      f.emit(Op::AndInt, {bits, f.const_int(0xff & ~own & ~shapes::kHarmlessDictWatchers)});
   Value* none = f.emit(Op::CmpInt, {others, f.const_int(0)});
   none->cond = Cond::Eq;
   f.guard(Op::GuardTrue, none, Reason::ValueSeen);
@@ -49,13 +50,19 @@ bool nobody_else_watches(Builder& f) {
 void load_name_of_module(Builder& f, PyObject* name) {
   Context& c = f.context();
   PyObject* example = shapes::peek_dict(c.globals, name);
-  if (PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins)) {
+  if (PyDict_CheckExact(c.globals) && c.builtins && PyDict_CheckExact(c.builtins) &&
+      !shapes::is_lazy_name(c.globals, name)) {
     if (f.request().feedback->is_variable(c.globals, name)) {
       shapes::GlobalPlan plan;
       if (Value* table = table_of_globals(f, name, &plan)) {
         Value* value = f.load(Op::LoadObject, table, plan.offset, Heap::Attributes);
         value->flags |= ir::kNullable;
         f.guard(Op::GuardNotNull, value, Reason::Unbound);
+        if (PyTypeObject* lazy = shapes::lazy_type()) {
+          Value* type = f.load(Op::LoadObject, value, shapes::kObType, Heap::Constant);
+          Value* type_object = f.const_object(reinterpret_cast<PyObject*>(lazy));
+          f.guard(Op::GuardFalse, f.emit(Op::IsSame, {type, type_object}), Reason::ValueSeen);
+        }
         Value* owned = f.load_owned(table, plan.offset, Heap::Attributes);
         return f.push(f.object_av(owned, nullptr, nullptr, example));
       }

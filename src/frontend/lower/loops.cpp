@@ -14,6 +14,16 @@ using ir::SlotKind;
 using ir::Value;
 using ir::VirtualKind;
 
+namespace {
+
+// The other slots of a cursor say that it is an iterator and no sequence with a position.
+void push_cursor(Builder& f, AVId iterator) {
+  f.push(iterator);
+  for (int i = 1; i < Port::kIterSlots; i++) f.push(f.null_av());
+}
+
+}  // namespace
+
 void lower_GetIter(Builder& f, const Bytecode& bc) {
   AVId id = f.pop();
   const AV a = f.av(id);
@@ -24,7 +34,7 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
         Value* step = f.av(a.fields[2]).value;
         const bool constant = step->op == Op::ConstI64;
         if (constant && step->imm == 1)
-          return f.push(f.virtual_av(VirtualKind::CountIter, {a.fields[0], a.fields[1]}));
+          return push_cursor(f, f.virtual_av(VirtualKind::CountIter, {a.fields[0], a.fields[1]}));
         // Other steps are known to be positive. remaining = ceil((stop - start) / step), negative
         // counts as 0.
         Value* start = f.av(a.fields[0]).value;
@@ -37,12 +47,12 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
         rounded->reason = Reason::Overflow;
         Value* left = f.emit(Op::FloorDivInt, {rounded, step}, f.before());
         left->reason = Reason::Overflow;
-        return f.push(
-            f.virtual_av(VirtualKind::RangeIter, {a.fields[0], a.fields[2], f.int_av(left)}));
+        return push_cursor(
+            f, f.virtual_av(VirtualKind::RangeIter, {a.fields[0], a.fields[2], f.int_av(left)}));
       }
       case VirtualKind::Tuple:
         f.force(id);
-        f.push(f.virtual_av(VirtualKind::TupleIter, {id, f.int_av(f.const_int(0), true)}));
+        push_cursor(f, f.virtual_av(VirtualKind::TupleIter, {id, f.int_av(f.const_int(0), true)}));
         return;
       case VirtualKind::CountIter:
       case VirtualKind::RangeIter:
@@ -50,7 +60,7 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
       case VirtualKind::TupleIter:
       case VirtualKind::BytesIter:
       case VirtualKind::ByteArrayIter:
-        return f.push(id);
+        return push_cursor(f, id);
       default:
         break;
     }
@@ -60,24 +70,25 @@ void lower_GetIter(Builder& f, const Bytecode& bc) {
   if (!f.site().generic && (type == &PyList_Type || type == &PyTuple_Type) &&
       f.guard_type(id, type)) {
     if (f.av(id).kind == SlotKind::Virtual) f.force(id);
-    f.push(f.virtual_av(type == &PyList_Type ? VirtualKind::ListIter : VirtualKind::TupleIter,
-                        {id, f.int_av(f.const_int(0), true)}));
+    push_cursor(f,
+                f.virtual_av(type == &PyList_Type ? VirtualKind::ListIter : VirtualKind::TupleIter,
+                             {id, f.int_av(f.const_int(0), true)}));
     return;
   }
   const bool bytes = type == &PyBytes_Type && shapes::bytes_iter_type();
   const bool byte_array = type == &PyByteArray_Type && shapes::bytearray_iter_type();
   if (!f.site().generic && (bytes || byte_array) && f.guard_type(id, type)) {
-    f.push(f.virtual_av(bytes ? VirtualKind::BytesIter : VirtualKind::ByteArrayIter,
-                        {id, f.int_av(f.const_int(0), true)}));
+    push_cursor(f, f.virtual_av(bytes ? VirtualKind::BytesIter : VirtualKind::ByteArrayIter,
+                                {id, f.int_av(f.const_int(0), true)}));
     return;
   }
   f.drop(id);
   f.note_types(SiteKind::Iterable, id, id);
-  f.push(f.object_av(f.call_helper(Helper::get_iter, {f.force(id)})));
+  push_cursor(f, f.object_av(f.call_helper(Helper::get_iter, {f.force(id)})));
 }
 
 void lower_ForIter(Builder& f, const Bytecode& bc) {
-  AVId id = f.peek();
+  AVId id = f.peek(Port::kIterSlots);
   const AV a = f.av(id);
   Edge body, exhausted;
   Context& context = f.context();
