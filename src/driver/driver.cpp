@@ -437,6 +437,10 @@ bool start_driver() {
   fill_runtime_table(&g_table);
   if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
+  g_backend.make_entry = [](const std::vector<EntryWay>& ways) {
+    return make_entry(ways, g_layout, g_table, *g_memory);
+  };
+  g_backend.free_entry = [](EntryStub stub) { free_entry(stub, *g_memory); };
 #ifdef PSYCO_MUTANTS
   g_backend.decode = decode_spoilt_record;
 #else
