@@ -16,7 +16,10 @@ namespace {
 
 inline void note_lookup(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
   if (PSYCO_LIKELY(!cache->watched)) return;
-  if (--cache->watched % AttrCache::kSampled == 0) g_attribute_met(cache, object, name, store);
+  // At irregular distances: what comes by has regularities of its own.
+  const uint32_t left = --cache->watched;
+  if (left == 0 || left * 2654435769u >> (32 - AttrCache::kSampledBits) == 0)
+    g_attribute_met(cache, object, name, store);
 }
 
 enum Kind : uint8_t {

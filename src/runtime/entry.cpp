@@ -73,6 +73,11 @@ std::unordered_set<PyFunctionObject*>& bound() {
   static auto* set = new std::unordered_set<PyFunctionObject*>;
   return *set;
 }
+// Whose death matters to somebody.
+std::unordered_set<PyFunctionObject*>& noted() {
+  static auto* set = new std::unordered_set<PyFunctionObject*>;
+  return *set;
+}
 bool g_calls_are_plain = false;
 
 void set_plain(PyFunctionObject* function, uint32_t version) {
@@ -566,7 +571,10 @@ void uninstall_all() {
 }
 
 void function_modified(PyFunctionObject* function, bool code_changed) {
-  if (code_changed) forget_bound(function);  // it is about the code
+  if (code_changed) {  // as for who knows its code, it is no more
+    forget_bound(function);
+    noted().erase(function);
+  }
   auto it = installed().find(function);
   if (it == installed().end()) return;
   // CPython takes the version away itself; the one we saved stands for the old contents.
@@ -574,7 +582,11 @@ void function_modified(PyFunctionObject* function, bool code_changed) {
   if (code_changed) uninstall_function(function);
 }
 
+void note_function(PyFunctionObject* function) { noted().insert(function); }
+bool is_noted(PyFunctionObject* function) { return noted().count(function) != 0; }
+
 void function_destroyed(PyFunctionObject* function) {
+  if (!noted().empty()) noted().erase(function);
   const CodeEntry* entry = forget_bound(function);
   if (auto it = installed().find(function); it != installed().end()) {
     unlist(it->second);

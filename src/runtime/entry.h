@@ -182,6 +182,9 @@ void note_measured(PyFunctionObject* function);  // its calls go by psyco_measur
 // Nobody else has put a vectorcall of his own into the function.
 bool calls_are_ours(const PyFunctionObject* function);
 void uninstall_all();
+// Of functions that somebody has a pointer to, whether they have not died since.
+void note_function(PyFunctionObject* function);
+bool is_noted(PyFunctionObject* function);
 // From the function watcher.
 void function_modified(PyFunctionObject* function, bool code_changed);
 void function_destroyed(PyFunctionObject* function);

@@ -35,6 +35,7 @@ bool may_read_frame(Builder& f, AVId callable, bool no_arguments) {
 void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>& args) {
   std::vector<Value*> inputs{f.force(callable), self == kNoAV ? f.const_null() : f.force(self)};
   for (AVId arg : args) inputs.push_back(f.force(arg));
+  if (self == kNoAV) f.note_callee(callable);
   const bool seen = may_read_frame(f, callable, args.empty() && self == kNoAV);
   Value* result = f.call_helper(seen ? Helper::vectorcall_seen : Helper::vectorcall, inputs);
   PyTypeObject* type = nullptr;
@@ -59,13 +60,33 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   return true;
 }
 
-// A method of an object of one of several classes, or something else.
+// Functions that this call has met, if they are to be told apart.
+std::vector<Method> functions_met(Builder& f, AVId callable) {
+  std::vector<Method> functions;
+  const Feedback::Site& site = f.site();
+  if (!site.met || f.av(callable).kind != SlotKind::Object) return functions;
+  for (PyFunctionObject* each : site.functions)
+    if (each && f.request().feedback->is_alive(each) && shapes::is_named(each) &&
+        !f.request().feedback->is_variable(each->func_globals, each->func_name))
+      functions.push_back({nullptr, reinterpret_cast<PyObject*>(each)});
+  return functions;
+}
+
+// A method of an object of one of several classes, or one of several functions. `exit_otherwise`:
+// the code ends if it is none of them.
 void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVId self,
-                 const std::vector<AVId>& args, bool direct) {
+                 const std::vector<AVId>& args, bool direct, bool exit_otherwise) {
+  f.check_bound(callable);
+  const bool no_other = f.av(callable).no_other_method;
   f.edit(callable).methods = {};
+  f.edit(callable).no_other_method = false;
   std::vector<Builder::Way> ways;
   for (const Method& method : methods) {
     auto is_it = [&f, callable, &method] {
+      if (!method.type) {  // kept for no longer than it has its name
+        auto* function = reinterpret_cast<PyFunctionObject*>(method.function);
+        f.assume(Assumption::DictValue, function->func_globals, function->func_name);
+      }
       f.keep(method.function);
       return f.emit(Op::IsSame, {f.av(callable).value, f.const_object(method.function)});
     };
@@ -73,14 +94,19 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
                       if (self != kNoAV) f.check_bound(self);
                       f.edit(callable).constant = method.function;
                       f.edit(callable).type = Py_TYPE(method.function);
-                      if (self != kNoAV && !f.type_of(self)) {
+                      if (self != kNoAV && method.type && !f.type_of(self)) {
                         f.edit(self).likely = method.type;
                         f.edit(self).example = nullptr;
                       }
                       lower_known_call(f, callable, self, args, direct);
                     }});
   }
-  ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
+  if (no_other)
+    ways.back().condition = nullptr;
+  else if (exit_otherwise)
+    ways.push_back({nullptr, [&] { f.deopt(Reason::ValueSeen); }});
+  else
+    ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
   f.switch_on(ways);
 }
 
@@ -109,7 +135,10 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     return generic_call(f, callable, self, args);
   if (const std::span<const Method> methods = f.av(callable).methods;
       !methods.empty() && !f.av(callable).constant && !f.site().generic)
-    return call_one_of(f, methods, callable, self, args, direct);
+    return call_one_of(f, methods, callable, self, args, direct, false);
+  if (!f.av(callable).constant && !f.site().generic)
+    if (const std::vector<Method> functions = functions_met(f, callable); !functions.empty())
+      return call_one_of(f, functions, callable, self, args, direct, !f.site().other);
   if (!f.av(callable).constant && !f.site().generic) {
     // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
