@@ -259,7 +259,8 @@ void on_callee_met(OperandCache* cache, PyObject* callee) {
   site.functions[k] = function;
   if (++cache->hits < OperandCache::kEnough) return;
   if (!own->bound && !compiler_may_spend(Py_SIZE(own->code))) {
-    cache->hits = 0;  // later
+    cache->hits = 0;  // later, or not at all: to ask costs each call something
+    if (++cache->changes > OperandCache::kMostChanges) cache->asking = false;
     return;
   }
   cache->asking = false;
