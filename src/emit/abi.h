@@ -122,6 +122,7 @@ struct EntryTest {
 struct EntryWay {
   BodyState* state;
   std::vector<EntryTest> tests;
+  bool defaults = false;  // the last parameters may be left out
 };
 // A C function for the vectorcall slot of functions: see emit/x64/entry.cpp.
 struct EntryStub {
@@ -219,6 +220,8 @@ struct TargetLayout {
   int32_t ts_c_recursion = -1, c_recursion_reserve = 0;  // -1: nothing is counted
   // Where the thread state is that holds the GIL, for who holds it. Null: there are no entry stubs.
   void* const* current_thread = nullptr;
+  int32_t function_defaults = 0;  // in PyFunctionObject: a tuple or null
+  int32_t tuple_items = 24;
   int32_t frame_instr_ptr = 0;  // in _PyInterpreterFrame
   int32_t frame_object = 0;     // null until somebody asks for the frame
   int32_t code_units = 0;       // first code unit in PyCodeObject

@@ -289,10 +289,14 @@ void describe_words(const Version& version) {
 // before anything can happen.
 void make_stub(CodeEntry* entry) {
   constexpr size_t kMostWays = 4;
+  bool defaults = false;
+  for (PyFunctionObject* at = entry->first_installed; at; at = installed()[at].next)
+    defaults |= at->func_defaults != nullptr;
   std::vector<EntryWay> ways;
   for (const Version& version : entry->versions)
     if (version.simple && ways.size() < kMostWays)
-      ways.push_back({state_of(version.code), {version.guards.begin(), version.guards.end()}});
+      ways.push_back(
+          {state_of(version.code), {version.guards.begin(), version.guards.end()}, defaults});
   const EntryStub before = entry->stub;
   if (ways.empty() && !before.code) return;
   entry->stub = {};

@@ -39,6 +39,8 @@ TargetLayout make_layout() {
   layout.ts_c_recursion = Port::kCRecursionOffset;
   layout.c_recursion_reserve = Port::kCRecursionReserve;
   layout.current_thread = Port::thread_with_gil();
+  layout.function_defaults = offsetof(PyFunctionObject, func_defaults);
+  layout.tuple_items = offsetof(PyTupleObject, ob_item);
   layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
   layout.frame_object = offsetof(_PyInterpreterFrame, frame_obj);
   layout.code_units = offsetof(PyCodeObject, co_code_adaptive);

@@ -41,6 +41,7 @@ ARGUMENTS = {
     "float": ("def f(a): return a * 2.0", (1.5,)),
     "object": ("def f(a): return a", ("x",)),
     "three": ("def f(a, b, c): return (c, b, a)", (1, 2.5, [])),
+    "default": ("def f(a, b=3): return a + b", (1,)),
     "five": ("def f(a, b, c, d, e): return a + b * c + d + e", (1, 2, 3, 4.0, 5)),
 }
 
@@ -52,6 +53,48 @@ def test_most_calls_are_made_by_machine_code(name):
     native, general = calls(function, *arguments)
     # The clock is read around one in 64.
     assert native == 640 and general <= 640 / 32
+
+
+def test_parameters_that_are_left_out():
+    function = made("def f(a, b=2, c=3.5): return (a, b, c)", "f")
+    for arguments in ((1,), (1, 5), (1, 5, 7.5)):
+        assert calls(function, *arguments)[1] <= 20
+        assert function(*arguments) == (arguments + (2, 3.5)[len(arguments) - 1 :])
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'a'"):
+        function()
+    with pytest.raises(TypeError, match="from 1 to 3 positional arguments but 4 were given"):
+        function(1, 2, 3.5, 4)
+    function.__defaults__ = (4.5,)
+    assert function(1, 2) == (1, 2, 4.5)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
+        function(1)
+    function.__defaults__ = None
+    with pytest.raises(TypeError, match="missing 2 required positional arguments: 'b' and 'c'"):
+        function(1)
+    function.__defaults__ = (7, 8, 9.5)
+    assert (function(), function(1), function("x")) == ((7, 8, 9.5), (1, 8, 9.5), ("x", 8, 9.5))
+
+
+def test_a_default_that_is_replaced_lives_as_long_as_the_call():
+    class Loud:
+        def __del__(self):
+            seen.append("gone")
+
+    def replace():
+        function.__defaults__ = (None,)
+        seen.append("replaced")
+
+    space = {"replace": replace}
+    exec("def f(a, b=None):\n    if a: replace()\n    return b is None", space)
+    function = space["f"]
+    psyco.bind(function)
+    for _ in range(20):
+        seen = []
+        function.__defaults__ = (Loud(),)
+        for _ in range(20):
+            function(0)
+        assert function(1) is False
+        assert seen == ["replaced", "gone"]
 
 
 def test_versions_for_several_types():

@@ -3,8 +3,8 @@
 // The vectorcall slot of a function points to the stub of its code, which holds the arguments
 // against the versions that there are, lays the entry values of the first one that fits on the
 // stack and jumps to enter_call, which all stubs share. Whatever is not as in most calls goes to
-// RuntimeTable::call_function, which does the same in C++ and much more: keywords, defaults, large
-// ints, tools that are watching, short stacks, code that may not be entered.
+// RuntimeTable::call_function, which does the same in C++ and much more: keywords, large ints,
+// tools that are watching, short stacks, code that may not be entered.
 //
 //   stub:  ... words of the entry values ...   enter_call:  saved registers | BodyState*
 //          ^ Activation::args
@@ -283,20 +283,62 @@ class CallEntry {
   const RuntimeTable& runtime;
 };
 
-// One version: falls through if the arguments are not for it.
-void write_way(Assembler& w, const EntryWay& way, const TargetLayout& layout, const void* enter,
-               Label& odd) {
-  Label other;
-  const auto count = static_cast<int>(way.tests.size());
-  const auto bytes = static_cast<int>(way.state->word_bytes);
-  w.cmp(w.r8, count);
-  w.jne(other, kNear);
-  if (bytes) w.sub(w.rsp, bytes);
-  Label undo, unclear;
-  int word = 0;
-  for (int i = 0; i < count; i++) {
-    const EntryTest& test = way.tests[static_cast<size_t>(i)];
+// The tests of one version. rdi, rsi, rdx: as the vectorcall got them; r8: the number of arguments.
+class VersionEntry {
+ public:
+  VersionEntry(Assembler& assembler, const EntryWay& version, const TargetLayout& target,
+               Label& otherwise)
+      : w(assembler), way(version), layout(target), odd(otherwise) {}
+
+  // Falls through if the arguments are not for this version.
+  void write(const void* enter) {
+    const auto bytes = static_cast<int>(way.state->word_bytes);
+    w.cmp(w.r8, count);
+    if (way.defaults)
+      w.ja(other, kNear);
+    else
+      w.jne(other, kNear);
+    if (bytes) w.sub(w.rsp, bytes);
+    int word = 0;
+    for (int i = 0; i < count; i++) {
+      load_argument(i);
+      const bool number = test_argument(way.tests[static_cast<size_t>(i)]);
+      if (number) w.mov(w.ptr[w.rsp + 8 * word++], w.r10);
+      w.mov(w.ptr[w.rsp + 8 * word++], w.rax);
+    }
+    w.mov(w.r11, reinterpret_cast<uint64_t>(way.state));
+    w.jmp_far(enter);
+    w.L(unclear);
+    if (bytes) w.add(w.rsp, bytes);
+    w.jmp(odd, kNear);
+    w.L(undo);
+    if (bytes) w.add(w.rsp, bytes);
+    w.L(other);
+  }
+
+ private:
+  // To rax. The defaults are those of the last parameters.
+  void load_argument(int i) {
+    Label given, loaded;
+    if (way.defaults) {
+      w.cmp(w.r8, i);
+      w.ja(given);
+      w.mov(w.r9, w.ptr[w.rdi + layout.function_defaults]);
+      w.test(w.r9, w.r9);
+      w.jz(unclear, kNear);
+      w.mov(w.r10, w.ptr[w.r9 + layout.ob_size]);
+      w.sub(w.r10, count - i);
+      w.js(unclear, kNear);
+      w.mov(w.rax, w.ptr[w.r9 + w.r10 * 8 + layout.tuple_items]);
+      w.jmp(loaded);
+      w.L(given);
+    }
     w.mov(w.rax, w.ptr[w.rsi + 8 * i]);
+    w.L(loaded);
+  }
+
+  // Of the argument in rax. True: it is a number, and in r10.
+  bool test_argument(const EntryTest& test) {
     const bool number = test.kind == EntryTest::Int || test.kind == EntryTest::Float;
     const void* type = test.kind == EntryTest::Int     ? layout.long_type
                        : test.kind == EntryTest::Float ? layout.float_type
@@ -309,37 +351,36 @@ void write_way(Assembler& w, const EntryWay& way, const TargetLayout& layout, co
         w.cmp(w.ptr[w.rax + layout.ob_type], w.r10);
       w.jne(undo, kNear);
     }
-    if (test.kind == EntryTest::Int) {
-      Label one_digit;
-      w.mov(w.r10, w.ptr[w.rax + layout.long_tag]);
-      w.mov(w.r11d, w.dword[w.rax + layout.long_digits]);
-      w.cmp(w.r10, 2 << 3);
-      w.jb(one_digit);
-      w.cmp(w.r10, 3 << 3);  // of so many digits, some fit
-      w.jae(unclear, kNear);
-      w.mov(w.r9d, w.dword[w.rax + layout.long_digits + 4]);
-      w.shl(w.r9, 30);
-      w.or_(w.r11, w.r9);
-      w.L(one_digit);
-      w.and_(w.r10d, 3);
-      w.neg(w.r10);
-      w.inc(w.r10);  // 1, 0 or -1
-      w.imul(w.r10, w.r11);
-    } else if (test.kind == EntryTest::Float) {
-      w.mov(w.r10, w.ptr[w.rax + layout.float_value]);
-    }
-    if (number) w.mov(w.ptr[w.rsp + 8 * word++], w.r10);
-    w.mov(w.ptr[w.rsp + 8 * word++], w.rax);
+    if (test.kind == EntryTest::Int) unbox_int();
+    if (test.kind == EntryTest::Float) w.mov(w.r10, w.ptr[w.rax + layout.float_value]);
+    return number;
   }
-  w.mov(w.r11, reinterpret_cast<uint64_t>(way.state));
-  w.jmp_far(enter);
-  w.L(unclear);
-  if (bytes) w.add(w.rsp, bytes);
-  w.jmp(odd, kNear);
-  w.L(undo);
-  if (bytes) w.add(w.rsp, bytes);
-  w.L(other);
-}
+
+  void unbox_int() {
+    Label one_digit;
+    w.mov(w.r10, w.ptr[w.rax + layout.long_tag]);
+    w.mov(w.r11d, w.dword[w.rax + layout.long_digits]);
+    w.cmp(w.r10, 2 << 3);
+    w.jb(one_digit);
+    w.cmp(w.r10, 3 << 3);  // of so many digits, some fit
+    w.jae(unclear, kNear);
+    w.mov(w.r9d, w.dword[w.rax + layout.long_digits + 4]);
+    w.shl(w.r9, 30);
+    w.or_(w.r11, w.r9);
+    w.L(one_digit);
+    w.and_(w.r10d, 3);
+    w.neg(w.r10);
+    w.inc(w.r10);  // 1, 0 or -1
+    w.imul(w.r10, w.r11);
+  }
+
+  Assembler& w;
+  const EntryWay& way;
+  const TargetLayout& layout;
+  Label& odd;  // C++ has to look at it
+  Label undo, unclear, other;
+  const int count = static_cast<int>(way.tests.size());
+};
 
 }  // namespace
 
@@ -364,7 +405,7 @@ EntryStub make_entry(const std::vector<EntryWay>& ways, const TargetLayout& layo
   for (const EntryWay& way : ways) {
     bool never = false;
     for (const EntryTest& test : way.tests) never |= test.kind == EntryTest::Null;
-    if (!never) write_way(w, way, layout, stubs->enter_call, odd);
+    if (!never) VersionEntry(w, way, layout, odd).write(stubs->enter_call);
   }
   w.L(odd);
   w.mov(w.rax, reinterpret_cast<uint64_t>(runtime.call_function));
