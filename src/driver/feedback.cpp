@@ -10,6 +10,7 @@
 #include "runtime/governor.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
+#include "runtime/watch.h"
 
 namespace psyco {
 
@@ -17,6 +18,7 @@ bool is_speculation(ir::Reason reason) {
   switch (reason) {
     case ir::Reason::TypeSeen:
     case ir::Reason::ValueSeen:
+    case ir::Reason::NotMet:
     case ir::Reason::Overflow:
     case ir::Reason::BigInt:
     case ir::Reason::ZeroDivision:
@@ -70,6 +72,12 @@ void drop(CodeEntry* entry, Unit* unit, const char* why) {
 
 constexpr int kMostTables = 8;  // of a module whose names keep changing
 
+// To tell apart what comes by has not helped: that is not tried again.
+void forbid_speculation(Feedback::Site& site) {
+  site.generic = true;
+  site.noted |= site.met;
+}
+
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
 void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
   g_totals.exits_by[static_cast<int>(exit.reason)]++;
@@ -93,13 +101,12 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     site.big_int = true;
   else if (exit.reason == ir::Reason::NeverRun)
     site.reached = true;
-  else if (site.met && !site.other &&
-           (exit.reason == ir::Reason::TypeSeen || exit.reason == ir::Reason::ValueSeen))
+  else if (exit.reason == ir::Reason::NotMet)
     site.other = true;  // than the classes or functions that are told apart
   else if (exit.reason == ir::Reason::NamesChanged)
     site.generic = ++site.tables > kMostTables;
   else
-    site.generic = true;
+    forbid_speculation(site);
   drop(own, unit, "a guard of it failed often");
 }
 
@@ -230,6 +237,7 @@ bool may_be_promoted(PyObject* callee) {
   auto* function = reinterpret_cast<PyFunctionObject*>(callee);
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   if ((code->co_flags & kSuspends) || !shapes::is_named(function)) return false;
+  if (keeps_changing(function->func_globals, function->func_name)) return false;
   CodeEntry* entry = code_entry(code, true);
   return entry && !entry->excluded && calls_are_ours(function);
 }

@@ -319,12 +319,12 @@ inline PyObject* load(PyObject* object, PyObject* name, AttrCache* cache, PyObje
   uint32_t version = type_version(Py_TYPE(object));
   PyObject* result;
   if (PSYCO_LIKELY(version != 0)) {
+    if (const AttrEntry* entry = find_shared(cache, version, name))
+      if (load_entry(*entry, object, name, self_out, &result) == Found::Yes) return result;
     for (const AttrEntry& entry : cache->entries)
       if (entry.version == version &&
           load_entry(entry, object, name, self_out, &result) == Found::Yes)
         return result;
-    if (const AttrEntry* entry = find_shared(cache, version, name))
-      if (load_entry(*entry, object, name, self_out, &result) == Found::Yes) return result;
   }
   learn(cache, object, name, learn_load, true);
   if (!self_out) return PyObject_GetAttr(object, name);

@@ -165,7 +165,7 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
                     if (others)
                       otherwise();
                     else
-                      f.deopt(Reason::TypeSeen);
+                      f.deopt(Reason::NotMet);
                   }});
   f.switch_on(ways);
 }

@@ -60,6 +60,14 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   return true;
 }
 
+// A function that code keeps is not to live longer than it has its name, if it has one.
+void keep_while_named(Builder& f, PyObject* object) {
+  auto* function = reinterpret_cast<PyFunctionObject*>(object);
+  if (shapes::is_named(function) &&
+      !f.request().feedback->is_variable(function->func_globals, function->func_name))
+    f.assume(Assumption::DictValue, function->func_globals, function->func_name);
+}
+
 // Functions that this call has met, if they are to be told apart.
 std::vector<Method> functions_met(Builder& f, AVId callable) {
   std::vector<Method> functions;
@@ -83,10 +91,7 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
   std::vector<Builder::Way> ways;
   for (const Method& method : methods) {
     auto is_it = [&f, callable, &method] {
-      if (!method.type) {  // kept for no longer than it has its name
-        auto* function = reinterpret_cast<PyFunctionObject*>(method.function);
-        f.assume(Assumption::DictValue, function->func_globals, function->func_name);
-      }
+      if (!method.type) keep_while_named(f, method.function);
       f.keep(method.function);
       return f.emit(Op::IsSame, {f.av(callable).value, f.const_object(method.function)});
     };
@@ -104,7 +109,7 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
   if (no_other)
     ways.back().condition = nullptr;
   else if (exit_otherwise)
-    ways.push_back({nullptr, [&] { f.deopt(Reason::ValueSeen); }});
+    ways.push_back({nullptr, [&] { f.deopt(Reason::NotMet); }});
   else
     ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
   f.switch_on(ways);
@@ -153,6 +158,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
     if (example && f.av(callable).kind == SlotKind::Object &&
         (PyFunction_Check(example) || PyType_CheckExact(example))) {
+      if (PyFunction_Check(example)) keep_while_named(f, example);
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
       f.edit(callable).constant = example;
