@@ -167,6 +167,10 @@ struct Port : VersionPort {
     for (uint8_t each : ts->interp->monitors.tools) tools |= each;
     return tools & ~own;
   }
+  // Where the interpreter keeps the thread state that has the GIL, or had it last.
+  static void* const* thread_with_gil() {
+    return reinterpret_cast<void* const*>(&PyInterpreterState_Get()->ceval.gil->last_holder);
+  }
   // ---- for a thread that has no thread state
   static bool gil_is_held(PyInterpreterState* interp) {
     return _Py_atomic_load_int_relaxed(&interp->ceval.gil->locked) == 1;

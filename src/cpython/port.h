@@ -46,6 +46,8 @@ concept CPythonPort = requires(_PyInterpreterFrame* frame, PyThreadState* ts,
   { P::kOperandsDieTopFirst } -> std::convertible_to<bool>;
   { P::kBinaryDropsLeftFirst } -> std::convertible_to<bool>;
   { P::c_levels(ts) } -> std::same_as<int>;
+  { P::kCRecursionOffset } -> std::convertible_to<int>;  // of c_levels in PyThreadState; -1: none
+  { P::kCRecursionReserve } -> std::convertible_to<int>;
   { P::c_levels_left(ts) } -> std::same_as<bool>;
   {P::enter_c_level(ts)};
   {P::leave_c_level(ts)};

@@ -435,10 +435,14 @@ Py_ssize_t cells_of(const PyFunctionObject* function) {
 }
 }  // namespace
 
+bool is_named(PyFunctionObject* function) {
+  return PyDict_CheckExact(function->func_globals) &&
+         peek_dict(function->func_globals, function->func_name) ==
+             reinterpret_cast<PyObject*>(function);
+}
+
 bool outlives_its_use(PyFunctionObject* function) {
-  if (peek_dict(function->func_globals, function->func_name) ==
-      reinterpret_cast<PyObject*>(function))
-    return true;
+  if (is_named(function)) return true;
   for (Py_ssize_t i = 0; i < cells_of(function); i++) {
     PyFunctionObject* other = function_in_cell(function, i);
     if (other == function) return true;

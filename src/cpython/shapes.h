@@ -105,6 +105,7 @@ constexpr uint8_t kHarmlessDictWatchers = Port::kHarmlessDictWatchers;
 GlobalPlan plan_global(PyObject* dict, PyObject* name);
 // The function lives on although compiled code keeps it: its module has it under its name, or only
 // the collector will find it, since it is in its own closure.
+bool is_named(PyFunctionObject* function);  // by its name in its globals
 bool outlives_its_use(PyFunctionObject* function);
 bool has_class_cell(PyCodeObject* code);     // __class__ is a free variable of it
 bool inline_values_valid(PyObject* object);  // of a type that has them

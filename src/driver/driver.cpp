@@ -72,6 +72,7 @@ class DriverFeedback : public FeedbackSource {
     return entry && !entry->excluded && filter_lets(entry);
   }
 
+  bool is_alive(PyFunctionObject* function) override { return is_noted(function); }
   bool is_variable(PyObject* dict, PyObject* key) override { return keeps_changing(dict, key); }
   void make_variable(PyObject* dict, PyObject* key) override { expect_changes(dict, key); }
 
@@ -129,6 +130,7 @@ void watch_sites(Unit* unit) {
       cache->owner = unit;
       cache->site = static_cast<uint32_t>(i);
       cache->asking = true;
+      cache->callee = place.kind == SiteKind::Callee;
       continue;
     }
     CodeEntry* entry = place.kind == SiteKind::Attribute ? code_entry(place.code, false) : nullptr;
@@ -437,6 +439,10 @@ bool start_driver() {
   fill_runtime_table(&g_table);
   if (!start_units() || !await_the_end()) return false;
   g_backend.enter = g_memory->enter();
+  g_backend.make_entry = [](const std::vector<EntryWay>& ways) {
+    return make_entry(ways, g_layout, g_table, *g_memory);
+  };
+  g_backend.free_entry = [](EntryStub stub) { free_entry(stub, *g_memory); };
 #ifdef PSYCO_MUTANTS
   g_backend.decode = decode_spoilt_record;
 #else
@@ -552,7 +558,7 @@ bool parse_debug(const char* text, std::string& error, std::vector<std::string>&
       g_hot.loop_threshold = 1;
       g_hot.call_threshold = 1;
       g_hot.slow_ns = 1000;
-      g_options.watched_lookups = 2 * AttrCache::kSampled;
+      g_options.watched_lookups = 2 << AttrCache::kSampledBits;
       g_governor = false;
     } else if (item == "off=governor") {
       g_governor = false;

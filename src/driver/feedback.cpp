@@ -10,6 +10,7 @@
 #include "runtime/governor.h"
 #include "runtime/native_calls.h"
 #include "runtime/osr.h"
+#include "runtime/watch.h"
 
 namespace psyco {
 
@@ -17,6 +18,7 @@ bool is_speculation(ir::Reason reason) {
   switch (reason) {
     case ir::Reason::TypeSeen:
     case ir::Reason::ValueSeen:
+    case ir::Reason::NotMet:
     case ir::Reason::Overflow:
     case ir::Reason::BigInt:
     case ir::Reason::ZeroDivision:
@@ -70,6 +72,12 @@ void drop(CodeEntry* entry, Unit* unit, const char* why) {
 
 constexpr int kMostTables = 8;  // of a module whose names keep changing
 
+// To tell apart what comes by has not helped: that is not tried again.
+void forbid_speculation(Feedback::Site& site) {
+  site.generic = true;
+  site.noted |= site.met;
+}
+
 // Every exit comes here first. A guard that fails often is dropped at the next compilation.
 void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activation*) {
   g_totals.exits_by[static_cast<int>(exit.reason)]++;
@@ -93,10 +101,12 @@ void on_exit(CompiledCode* code, uint32_t record, const ExitRecord& exit, Activa
     site.big_int = true;
   else if (exit.reason == ir::Reason::NeverRun)
     site.reached = true;
+  else if (exit.reason == ir::Reason::NotMet)
+    site.other = true;  // than the classes or functions that are told apart
   else if (exit.reason == ir::Reason::NamesChanged)
     site.generic = ++site.tables > kMostTables;
   else
-    site.generic = true;
+    forbid_speculation(site);
   drop(own, unit, "a guard of it failed often");
 }
 
@@ -132,7 +142,8 @@ void learn_classes(CodeEntry* own, Unit* unit) {
     Feedback::Site& site = history_of(entry)->feedback.sites[place.bci];
     if (!site.gain) continue;
     site.met = true;
-    site.other = site.generic;
+    // What has failed for one class and met no second one will meet others again.
+    site.other = site.generic && !site.types[Feedback::Site::kOperands + 1];
     site.generic = false;
   }
   drop(own, unit, "it met classes to be made again for");
@@ -217,6 +228,55 @@ void on_operands_met(OperandCache* enough) {
   drop(own, unit, "it met operands to be made again for");
 }
 
+// A function that is worth a branch of its own where it is called among others. Code may keep what
+// has a name, since it learns when it has that no more.
+bool may_be_promoted(PyObject* callee) {
+  constexpr int kSuspends =
+      CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE;
+  if (!PyFunction_Check(callee)) return false;
+  auto* function = reinterpret_cast<PyFunctionObject*>(callee);
+  auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
+  if ((code->co_flags & kSuspends) || !shapes::is_named(function)) return false;
+  if (keeps_changing(function->func_globals, function->func_name)) return false;
+  CodeEntry* entry = code_entry(code, true);
+  return entry && !entry->excluded && calls_are_ours(function);
+}
+
+// What a call of something unknown calls. When it has been one of a few functions often enough the
+// code is made again with a branch for each.
+void on_callee_met(OperandCache* cache, PyObject* callee) {
+  using Site = Feedback::Site;
+  auto* function = reinterpret_cast<PyFunctionObject*>(callee);
+  auto* unit = static_cast<Unit*>(cache->owner);
+  const SiteCache& place = unit->caches[cache->site];
+  CodeEntry* entry = code_entry(place.code, false);
+  CodeEntry* own = code_entry(unit->python_code, false);
+  if (unit->retired || !entry || !own || !may_be_promoted(callee)) {
+    if (++cache->changes > OperandCache::kMostChanges) cache->asking = false;
+    return;
+  }
+  Site& site = history_of(entry)->feedback.sites[place.bci];
+  int k = 0;
+  while (k < Site::kFunctions && site.functions[k] != function && is_noted(site.functions[k])) k++;
+  if (k == Site::kFunctions) {  // too many to tell them apart
+    cache->asking = false;
+    site.noted = true;
+    return;
+  }
+  note_function(function);
+  site.functions[k] = function;
+  if (++cache->hits < OperandCache::kEnough) return;
+  if (!own->bound && !compiler_may_spend(Py_SIZE(own->code))) {
+    cache->hits = 0;  // later, or not at all: to ask costs each call something
+    if (++cache->changes > OperandCache::kMostChanges) cache->asking = false;
+    return;
+  }
+  cache->asking = false;
+  site.met = true;
+  site.generic = false;
+  drop(own, unit, "it met functions to be made again for");
+}
+
 // Measured, and the interpreter was faster.
 void on_lost(CodeEntry* entry, int target) {
   if (target == kEntryCall) return note_reason(entry, ir::Reason::Slower, 0);
@@ -236,6 +296,7 @@ void start_feedback() {
   g_lost = on_lost;
   g_attribute_met = on_attribute_met;
   g_operands_met = on_operands_met;
+  g_callee_met = on_callee_met;
 }
 
 }  // namespace psyco

@@ -386,7 +386,7 @@ PyObject* driver_stats() {
       !put(dict, "compile_ms", PyFloat_FromDouble(g_totals.total_ms)) ||
       !put(dict, "compile_ms_worst", PyFloat_FromDouble(g_totals.worst_ms)) ||
       !put(dict, "compile_ms_p99", PyFloat_FromDouble(p99)) ||
-      !put(dict, "entries", PyLong_FromUnsignedLongLong(g_entry_stats.native)) ||
+      !put(dict, "entries", PyLong_FromUnsignedLongLong(g_entering.calls)) ||
       !put(dict, "osr_entries", PyLong_FromUnsignedLongLong(g_osr_stats.entries)) ||
       !put(dict, "events", PyLong_FromUnsignedLongLong(g_osr_stats.events)) ||
       !put(dict, "code_bytes", PyLong_FromUnsignedLongLong(code_bytes_in_use())) ||

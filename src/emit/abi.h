@@ -74,6 +74,62 @@ constexpr uint32_t kMaxChain = 255;
 constexpr size_t kSpillOffset = offsetof(Activation, spill);
 constexpr int kMaxInlineDepth = 8;
 
+// What every entry into compiled code looks at and counts, whatever is entered. The entry stubs
+// have it by its address.
+struct EntryGlobals {
+  Activation* newest = nullptr;  // of those that are listed
+  uint64_t expected = 0;         // the monitoring version that foreign_tools is about
+  uint64_t clock = 0;            // entries so far, into loops as well
+  uint64_t calls = 0;            // those by calls
+  uint64_t native_since = 0;     // ticks when the outermost activation began; 0: it is not timed
+  uint64_t stack_thread = ~uint64_t{0};  // id of the thread state that stack_floor is about
+  uintptr_t stack_floor = 0;             // as in Activation
+  bool foreign_tools = false;            // a tool of somebody else has global events
+  bool local_tools = false;              // somebody else has set events of single code objects
+};
+extern EntryGlobals g_entering;
+constexpr uint32_t kTimedOnceIn = 64;  // of many short calls of one function
+
+// What the entry stub knows of a body: the beginning of the runtime's CodeState.
+struct BodyState {
+  const uint8_t* body = nullptr;
+  CompiledCode* code = nullptr;
+  uint32_t record_bytes = 0;  // of an activation with its frames
+  uint32_t word_bytes = 0;    // of its entry values, in whole 16 bytes
+  uint64_t objects = 0;       // bit k: word k is an object
+  uint64_t entered = 0;       // when last, by EntryGlobals::clock
+  uint64_t entries = 0;       // from outside compiled code
+  uint32_t running = 0;       // activations that name it
+  bool invalid = false;       // an assumption broke: not to be entered again
+  bool lent = false;          // not to be entered for a while: driver/units.cpp
+  bool untimed = false;       // its calls are short: most are not timed, see activation.cpp
+  uint8_t short_calls = 0;    // in a row
+};
+
+// What a version needs to hold of one entry value.
+struct EntryTest {
+  enum Kind : uint8_t {
+    Any,       // an object, never null
+    Type,      // ob_type is exactly ptr
+    Same,      // the object is exactly ptr
+    Null,      // empty (unbound local)
+    Anything,  // an object or empty
+    Int,       // an int of 64 bits; entered as two words, the number and the object
+    Float,     // a float; likewise
+  } kind = Any;
+  const void* ptr = nullptr;
+};
+struct EntryWay {
+  BodyState* state;
+  std::vector<EntryTest> tests;
+  bool defaults = false;  // the last parameters may be left out
+};
+// A C function for the vectorcall slot of functions: see emit/x64/entry.cpp.
+struct EntryStub {
+  uint8_t* code = nullptr;
+  size_t size = 0;
+};
+
 // Where a value is at an exit or call-out.
 struct Location {
   enum Kind : uint8_t { None, Gpr, Xmm, Spill, Imm, Object } kind = None;
@@ -160,6 +216,12 @@ struct TargetLayout {
   int32_t ts_eval_breaker = 0;       // in PyThreadState, 64 bits
   int32_t ts_current_frame = 0;
   int32_t ts_datastack_top = 0, ts_datastack_limit = 0, ts_py_recursion = 0;
+  int32_t ts_id = 0, ts_profiler = 0, ts_tracer = 0;
+  int32_t ts_c_recursion = -1, c_recursion_reserve = 0;  // -1: nothing is counted
+  // Where the thread state is that holds the GIL, for who holds it. Null: there are no entry stubs.
+  void* const* current_thread = nullptr;
+  int32_t function_defaults = 0;  // in PyFunctionObject: a tuple or null
+  int32_t tuple_items = 24;
   int32_t frame_instr_ptr = 0;  // in _PyInterpreterFrame
   int32_t frame_object = 0;     // null until somebody asks for the frame
   int32_t code_units = 0;       // first code unit in PyCodeObject
@@ -188,6 +250,12 @@ struct RuntimeTable {
   void* (*call_unlinked)(Activation* caller, LinkCell* cell, uint64_t* words) = nullptr;
   // The data stack's chunk is full: begins another one with `bytes` of it taken. Null: no memory.
   void* (*new_chunk)(void* tstate, uint32_t bytes) = nullptr;
+  // The general way of a call of a function that has an entry stub: its vectorcall otherwise.
+  void* (*call_function)(void* function, void* const* args, size_t nargsf, void* names) = nullptr;
+  // The activation of a call is over: the general way to take it away. And then its code, if that
+  // is invalid.
+  void (*pop_call)(void* tstate, Activation* act) = nullptr;
+  void (*invalid_code_idle)(CompiledCode* code) = nullptr;
   // A direct activation is over whose frame exists or has existed, or whose record began a chunk.
   void (*end_direct)(Activation* act) = nullptr;
   // A result with another tag than expected ('i', 'd', 'o'); gives the number (bits) or the object,

@@ -33,4 +33,10 @@ BackendResult compile_graph(ir::Graph& graph, const TargetLayout& layout,
                             const RuntimeTable& runtime, CodeMemory& memory,
                             const BackendOptions& options);
 
+// A C function for the vectorcall slot of functions whose code has these versions: it enters the
+// first one that the arguments fit. Without code: there is no memory.
+EntryStub make_entry(const std::vector<EntryWay>& ways, const TargetLayout& layout,
+                     const RuntimeTable& runtime, CodeMemory& memory);
+void free_entry(EntryStub stub, CodeMemory& memory);
+
 }  // namespace psyco

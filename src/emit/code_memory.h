@@ -54,6 +54,7 @@ class CodeMemory {
   // Copies bytes into an allocated chunk.
   void write(const Chunk& chunk, size_t offset, const void* bytes, size_t size);
   void free(const Chunk& chunk);
+  Chunk chunk_at(uint8_t* rx, size_t size) const { return {rw_ + (rx - rx_), rx, size}; }
   // Gives the code's bytes back; the object itself stays with its owner. No activation may name it.
   void free(CompiledCode* code);
   size_t bytes_used() const { return used_; }

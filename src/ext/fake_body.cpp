@@ -339,6 +339,7 @@ void use_fake_backend() {
   g_real_backend = g_backend;
   g_backend.enter = fake_enter;
   g_backend.decode = fake_decode;
+  g_backend.make_entry = nullptr;  // fake bodies are no machine code
 }
 
 std::vector<EntryGuard> any_guards(size_t count) {

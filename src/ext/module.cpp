@@ -177,7 +177,8 @@ PyObject* core_stats(PyObject*, PyObject*) {
                                                   0.0, "functions");
   uint64_t live = 0;
   for_each_activation([&](Activation*) { live++; });
-  if (dict && !(add_figure(dict, "native_calls", g_entry_stats.native) &&
+  if (dict && !(add_figure(dict, "native_calls", g_entering.calls) &&
+                add_figure(dict, "general_calls", g_entry_stats.general) &&
                 add_figure(dict, "interpreted_calls", g_entry_stats.interpreted) &&
                 add_figure(dict, "unmeasured_calls", g_unmeasured_calls) &&
                 add_figure(dict, "odd_arguments", g_entry_stats.odd_arguments) &&

@@ -41,6 +41,7 @@ struct AV {
   PyTypeObject* likely = nullptr;   // predicted type
   PyObject* constant = nullptr;     // the object itself is known
   std::span<const Method> methods;  // Object: predicted to be one of these
+  bool no_other_method = false;     // and proved
   PyObject* example = nullptr;      // an object that was here when compilation started (borrowed)
   bool fresh = false;               // Object: made here, attributes not set yet: a prediction
   uint64_t stored = 0;              // Object: attributes set by this code, by offset / 8: likewise

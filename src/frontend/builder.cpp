@@ -327,6 +327,13 @@ void Builder::note_types(SiteKind kind, AVId left, AVId right) {
   emit(Op::NoteTypes, {a, b})->ptr = site_cache(request_.operand_cache_size, kind);
 }
 
+void Builder::note_callee(AVId callable) {
+  if (site().noted || av(callable).constant || av(callable).kind != SlotKind::Object) return;
+  Value* value = av(callable).value;
+  emit(Op::NoteTypes, {value, value})->ptr =
+      site_cache(request_.operand_cache_size, SiteKind::Callee);
+}
+
 bool has_fast_case(SiteKind kind, const void* left, const void* right) {
   auto number = [](const void* type) {
     return type == &PyLong_Type || type == &PyBool_Type || type == &PyFloat_Type;
@@ -350,6 +357,7 @@ bool has_fast_case(SiteKind kind, const void* left, const void* right) {
       return sequence(left);
     case SiteKind::Global:
     case SiteKind::Attribute:
+    case SiteKind::Callee:
       break;
   }
   return false;

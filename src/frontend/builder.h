@@ -54,9 +54,12 @@ struct Feedback {
     uint8_t gain = 0;    // of telling them apart: 0 none, 1 little
     uint8_t tables = 0;  // of the module's names, that this site has seen the end of
     bool noted = false;  // Op::NoteTypes has told of the operands; not asked again
-    static constexpr int kOperands = 4, kMet = 4;
+    static constexpr int kOperands = 4, kMet = 8;
     // Of the operands, when they were last known; then the classes met. Owned.
     PyTypeObject* types[kOperands + kMet] = {};
+    // Functions that a call has met. Borrowed: see FeedbackSource::is_alive.
+    static constexpr int kFunctions = 4;
+    PyFunctionObject* functions[kFunctions] = {};
   };
   std::map<int, Site> sites;  // by bci
 };
@@ -85,6 +88,8 @@ class FeedbackSource {
   virtual ~FeedbackSource() = default;
   virtual Feedback* for_code(PyCodeObject* code) = 0;
   virtual bool may_inline(PyFunctionObject* function) = 0;
+  // Whether a function of Site::functions is still there, or one that was met later in its place.
+  virtual bool is_alive(PyFunctionObject* function) = 0;
   // A global that keeps changing: to be read at run time.
   virtual bool is_variable(PyObject* dict, PyObject* key) = 0;
   // It is one from now on: code that stores it tells nobody.
@@ -113,7 +118,8 @@ enum class SiteKind : uint8_t {
   Subscript,
   Truth,
   Iterable,
-  Unpacked
+  Unpacked,
+  Callee
 };
 struct SiteCache {
   std::unique_ptr<char[]> memory;
@@ -262,6 +268,8 @@ class Builder {
   const void* site_cache(size_t size, SiteKind kind);  // zeroed, lives as long as the code
   // Where a type is not known: has the types observed while the code runs. Before the general case.
   void note_types(SiteKind kind, AVId left, AVId right);
+  // The same for what is called, if it is not known.
+  void note_callee(AVId callable);
   ir::Value* frame_locals();  // f_locals of module code, or the null object
   bool may_store_in_place(AVId value, PyTypeObject* old_type);
   bool store_number_in_place(AVId value, PyTypeObject* old_type, ir::Heap heap, ir::Value* base,

@@ -243,6 +243,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     AV na = a;
     na.constant = nullptr;
     na.methods = {};
+    na.no_other_method = false;
     na.object = graph_.new_object();
     if (f.no_type) {
       na.type = nullptr;

@@ -240,7 +240,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
   for (const auto& [key, id, use] : groups) {
     Target target = target_of(key);
     AV out = at(0, key[0]);
-    if (target != kSame) out.methods = {};
+    if (target != kSame) out.methods = {}, out.no_other_method = false;
     // Knowledge that holds on all edges; predictions survive merges.
     for (size_t e = 1; e < n; e++) {
       const AV& a = at(e, key[e]);

@@ -17,7 +17,7 @@ Backend g_backend;
 void (*g_exit_hook)(CompiledCode*, uint32_t, const ExitRecord&, Activation*) = nullptr;
 void (*g_burial_due_hook)(CompiledCode*, bool) = nullptr;
 void (*g_invalid_code_left)(CompiledCode*) = nullptr;
-Activation* g_newest_activation = nullptr;
+EntryGlobals g_entering;
 
 namespace {
 
@@ -45,44 +45,43 @@ StackBounds find_stack_bounds() {
 }
 
 // Ids of thread states are never used twice. Guarded by the GIL; a thread-local would cost a call.
-struct {
-  uint64_t id = ~uint64_t{0};
-  StackBounds bounds;
-} g_last_stack;
-inline const StackBounds& stack_bounds(PyThreadState* ts) {
-  if (g_last_stack.id != ts->id) [[unlikely]] {
-    thread_local StackBounds bounds;
-    if (!bounds.low) bounds = find_stack_bounds();
-    g_last_stack = {ts->id, bounds};
-  }
-  return g_last_stack.bounds;
+uintptr_t g_stack_low = 0;  // of the thread whose floor is in g_entering
+void know_stack_of(PyThreadState* ts) {
+  if (g_entering.stack_thread == ts->id) [[likely]]
+    return;
+  thread_local StackBounds bounds;
+  if (!bounds.low) bounds = find_stack_bounds();
+  g_entering.stack_thread = ts->id;
+  g_entering.stack_floor = bounds.floor;
+  g_stack_low = bounds.low;
 }
-inline uintptr_t stack_floor(PyThreadState* ts) { return stack_bounds(ts).floor; }
-
-uint64_t g_entry_clock = 0;
+inline uintptr_t stack_floor(PyThreadState* ts) {
+  know_stack_of(ts);
+  return g_entering.stack_floor;
+}
 
 // Ticks with any compiled code running, its callees included: of the outermost activation. Reading
 // the counter twice costs as much as a small function, so where calls have been short one in so
 // many stands for all. (One in so many of these, not of all entries: of a function that is entered
 // again and again within its own calls the outermost might be those that are timed, always.)
-constexpr uint64_t kSample = 64, kLongTicks = 50000;
+constexpr uint64_t kLongTicks = 50000;
 constexpr uint8_t kFirstCalls = 16;
-uint64_t g_native_ticks = 0, g_native_since = 0;  // 0: not being timed
+uint64_t g_native_ticks = 0;
 uint64_t g_native_weight = 1;
 
 void begin_native_time(CodeState* state) {
   const bool sampled = state->untimed;
-  if (sampled && ++state->short_calls % kSample) {
-    g_native_since = 0;
+  if (sampled && ++state->short_calls % kTimedOnceIn) {
+    g_entering.native_since = 0;
     return;
   }
-  g_native_weight = sampled ? kSample : 1;
-  g_native_since = ticks();
+  g_native_weight = sampled ? kTimedOnceIn : 1;
+  g_entering.native_since = ticks();
 }
 
 void end_native_time(CodeState* state) {
-  if (!g_native_since) return;
-  const uint64_t time = ticks() - g_native_since;
+  if (!g_entering.native_since) return;
+  const uint64_t time = ticks() - g_entering.native_since;
   if (time >= kLongTicks) {
     state->untimed = false;
     state->short_calls = 0;
@@ -91,31 +90,31 @@ void end_native_time(CodeState* state) {
     state->untimed = true;
   }
   g_native_ticks += time * g_native_weight;
-  g_native_since = 0;
+  g_entering.native_since = 0;
 }
 
 void enlist(Activation* act) {
   CodeState* state = state_of(act->code);
-  if (!g_newest_activation) begin_native_time(state);
-  act->prev = g_newest_activation;
+  if (!g_entering.newest) begin_native_time(state);
+  act->prev = g_entering.newest;
   act->next = nullptr;
-  if (g_newest_activation) g_newest_activation->next = act;
-  g_newest_activation = act;
+  if (g_entering.newest) g_entering.newest->next = act;
+  g_entering.newest = act;
   state->running++;
-  state->entered = ++g_entry_clock;
+  state->entered = ++g_entering.clock;
   state->entries++;
 }
 
 void left(CompiledCode* code) {
   CodeState* state = state_of(code);
-  if (--state->running == 0 && state->invalid && g_burial_due_hook) g_burial_due_hook(code, false);
+  if (--state->running == 0 && state->invalid) psyco_invalid_code_idle(code);
 }
 
 void init_record(Activation* act, PyThreadState* ts, CompiledCode* code, ir::EntryKind kind) {
   act->tstate = ts;
   act->code = code;
   act->site = kNoSite;
-  act->expected = g_expected_eval_breaker;
+  act->expected = g_entering.expected;
   act->entry_kind = static_cast<uint8_t>(kind);
   act->linked = 0;
   act->chain = 0;
@@ -155,7 +154,8 @@ bool room_on_c_stack(PyThreadState* ts) {
 
 int withhold_c_levels(PyThreadState* ts) {
   const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  const uintptr_t low = stack_bounds(ts).low;
+  know_stack_of(ts);
+  const uintptr_t low = g_stack_low;
   if (!low || here <= low) return 0;
   return Port::withhold_c_levels(ts, static_cast<int64_t>(here - low));
 }
@@ -215,6 +215,14 @@ void pop_call(PyThreadState* ts, Activation* act) {
   Port::pop_to(ts, act);
 }
 
+extern "C" void psyco_pop_call(void* tstate, Activation* act) {
+  pop_call(static_cast<PyThreadState*>(tstate), act);
+}
+
+extern "C" void psyco_invalid_code_idle(CompiledCode* code) {
+  if (g_burial_due_hook) g_burial_due_hook(code, false);
+}
+
 Activation* push_osr(PyThreadState* ts, CompiledCode* code, _PyInterpreterFrame* frame,
                      int arg_count) {
   const size_t words =
@@ -248,8 +256,8 @@ void unlist(Activation* act) {
   if (act->next)
     act->next->prev = act->prev;
   else
-    g_newest_activation = act->prev;
-  if (!g_newest_activation) end_native_time(state_of(act->code));
+    g_entering.newest = act->prev;
+  if (!g_entering.newest) end_native_time(state_of(act->code));
   act->tstate = nullptr;
 }
 
@@ -258,9 +266,11 @@ void abandon(Activation* act) {
   left(act->code);
 }
 
-void forget_activations() { g_newest_activation = nullptr; }
+void forget_activations() { g_entering.newest = nullptr; }
 
-uint64_t native_ticks() { return g_native_ticks + (g_native_since ? ticks() - g_native_since : 0); }
+uint64_t native_ticks() {
+  return g_native_ticks + (g_entering.native_since ? ticks() - g_entering.native_since : 0);
+}
 
 void tell_to_leave(const CompiledCode* code) {
   for_each_activation([code](Activation* act) {
@@ -290,6 +300,9 @@ void adopt_code(CompiledCode* code) {
         8 * static_cast<const PyCodeObject*>(code->frames[0].code)->co_framesize;
   else
     state->frames_offset += 8;  // osr_target
+  state->body = code->entry;
+  state->code = code;
+  state->record_bytes = state->frames_offset + 8 * state->reserve_words;
   state->plans.resize(code->record_offsets.size());
   state->records.resize(code->record_offsets.size());
   if (code->exit_counts.size() < code->record_offsets.size())
@@ -316,9 +329,7 @@ bool code_is_executing(const CompiledCode* code) {
   return found;
 }
 
-uint32_t direct_record_bytes(const CompiledCode* code) {
-  return state_of(code)->frames_offset + 8 * state_of(code)->reserve_words;
-}
+uint32_t direct_record_bytes(const CompiledCode* code) { return state_of(code)->record_bytes; }
 
 // Every frame is charged when its native call is made: see Emitter::emit_native_call.
 void show_frames(Activation* act) {

@@ -11,11 +11,9 @@
 
 namespace psyco {
 
-extern Activation* g_newest_activation;
-
 template <class Visit>
 void for_each_activation(Visit visit) {
-  for (Activation* act = g_newest_activation; act; act = act->prev)
+  for (Activation* act = g_entering.newest; act; act = act->prev)
     for (Activation* at = act; at; at = at->callee) visit(at);
 }
 
@@ -40,6 +38,9 @@ Activation* push_frameless(PyThreadState* ts, CompiledCode* code, PyFunctionObje
 // Behind a body that returned: pops the frame unless an exit has done it, then the record. Runs
 // finalisers only if somebody took the frame object. An error that is set stays set.
 void pop_call(PyThreadState* ts, Activation* act);
+// RuntimeTable::pop_call, invalid_code_idle.
+extern "C" void psyco_pop_call(void* tstate, Activation* act);
+extern "C" void psyco_invalid_code_idle(CompiledCode* code);
 
 // Entry kind Osr: record, spill slots and room for `arg_count` entry values. The frame is the
 // interpreter's.

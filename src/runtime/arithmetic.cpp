@@ -12,6 +12,7 @@
 using namespace psyco::objects;
 
 void (*psyco::g_operands_met)(OperandCache*) = nullptr;
+void (*psyco::g_callee_met)(OperandCache*, PyObject*) = nullptr;
 
 namespace {
 
@@ -355,6 +356,7 @@ void psyco_update_int_slot(void** slot, int64_t value) {
 }
 
 void psyco_note_types(psyco::OperandCache* cache, void* left, void* right) {
+  if (cache->callee) return psyco::g_callee_met(cache, static_cast<PyObject*>(left));
   const void* types[] = {Py_TYPE(static_cast<PyObject*>(left)),
                          Py_TYPE(static_cast<PyObject*>(right))};
   if (types[0] != cache->types[0] || types[1] != cache->types[1]) {

@@ -16,7 +16,10 @@ namespace {
 
 inline void note_lookup(AttrCache* cache, PyObject* object, PyObject* name, bool store) {
   if (PSYCO_LIKELY(!cache->watched)) return;
-  if (--cache->watched % AttrCache::kSampled == 0) g_attribute_met(cache, object, name, store);
+  // At irregular distances: what comes by has regularities of its own.
+  const uint32_t left = --cache->watched;
+  if (left == 0 || left * 2654435769u >> (32 - AttrCache::kSampledBits) == 0)
+    g_attribute_met(cache, object, name, store);
 }
 
 enum Kind : uint8_t {
@@ -173,10 +176,32 @@ bool learn_store(AttrEntry& entry, PyObject* object, PyObject* name) {
   return index >= 0 && index <= INT32_MAX;
 }
 
+// Loads of sites that meet more classes than they have ways look here, all together. Names that are
+// compared by address have to stay where they are.
+struct SharedEntry {
+  PyObject* name = nullptr;
+  AttrEntry entry;
+};
+constexpr uint32_t kSharedEntries = 1024;
+SharedEntry g_shared_entries[kSharedEntries];
+
+SharedEntry& shared_entry(uint32_t version, PyObject* name) {
+  const auto low = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(name) >> 4);
+  return g_shared_entries[(version * 31 ^ low) % kSharedEntries];
+}
+
+inline const AttrEntry* find_shared(const AttrCache* cache, uint32_t version, PyObject* name) {
+  if (cache->misses <= AttrCache::kWays) return nullptr;
+  const SharedEntry& shared = shared_entry(version, name);
+  const bool is_it = shared.name == name && shared.entry.version == version;
+  return is_it ? &shared.entry : nullptr;
+}
+
 // Learning looks at the state before the access. Sites that keep missing pause, so that their cost
 // is the generic lookup and little else.
 template <class Learn>
-void learn(AttrCache* cache, PyObject* object, PyObject* name, Learn learn_entry) {
+void learn(AttrCache* cache, PyObject* object, PyObject* name, Learn learn_entry,
+           bool shares = false) {
   if (cache->pause) {
     cache->pause--;
     return;
@@ -186,7 +211,10 @@ void learn(AttrCache* cache, PyObject* object, PyObject* name, Learn learn_entry
   if (cache->misses < UINT16_MAX) cache->misses++;
   if (cache->misses > 4 * AttrCache::kWays)
     cache->pause = static_cast<uint16_t>(cache->misses < 1000 ? cache->misses * 4 : 4000);
-  if (known) cache->entries[cache->misses % AttrCache::kWays] = entry;
+  if (!known) return;
+  cache->entries[cache->misses % AttrCache::kWays] = entry;
+  if (shares && cache->misses > AttrCache::kWays && is_immortal(name))
+    shared_entry(entry.version, name) = {name, entry};
 }
 
 PyObject* call_getter(PyObject* getter, PyObject* object) {
@@ -291,12 +319,14 @@ inline PyObject* load(PyObject* object, PyObject* name, AttrCache* cache, PyObje
   uint32_t version = type_version(Py_TYPE(object));
   PyObject* result;
   if (PSYCO_LIKELY(version != 0)) {
+    if (const AttrEntry* entry = find_shared(cache, version, name))
+      if (load_entry(*entry, object, name, self_out, &result) == Found::Yes) return result;
     for (const AttrEntry& entry : cache->entries)
       if (entry.version == version &&
           load_entry(entry, object, name, self_out, &result) == Found::Yes)
         return result;
   }
-  learn(cache, object, name, learn_load);
+  learn(cache, object, name, learn_load, true);
   if (!self_out) return PyObject_GetAttr(object, name);
   result = nullptr;
   if (get_method(object, name, &result)) *self_out = Py_NewRef(object);

@@ -22,8 +22,9 @@ struct AttrCache {
   AttrEntry entries[kWays];
   uint16_t misses = 0;
   uint16_t pause = 0;  // lookups to let pass before learning again
-  // The site's code wants to know what comes by here: every kSampled-th object of so many lookups.
-  static constexpr uint32_t kSampled = 16;
+  // The site's code wants to know what comes by here: one object in 2 ** kSampledBits of so many
+  // lookups, and the last.
+  static constexpr uint32_t kSampledBits = 4;
   uint32_t watched = 0;  // lookups still to come
   bool patient = false;  // for the second time: there is little to gain
   uint32_t site = 0;     // for the one who asked
@@ -43,6 +44,7 @@ struct OperandCache {
   bool asking = false;                     // first: machine code reads it
   static constexpr uint16_t kEnough = 30;  // meetings with the same types
   static constexpr uint16_t kMostChanges = 8;
+  bool callee = false;  // of a call: the operand is what is called, and is told each time
   uint16_t hits = 0, changes = 0;
   const void* types[2] = {};  // compared only: they may be gone
   uint32_t site = 0;          // for the one who asked
@@ -50,5 +52,7 @@ struct OperandCache {
 };
 // Told when there are enough, before the operation. May not run Python code.
 extern void (*g_operands_met)(OperandCache* cache);
+// Told of what is called, before the call. May not run Python code.
+extern void (*g_callee_met)(OperandCache* cache, PyObject* callee);
 
 }  // namespace psyco

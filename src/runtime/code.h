@@ -19,6 +19,9 @@ namespace psyco {
 struct Backend {
   uint64_t (*enter)(const uint8_t* body, Activation* activation) = nullptr;
   ExitRecord (*decode)(const CompiledCode& code, uint32_t record) = nullptr;
+  // Without these calls enter compiled code through psyco_call_function alone.
+  EntryStub (*make_entry)(const std::vector<EntryWay>& ways) = nullptr;
+  void (*free_entry)(EntryStub stub) = nullptr;
 };
 extern Backend g_backend;
 
@@ -58,19 +61,12 @@ struct Dependency {
   uint32_t place;  // in the list; kBroken: in none any more
 };
 
-struct CodeState {
-  bool invalid = false;        // an assumption broke: not to be entered again
+struct CodeState : BodyState {
   bool knows_classes = false;  // of objects: what it knows holds until a class is assigned
-  bool lent = false;           // not to be entered for a while: driver/units.cpp
   std::vector<Dependency> dependencies;
-  uint64_t entered = 0;        // when last, on a clock of entries
-  uint64_t entries = 0;        // from outside compiled code
-  bool untimed = false;        // its calls are short: most are not timed, see activation.cpp
-  uint8_t short_calls = 0;     // in a row
-  uint32_t running = 0;        // activations that name it
-  uint32_t reserve_words = 0;  // data stack an exit may need for inlined frames
-  uint32_t frames_offset = 0;  // of these in the activation, in bytes
-  std::vector<std::unique_ptr<LinkPlan>> plans;         // by record
+  uint32_t reserve_words = 0;                    // data stack an exit may need for inlined frames
+  uint32_t frames_offset = 0;                    // of these in the activation, in bytes
+  std::vector<std::unique_ptr<LinkPlan>> plans;  // by record
   std::vector<std::unique_ptr<DecodedRecord>> records;  // by record
 };
 

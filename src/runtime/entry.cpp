@@ -34,7 +34,8 @@ void free_entry(void* memory) {
   forget_sampled(entry);
   forget_monitored_calls(entry);
   forget_watched(entry);
-  for (Version& version : entry->versions) retire_code(version.code);
+  for (const Version& version : std::exchange(entry->versions, {})) retire_code(version.code);
+  if (entry->stub.code) g_backend.free_entry(std::exchange(entry->stub, {}));
   if (g_entry_dies) g_entry_dies(entry);
   delete entry;
 }
@@ -72,6 +73,11 @@ std::unordered_set<PyFunctionObject*>& bound() {
   static auto* set = new std::unordered_set<PyFunctionObject*>;
   return *set;
 }
+// Whose death matters to somebody.
+std::unordered_set<PyFunctionObject*>& noted() {
+  static auto* set = new std::unordered_set<PyFunctionObject*>;
+  return *set;
+}
 bool g_calls_are_plain = false;
 
 void set_plain(PyFunctionObject* function, uint32_t version) {
@@ -84,7 +90,7 @@ void set_plain(PyFunctionObject* function, uint32_t version) {
 void set_native(PyFunctionObject* function, Installed& it) {
   if (g_calls_are_plain || it.suspended || function->vectorcall != g_plain_vectorcall) return;
   it.version = Port::valid_version(function->func_version);
-  PyFunction_SetVectorcall(function, psyco_call_function);
+  PyFunction_SetVectorcall(function, native_vectorcall(it.entry));
   if (it.measured) measure_calls(function);
 }
 
@@ -253,17 +259,74 @@ CodeEntry* code_entry(PyCodeObject* code, bool create) {
   return entry;
 }
 
+vectorcallfunc native_vectorcall(const CodeEntry* entry) {
+  return entry->stub.code ? reinterpret_cast<vectorcallfunc>(entry->stub.code)
+                          : psyco_call_function;
+}
+
+bool goes_native(const PyFunctionObject* function) {
+  if (function->vectorcall == psyco_call_function) return true;
+  if (function->vectorcall == g_plain_vectorcall) return false;
+  auto it = installed().find(const_cast<PyFunctionObject*>(function));
+  return it != installed().end() && function->vectorcall == native_vectorcall(it->second.entry);
+}
+
+namespace {
+
+// Which of the words that entry_words() makes are objects.
+void describe_words(const Version& version) {
+  CodeState* state = state_of(version.code);
+  int count = 0;
+  state->objects = 0;
+  for (const EntryGuard& guard : version.guards) {
+    count += guard.kind == EntryGuard::Int || guard.kind == EntryGuard::Float;
+    state->objects |= uint64_t{1} << count++;
+  }
+  state->word_bytes = static_cast<uint32_t>((count + 1) / 2 * 16);
+}
+
+// For the versions that there are now. The stub before is not running: it jumps away for good
+// before anything can happen.
+void make_stub(CodeEntry* entry) {
+  constexpr size_t kMostWays = 4;
+  bool defaults = false;
+  for (PyFunctionObject* at = entry->first_installed; at; at = installed()[at].next)
+    defaults |= at->func_defaults != nullptr;
+  std::vector<EntryWay> ways;
+  for (const Version& version : entry->versions)
+    if (version.simple && ways.size() < kMostWays)
+      ways.push_back(
+          {state_of(version.code), {version.guards.begin(), version.guards.end()}, defaults});
+  const EntryStub before = entry->stub;
+  if (ways.empty() && !before.code) return;
+  entry->stub = {};
+  // Mutants of the guards are planted in accepts().
+  if (!ways.empty() && g_backend.make_entry && !mutants::kBuilt)
+    entry->stub = g_backend.make_entry(ways);
+  if (!before.code && !entry->stub.code) return;
+  const auto old =
+      before.code ? reinterpret_cast<vectorcallfunc>(before.code) : psyco_call_function;
+  for (PyFunctionObject* at = entry->first_installed; at; at = installed()[at].next)
+    if (at->vectorcall == old) at->vectorcall = native_vectorcall(entry);
+  if (before.code) g_backend.free_entry(before);
+}
+
+}  // namespace
+
 void add_version(CodeEntry* entry, CompiledCode* code, int target, std::vector<EntryGuard> guards) {
   Version version{code, target, std::move(guards)};
   constexpr int kOdd = CO_VARARGS | CO_VARKEYWORDS;
   version.simple = target == kEntryCall && !(entry->code->co_flags & kOdd) &&
                    !entry->code->co_kwonlyargcount && version.guards.size() <= kMaxEntryValues;
+  if (version.simple) describe_words(version);
   entry->versions.push_back(std::move(version));
+  if (target == kEntryCall) make_stub(entry);
 }
 
 void remove_version(CodeEntry* entry, const CompiledCode* code) {
   for (size_t i = entry->versions.size(); i-- > 0;)
     if (entry->versions[i].code == code) entry->versions.erase(entry->versions.begin() + i);
+  make_stub(entry);
 }
 
 // As the guard says, but for mutants.
@@ -333,12 +396,6 @@ std::string native_signature(const Version& version) {
 
 namespace {
 
-inline bool accepts_all(const Version& version, PyObject* const* values) {
-  for (size_t i = 0; i < version.guards.size(); i++)
-    if (!accepts(version.guards[i], values[i])) return false;
-  return true;
-}
-
 // Compiled code borrows its arguments. C code may lend what it does not own itself (ceval's
 // WITH_EXCEPT_START passes a traceback that only the exception holds), trusting that the callee's
 // frame takes references; so we take them, into `kept`: the caller's array may change under us.
@@ -348,7 +405,7 @@ inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObj
   Activation* act = push_frameless(ts, body, function, reinterpret_cast<void**>(words));
   if (!act) return nullptr;
   for (Py_ssize_t i = 0; i < count; i++) kept[i] = Py_XNewRef(args[i]);
-  g_entry_stats.native++;
+  g_entering.calls++;
   const uint64_t value = g_backend.enter(body->entry, act);
   PyObject* result = reinterpret_cast<PyObject*>(value);
   if (act->tag == kTagInt) {
@@ -363,9 +420,6 @@ inline PyObject* run_native(PyThreadState* ts, CompiledCode* body, PyFunctionObj
   return result;
 }
 
-PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
-                      CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames);
-
 }  // namespace
 
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
@@ -374,42 +428,7 @@ extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* ar
   auto* code = reinterpret_cast<PyCodeObject*>(function->func_code);
   PyThreadState* ts = _PyThreadState_GET();
   auto* entry = static_cast<CodeEntry*>(Port::code_extra(code, g_extra_index));
-  // Most calls: positional arguments, and the first version takes them.
-  if (entry && !kwnames && !entry->versions.empty()) {
-    const Version& first = entry->versions.front();
-    const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
-    if (first.simple && may_enter(first.code) && body_allowed(first.code) &&
-        static_cast<Py_ssize_t>(first.guards.size()) == count && native_allowed(ts, code) &&
-        room_for_activation(ts) && accepts_all(first, args)) {
-      uint64_t words[2 * kMaxEntryValues];
-      PyObject* kept[kMaxEntryValues];
-      entry_words(first, args, words);
-      return run_native(ts, first.code, function, args, count, kept, words);
-    }
-  }
-  return call_slowly(ts, function, code, entry, args, nargsf, kwnames);
-}
-
-uint64_t native_calls(const CodeEntry* entry) {
-  uint64_t sum = 0;
-  for (const Version& version : entry->versions)
-    if (version.target == kEntryCall) sum += state_of(version.code)->entries;
-  return sum;
-}
-
-bool pays(const CodeEntry* entry, Payoff& payoff) {
-  constexpr uint32_t kSome = 64;
-  if (++payoff.steps % kSome != 0) return true;
-  const uint64_t calls = native_calls(entry);
-  const uint64_t before = std::exchange(payoff.native_calls, calls);
-  return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
-}
-
-namespace {
-
-PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObject* code,
-                      CodeEntry* entry, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  PyObject* callable = reinterpret_cast<PyObject*>(function);
+  g_entry_stats.general++;
   BoundArguments bound;
   CompiledCode* body = nullptr;
   auto* words = static_cast<uint64_t*>(
@@ -454,13 +473,27 @@ PyObject* call_slowly(PyThreadState* ts, PyFunctionObject* function, PyCodeObjec
   auto** kept = static_cast<PyObject**>(alloca(sizeof(PyObject*) * (bound.count + 1)));
   return run_native(ts, body, function, bound.values, bound.count, kept, words);
 }
-}  // namespace
+
+uint64_t native_calls(const CodeEntry* entry) {
+  uint64_t sum = 0;
+  for (const Version& version : entry->versions)
+    if (version.target == kEntryCall) sum += state_of(version.code)->entries;
+  return sum;
+}
+
+bool pays(const CodeEntry* entry, Payoff& payoff) {
+  constexpr uint32_t kSome = 64;
+  if (++payoff.steps % kSome != 0) return true;
+  const uint64_t calls = native_calls(entry);
+  const uint64_t before = std::exchange(payoff.native_calls, calls);
+  return calls < before || calls - before >= kSome;  // fewer: counted in a version that is gone
+}
 
 bool is_installed(PyFunctionObject* function) { return installed().count(function) != 0; }
 
 bool calls_are_ours(const PyFunctionObject* function) {
   const vectorcallfunc way = function->vectorcall;
-  return way == g_plain_vectorcall || way == psyco_call_function || way == psyco_measured_call;
+  return way == g_plain_vectorcall || way == psyco_measured_call || goes_native(function);
 }
 
 bool install_function(PyFunctionObject* function) {
@@ -530,10 +563,10 @@ void uninstall_function(PyFunctionObject* function) {
   auto it = installed().find(function);
   if (it == installed().end()) return;
   const Installed was = it->second;
+  const bool ours = calls_are_ours(function);
   unlist(was);
   installed().erase(it);
-  const vectorcallfunc way = function->vectorcall;
-  if (!was.suspended && (way == psyco_call_function || way == psyco_measured_call))
+  if (!was.suspended && ours && function->vectorcall != g_plain_vectorcall)
     set_plain(function, was.version);
 }
 
@@ -542,7 +575,10 @@ void uninstall_all() {
 }
 
 void function_modified(PyFunctionObject* function, bool code_changed) {
-  if (code_changed) forget_bound(function);  // it is about the code
+  if (code_changed) {  // as for who knows its code, it is no more
+    forget_bound(function);
+    noted().erase(function);
+  }
   auto it = installed().find(function);
   if (it == installed().end()) return;
   // CPython takes the version away itself; the one we saved stands for the old contents.
@@ -550,7 +586,11 @@ void function_modified(PyFunctionObject* function, bool code_changed) {
   if (code_changed) uninstall_function(function);
 }
 
+void note_function(PyFunctionObject* function) { noted().insert(function); }
+bool is_noted(PyFunctionObject* function) { return noted().count(function) != 0; }
+
 void function_destroyed(PyFunctionObject* function) {
+  if (!noted().empty()) noted().erase(function);
   const CodeEntry* entry = forget_bound(function);
   if (auto it = installed().find(function); it != installed().end()) {
     unlist(it->second);

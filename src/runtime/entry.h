@@ -18,19 +18,7 @@ inline bool fits_word(PyObject* value) {
   return !overflow;
 }
 
-// What a version needs to hold of one entry value.
-struct EntryGuard {
-  enum Kind : uint8_t {
-    Any,       // an object, never null
-    Type,      // ob_type is exactly ptr
-    Same,      // the object is exactly ptr
-    Null,      // empty (unbound local)
-    Anything,  // an object or empty
-    Int,       // an int of 64 bits; entered as two words, the number and the object
-    Float,     // a float; likewise
-  } kind = Any;
-  const void* ptr = nullptr;
-
+struct EntryGuard : EntryTest {
   bool accepts(PyObject* value) const {
     switch (kind) {
       case Any:
@@ -116,8 +104,9 @@ struct CodeEntry {
   bool watched = false;   // our monitoring events are on
   bool straight = false;  // of a module or class, without a loop: nothing of it is to be compiled
   PyFunctionObject* first_installed = nullptr;  // of the functions of this code: see entry.cpp
-  // Another tool has CALL events of this code in particular: see poll.h.
-  bool calls_monitored = false;
+  EntryStub stub;                               // their vectorcall, if there is one
+  // Another tool has events of this code in particular, CALL events among them: see poll.h.
+  bool monitored = false, calls_monitored = false;
   bool refused = false;  // do not try to compile calls again
   bool compiling = false;
   bool parked = false;     // raises no events until the compiler may spend: see parked.h
@@ -171,6 +160,9 @@ int entry_words(const Version& version, PyObject* const* values, uint64_t* words
 extern vectorcallfunc g_plain_vectorcall;  // _PyFunction_Vectorcall, which is not exported
 extern "C" PyObject* psyco_call_function(PyObject* callable, PyObject* const* args, size_t nargsf,
                                          PyObject* kwnames);
+// By machine code made for the versions of its code, or if there is none by psyco_call_function.
+vectorcallfunc native_vectorcall(const CodeEntry* entry);
+bool goes_native(const PyFunctionObject* function);  // its vectorcall is either
 // False (no error set) if the function's vectorcall belongs to somebody else.
 bool install_function(PyFunctionObject* function);
 void uninstall_function(PyFunctionObject* function);
@@ -190,12 +182,15 @@ void note_measured(PyFunctionObject* function);  // its calls go by psyco_measur
 // Nobody else has put a vectorcall of his own into the function.
 bool calls_are_ours(const PyFunctionObject* function);
 void uninstall_all();
+// Of functions that somebody has a pointer to, whether they have not died since.
+void note_function(PyFunctionObject* function);
+bool is_noted(PyFunctionObject* function);
 // From the function watcher.
 void function_modified(PyFunctionObject* function, bool code_changed);
 void function_destroyed(PyFunctionObject* function);
 
-struct EntryStats {
-  uint64_t native = 0;         // entries into compiled code
+struct EntryStats {            // of calls; those that entered compiled code: g_entering.calls
+  uint64_t general = 0;        // calls that no entry stub could do by itself
   uint64_t interpreted = 0;    // calls that reached us and ran in the interpreter
   uint64_t odd_arguments = 0;  // of those: left to CPython's own argument binding
   uint64_t no_room = 0;        // of those: recursion or stack too deep

@@ -18,7 +18,7 @@ namespace {
 PyObject* after_in_child(PyObject*, PyObject*) {
   PyThreadState* ts = _PyThreadState_GET();
   std::vector<Activation*> gone;
-  for (Activation* act = g_newest_activation; act; act = act->prev)
+  for (Activation* act = g_entering.newest; act; act = act->prev)
     if (act->tstate != ts) gone.push_back(act);
   for (Activation* act : gone)
     for (Activation* at = act; at; at = at->callee)

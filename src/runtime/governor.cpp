@@ -330,22 +330,22 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
     return g_plain_vectorcall(callable, args, nargsf, kwnames);
   }
   // For the calls that come out of this one, and for good if it is decided.
-  function->vectorcall = psyco_call_function;
-  if (entry->trial.decided || !g_governor)
-    return psyco_call_function(callable, args, nargsf, kwnames);
+  const vectorcallfunc native_way = native_vectorcall(entry);
+  function->vectorcall = native_way;
+  if (entry->trial.decided || !g_governor) return native_way(callable, args, nargsf, kwnames);
   if (calls_must_wait()) {
     g_unmeasured_calls++;
-    PyObject* result = psyco_call_function(callable, args, nargsf, kwnames);
-    if (function->vectorcall == psyco_call_function) function->vectorcall = psyco_measured_call;
+    PyObject* result = native_way(callable, args, nargsf, kwnames);
+    if (goes_native(function)) function->vectorcall = psyco_measured_call;
     return result;
   }
   g_deciding.timed_calls++;
   const bool native = native_turn(entry->trial.calls);
   Py_INCREF(function);
   PyCodeObject* code = reinterpret_cast<PyCodeObject*>(Py_NewRef(function->func_code));
-  const vectorcallfunc way = native ? psyco_call_function : g_plain_vectorcall;
+  const vectorcallfunc way = native ? native_way : g_plain_vectorcall;
   function->vectorcall = way;
-  const uint64_t entries = g_entry_stats.native;
+  const uint64_t entries = g_entering.calls;
   const int64_t compile_ns = g_compile_ns;
   const Stamp start = stamp(entry->trial.by_cpu);
   if (!native) {
@@ -358,13 +358,12 @@ extern "C" PyObject* psyco_measured_call(PyObject* callable, PyObject* const* ar
   const bool same = reinterpret_cast<PyObject*>(code) == function->func_code;
   const bool ours = function->vectorcall == psyco_call_function || is_installed(function);
   if (same && ours && !calls_are_plain()) {
-    if (function->vectorcall == way) function->vectorcall = psyco_call_function;
+    if (function->vectorcall == way) function->vectorcall = native_vectorcall(entry);
     PyObject* error = PyErr_GetRaisedException();
-    const bool counts = g_compile_ns == compile_ns && (!native || g_entry_stats.native != entries);
+    const bool counts = g_compile_ns == compile_ns && (!native || g_entering.calls != entries);
     if (!entry->trial.decided && counts) take_turns(function, entry, ns, native);
     PyErr_SetRaisedException(error);
-    if (!entry->trial.decided && function->vectorcall == psyco_call_function)
-      function->vectorcall = psyco_measured_call;
+    if (!entry->trial.decided && goes_native(function)) function->vectorcall = psyco_measured_call;
   }
   Py_DECREF(code);
   Py_DECREF(function);
@@ -375,7 +374,7 @@ void measure_calls(PyFunctionObject* function) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
   if (!g_governor || !entry || entry->trial.decided || !is_installed(function)) return;
   note_measured(function);
-  if (function->vectorcall != psyco_call_function) return;
+  if (!goes_native(function)) return;
   entry->trial.exits = g_speculative_exits;
   if (!entry->trial.begun_ns) entry->trial.begun_ns = wall_ns();
   function->vectorcall = psyco_measured_call;
@@ -410,7 +409,7 @@ void governor_forget(CodeEntry* entry) {
 
 static void review(PyFunctionObject* function) {
   CodeEntry* entry = code_entry(reinterpret_cast<PyCodeObject*>(function->func_code), false);
-  if (!entry || !entry->trial.decided || function->vectorcall != psyco_call_function) return;
+  if (!entry || !entry->trial.decided || !goes_native(function)) return;
   begin_trial(entry->trial, 0);
   measure_calls(function);
 }

@@ -33,6 +33,14 @@ TargetLayout make_layout() {
   layout.ts_datastack_top = offsetof(PyThreadState, datastack_top);
   layout.ts_datastack_limit = offsetof(PyThreadState, datastack_limit);
   layout.ts_py_recursion = offsetof(PyThreadState, py_recursion_remaining);
+  layout.ts_id = offsetof(PyThreadState, id);
+  layout.ts_profiler = offsetof(PyThreadState, c_profilefunc);
+  layout.ts_tracer = offsetof(PyThreadState, c_tracefunc);
+  layout.ts_c_recursion = Port::kCRecursionOffset;
+  layout.c_recursion_reserve = Port::kCRecursionReserve;
+  layout.current_thread = Port::thread_with_gil();
+  layout.function_defaults = offsetof(PyFunctionObject, func_defaults);
+  layout.tuple_items = offsetof(PyTupleObject, ob_item);
   layout.frame_instr_ptr = offsetof(_PyInterpreterFrame, instr_ptr);
   layout.frame_object = offsetof(_PyInterpreterFrame, frame_obj);
   layout.code_units = offsetof(PyCodeObject, co_code_adaptive);

@@ -5,11 +5,8 @@
 
 namespace psyco {
 
-uint64_t g_expected_eval_breaker = 0;
 uint8_t g_own_tools = 0;
 uint64_t g_own_tools_bytes = 0;
-bool g_foreign_tools = false;
-bool g_local_tools = false;
 void (*g_local_events_hook)(const PyCodeObject* code) = nullptr;
 
 namespace {
@@ -27,14 +24,26 @@ PyInterpreterState* g_interpreter = nullptr;
 // tools with global events, legacy tracers excepted (they are told of calls of C functions only by
 // the function's type), and those with CALL events of some code object, of which there are so many.
 bool g_global_monitoring = false;
-int g_monitored_codes = 0;
+int g_monitored_calls = 0;
 
-void note_monitored_calls(PyCodeObject* code) {
-  CodeEntry* entry = code_entry(code, true);
-  const bool monitored = Port::foreign_local_calls(code, g_own_tools);
-  if (!entry || entry->calls_monitored == monitored) return;
-  entry->calls_monitored = monitored;
-  g_monitored_codes += monitored ? 1 : -1;
+// So many code objects have events of other tools; those that were there before us are not counted.
+int g_monitored_codes = 0;
+bool g_tools_before = false;
+
+void count_monitored(CodeEntry* entry, bool any, bool calls) {
+  g_monitored_codes += any - entry->monitored;
+  g_monitored_calls += calls - entry->calls_monitored;
+  entry->monitored = any;
+  entry->calls_monitored = calls;
+  g_entering.local_tools = g_tools_before || g_monitored_codes;
+}
+
+void note_local_events(PyCodeObject* code) {
+  if (CodeEntry* entry = code_entry(code, true))
+    count_monitored(entry, Port::foreign_local_events(code, g_own_tools),
+                    Port::foreign_local_calls(code, g_own_tools));
+  else
+    g_entering.local_tools = g_tools_before = true;
 }
 
 // Somebody was switched on or off.
@@ -100,8 +109,7 @@ PyObject* hook_fast(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   PyObject* result = original(self, args, count);
   if (own || ts->interp != g_interpreter) return result;
   if (code) {
-    g_local_tools = true;
-    note_monitored_calls(code);
+    note_local_events(code);
     if (g_local_events_hook) g_local_events_hook(code);
     PyObject* error = PyErr_GetRaisedException();
     take_up_again(code);
@@ -139,9 +147,10 @@ void watch_tools() {
   // Those that were there before us may have events of single code objects.
   for (int id = 0; monitoring && id < 6; id++) {
     PyObject* name = PyObject_CallMethod(monitoring, "get_tool", "i", id);
-    g_local_tools |= name && name != Py_None && !(g_own_tools >> id & 1);
+    g_tools_before |= name && name != Py_None && !(g_own_tools >> id & 1);
     Py_XDECREF(name);
   }
+  g_entering.local_tools = g_tools_before;
   hook(0, sys, "settrace", hook_one<0>, METH_O);
   hook(1, sys, "setprofile", hook_one<1>, METH_O);
   hook(2, sys, "_settraceallthreads", hook_one<2>, METH_O);
@@ -180,20 +189,20 @@ extern "C" void* psyco_attend(Activation* act, void* result) {
 }
 
 void forget_monitored_calls(CodeEntry* entry) {
-  if (!entry->calls_monitored) return;
-  g_monitored_codes--;
-  keep_calls_plain(g_global_monitoring || g_monitored_codes);
+  if (!entry->monitored) return;
+  count_monitored(entry, false, false);
+  keep_calls_plain(g_global_monitoring || g_monitored_calls);
 }
 
 void tools_changed(PyThreadState* ts) {
-  g_foreign_tools = Port::foreign_global_events(ts, g_own_tools);
-  if (!g_foreign_tools) resume_events();
-  g_expected_eval_breaker = Port::eval_breaker(ts) & ~Port::kEventsMask;
+  g_entering.foreign_tools = Port::foreign_global_events(ts, g_own_tools);
+  if (!g_entering.foreign_tools) resume_events();
+  g_entering.expected = Port::eval_breaker(ts) & ~Port::kEventsMask;
   // Activations that have not polled yet would compare with the new value and stay.
   tell_all_to_leave();
   g_global_monitoring =
       Port::foreign_global_events(ts, static_cast<uint8_t>(g_own_tools | Port::kTracers));
-  keep_calls_plain(g_global_monitoring || g_monitored_codes);
+  keep_calls_plain(g_global_monitoring || g_monitored_calls);
 }
 
 }  // namespace psyco

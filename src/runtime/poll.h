@@ -11,12 +11,8 @@
 
 namespace psyco {
 
-// The monitoring version that g_foreign_tools is about.
-extern uint64_t g_expected_eval_breaker;
-extern uint8_t g_own_tools;   // bit mask of our sys.monitoring tool id, 0 if we have none
-extern bool g_foreign_tools;  // a tool of somebody else has global events
+extern uint8_t g_own_tools;  // bit mask of our sys.monitoring tool id, 0 if we have none
 
-extern bool g_local_tools;  // somebody else has set events of single code objects
 void forget_monitored_calls(CodeEntry* entry);  // its code dies
 
 // The monitoring version changed: look who is there, and tell every activation to leave. Our own
@@ -32,7 +28,7 @@ void stop_watching_tools();
 // Whether another tool has set events of a code object inlined in this body.
 bool inlined_code_is_watched(const CompiledCode* body);
 inline bool body_allowed(const CompiledCode* body) {
-  return !g_local_tools || !inlined_code_is_watched(body);
+  return !g_entering.local_tools || !inlined_code_is_watched(body);
 }
 
 // The events of this code object have changed: compiled calls of bodies that inline it must be
@@ -43,8 +39,8 @@ extern void (*g_local_events_hook)(const PyCodeObject* code);
 extern "C" void* psyco_attend(Activation* act, void* result);
 
 inline bool native_allowed_anywhere(PyThreadState* ts) {
-  if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_expected_eval_breaker) tools_changed(ts);
-  return !g_foreign_tools && !Port::traced(ts);
+  if ((Port::eval_breaker(ts) & ~Port::kEventsMask) != g_entering.expected) tools_changed(ts);
+  return !g_entering.foreign_tools && !Port::traced(ts);
 }
 // May compiled code of this code object start on this thread now?
 inline bool native_allowed(PyThreadState* ts, PyCodeObject* code) {

@@ -64,6 +64,10 @@ void fill_runtime_table(RuntimeTable* table) {
   table->show_frames = psyco_show_frames;
   table->release_after_return = psyco_release_after_return;
   table->call_unlinked = psyco_call_unlinked;
+  using Call = decltype(table->call_function);
+  table->call_function = reinterpret_cast<Call>(psyco_call_function);
+  table->pop_call = psyco_pop_call;
+  table->invalid_code_idle = psyco_invalid_code_idle;
   table->new_chunk = psyco_new_chunk;
   table->end_direct = psyco_end_direct;
   table->convert_result = psyco_convert_result;

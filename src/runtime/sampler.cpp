@@ -223,7 +223,7 @@ void* run(void*) {
     idle = sleeps ? std::min(std::max(2 * idle, kShortestNs), kIdleNs) : 0;
     if (sleeps || g_asked || !Port::gil_is_held(g_interpreter)) continue;
     // Where compiled code runs, what it calls is seldom of interest, and to look makes it stop.
-    if (__atomic_load_n(&g_newest_activation, __ATOMIC_RELAXED) && ++native % 4 != 0) continue;
+    if (__atomic_load_n(&g_entering.newest, __ATOMIC_RELAXED) && ++native % 4 != 0) continue;
     ask();
   }
   pthread_mutex_unlock(&g_thread.mutex);

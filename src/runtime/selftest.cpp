@@ -31,6 +31,7 @@ const char* other_layout() {
 }
 
 const char* check_layouts() {
+  if (*make_layout().current_thread != _PyThreadState_GET()) return other_layout();
   const _Py_DebugOffsets& offsets = _PyRuntime.debug_offsets;
   const TargetLayout layout = make_layout();
   const struct {
@@ -323,6 +324,7 @@ const char* self_test() {
   g_backend = real;
   g_governor = governor;
   g_entry_stats = EntryStats();
+  g_entering.calls = 0;
   g_osr_stats = OsrStats();
   g_record = ExitRecord();
   Py_XDECREF(done);

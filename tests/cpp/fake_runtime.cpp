@@ -6,6 +6,7 @@
 
 namespace psyco {
 __attribute__((weak)) uint64_t g_own_tools_bytes = 0;
+__attribute__((weak)) EntryGlobals g_entering;
 }  // namespace psyco
 
 namespace psyco::test {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import pytest
@@ -50,13 +51,15 @@ def exits_of_a_run():
     _core.bind_function(space["f"])
     counts = []
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(60)  # another thread that wants the GIL makes native code leave
+    sys.setswitchinterval(60)  # another thread that wants the GIL makes native code leave,
+    gc.disable()  # and so does the collector
     try:
         for _ in range(20):
             space["f"](1, 2)
             counts.append(_core.stats()["exits"].get("Stress", 0))
     finally:
         sys.setswitchinterval(interval)
+        gc.enable()
     return [count - counts[0] for count in counts]
 
 

@@ -189,11 +189,40 @@ def test_methods_of_several_classes_are_inlined():
         assert total(items) == expected
     report = str(psyco.explain(total))
     assert all(f"inlined {c}.area" in report for c in "ABS"), report
-    before = psyco.stats()["exits"].get("TypeSeen", 0)
-    items += make(10, space["P"])  # not met before: by the general way
+
+    def exits():
+        return psyco.stats()["exits"].get("NotMet", 0)
+
+    before = exits()
+    items += make(10, space["P"])  # not met before: the interpreter's
     assert total(items) == expected + sum(x.area() for x in items[-10:])
-    assert psyco.stats()["exits"].get("TypeSeen", 0) <= before + 1
+    assert before < exits() <= before + 11
+    items += make(60, space["P"])  # often: by the general way
+    expected += sum(x.area() for x in items[-70:])
+    for _ in range(3):
+        assert total(items) == expected
+    before = exits()
+    assert total(items) == expected
+    assert exits() <= before + 1
+    report = str(psyco.explain(total))
+    assert all(f"inlined {c}.area" in report for c in "ABS"), report
     psyco.unbind(total)
+
+
+@pytest.mark.plain_only
+@pytest.mark.usefixtures("no_trials")
+@pytest.mark.parametrize("count", [2, 5, 8])
+def test_classes_that_come_in_turns_are_all_met(count):
+    space = {}
+    exec("class Base:\n    def m(self, a): return a + 1\n" + "".join(
+        f"class C{k}(Base):\n    def m(self, a): return a + {k}\n" for k in range(count)
+    ) + "def total(items, n):\n    t = 0\n    for i in range(n): t = items[i % len(items)].m(t)\n    return t", space)
+    items = [space[f"C{k}"]() for k in range(count)]
+    psyco.bind(space["total"])
+    for _ in range(4):
+        assert space["total"](items, 4 * 840) == 4 * 840 * (count - 1) // 2
+    report = str(psyco.explain(space["total"]))
+    assert all(f"inlined C{k}.m" in report for k in range(count)), report
 
 
 @pytest.mark.plain_only  # under stress exits make the code again

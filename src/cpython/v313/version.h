@@ -74,6 +74,7 @@ struct VersionPort {
   static constexpr int kCRecursionReserve = 3000;
   // CPython's own estimate (10,000 levels of C recursion in 8 MB), rounded up.
   static constexpr int64_t kBytesPerCLevel = 1024;
+  static constexpr int kCRecursionOffset = offsetof(PyThreadState, c_recursion_remaining);
   static int c_levels(PyThreadState* ts) { return ts->c_recursion_remaining; }
   static bool c_levels_left(PyThreadState* ts) {
     return ts->c_recursion_remaining > kCRecursionReserve;

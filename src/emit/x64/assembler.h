@@ -22,6 +22,7 @@ constexpr int32_t kFunction = offsetof(Activation, function);
 constexpr int32_t kTstate = offsetof(Activation, tstate);
 constexpr int32_t kSite = offsetof(Activation, site);
 constexpr int32_t kExpected = offsetof(Activation, expected);
+constexpr int32_t kNext = offsetof(Activation, next);
 constexpr int32_t kPrev = offsetof(Activation, prev);
 constexpr int32_t kCode = offsetof(Activation, code);
 constexpr int32_t kLinked = offsetof(Activation, linked);
@@ -96,6 +97,10 @@ class Assembler : public Xbyak::CodeGenerator {
   void jump_to(uint32_t place) {  // that was here()
     db(0xe9);
     dd(place - here() - 4);
+  }
+  void call_c(const void* target) {
+    mov(rax, reinterpret_cast<uint64_t>(target));
+    call(rax);
   }
   void call_absolute(const void* target) {
     mov(r11, reinterpret_cast<uint64_t>(target));

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "emit/x64/assembler.h"
+#include "emit/x64/entry.h"
 
 namespace psyco {
 
@@ -43,10 +44,6 @@ class StubWriter : public Assembler {
       for (int r = 0; r < 15; r++) movsd(Xmm(r), ptr[rbx + kSaveXmm + 8 * r]);
     for (int r = 0; r < 16; r++)
       if (is_caller_saved(r)) mov(Reg64(r), ptr[rbx + kSaveGpr + 8 * r]);
-  }
-  void call_c(const void* target) {
-    mov(rax, reinterpret_cast<uint64_t>(target));
-    call(rax);
   }
   template <class F>
   const uint8_t* stub(F body) {
@@ -333,6 +330,7 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
     w.add(w.rsp, 8);
     w.ret();
   });
+  s.enter_call = w.stub([&] { write_enter_call(w, layout, runtime); });
   if (Xbyak::GetError()) {
     Xbyak::ClearError();
     return nullptr;
@@ -363,7 +361,8 @@ const Stubs* CodeMemory::stubs(const TargetLayout& layout, const RuntimeTable& r
                             &s.attend,
                             &s.drop_frames,
                             &s.show_frames,
-                            &s.call_native})
+                            &s.call_native,
+                            &s.enter_call})
     *p = s.chunk.rx + reinterpret_cast<size_t>(*p);
   // Replaced stubs stay in memory: bodies made with them still jump there.
   std::lock_guard<std::mutex> lock(mutex_);

@@ -38,6 +38,8 @@ struct Stubs {
   const uint8_t* show_frames = nullptr;      // needs act->site; flags are lost
   // r11: LinkCell, rdi: words. Result in rax, tag in edx; all else is lost.
   const uint8_t* call_native = nullptr;
+  // Jumped to by the entry stub of a function: see entry.cpp.
+  const uint8_t* enter_call = nullptr;
 };
 
 }  // namespace psyco

@@ -139,7 +139,8 @@ std::vector<PyTypeObject*> classes_met(Builder& f, AVId id) {
   return types;
 }
 
-// Runs `code` for each class with the object proved to be of it, and `otherwise` for the rest.
+// Runs `code` for each class with the object proved to be of it, and `otherwise` for the rest; with
+// nothing known of a rest the code ends there.
 void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& types,
                      const std::function<void(PyTypeObject*)>& code,
                      const std::function<void()>& otherwise) {
@@ -157,7 +158,13 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
                       code(type);
                     }});
   }
-  ways.push_back({nullptr, otherwise});
+  const bool others = f.site().other;
+  ways.push_back({nullptr, [&f, &otherwise, others] {
+                    if (others)
+                      otherwise();
+                    else
+                      f.deopt(Reason::NotMet);
+                  }});
   f.switch_on(ways);
 }
 
@@ -307,8 +314,10 @@ void lower_LoadMethod(Builder& f, const Bytecode& bc) {
             methods.push_back({type, f.av(f.peek(2)).constant});
         },
         [&] { load_method_by_helper(f, id, bc.object); });
-    if (!f.dead() && !f.av(f.peek(2)).constant)
-      f.edit(f.peek(2)).methods = in_arena<Method>(f.graph().arena, methods);
+    if (f.dead() || f.av(f.peek(2)).constant) return;
+    AV& callable = f.edit(f.peek(2));
+    callable.methods = in_arena<Method>(f.graph().arena, methods);
+    callable.no_other_method = !f.site().other && methods.size() == met.size();
     return;
   }
   f.learn(id, 0);

@@ -35,6 +35,7 @@ bool may_read_frame(Builder& f, AVId callable, bool no_arguments) {
 void generic_call(Builder& f, AVId callable, AVId self, const std::vector<AVId>& args) {
   std::vector<Value*> inputs{f.force(callable), self == kNoAV ? f.const_null() : f.force(self)};
   for (AVId arg : args) inputs.push_back(f.force(arg));
+  if (self == kNoAV) f.note_callee(callable);
   const bool seen = may_read_frame(f, callable, args.empty() && self == kNoAV);
   Value* result = f.call_helper(seen ? Helper::vectorcall_seen : Helper::vectorcall, inputs);
   PyTypeObject* type = nullptr;
@@ -66,13 +67,38 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
   return true;
 }
 
-// A method of an object of one of several classes, or something else.
+// A function that code keeps is not to live longer than it has its name, if it has one.
+void keep_while_named(Builder& f, PyObject* object) {
+  auto* function = reinterpret_cast<PyFunctionObject*>(object);
+  if (shapes::is_named(function) &&
+      !f.request().feedback->is_variable(function->func_globals, function->func_name))
+    f.assume(Assumption::DictValue, function->func_globals, function->func_name);
+}
+
+// Functions that this call has met, if they are to be told apart.
+std::vector<Method> functions_met(Builder& f, AVId callable) {
+  std::vector<Method> functions;
+  const Feedback::Site& site = f.site();
+  if (!site.met || f.av(callable).kind != SlotKind::Object) return functions;
+  for (PyFunctionObject* each : site.functions)
+    if (each && f.request().feedback->is_alive(each) && shapes::is_named(each) &&
+        !f.request().feedback->is_variable(each->func_globals, each->func_name))
+      functions.push_back({nullptr, reinterpret_cast<PyObject*>(each)});
+  return functions;
+}
+
+// A method of an object of one of several classes, or one of several functions. `exit_otherwise`:
+// the code ends if it is none of them.
 void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVId self,
-                 const std::vector<AVId>& args, bool direct) {
+                 const std::vector<AVId>& args, bool direct, bool exit_otherwise) {
+  f.check_bound(callable);
+  const bool no_other = f.av(callable).no_other_method;
   f.edit(callable).methods = {};
+  f.edit(callable).no_other_method = false;
   std::vector<Builder::Way> ways;
   for (const Method& method : methods) {
     auto is_it = [&f, callable, &method] {
+      if (!method.type) keep_while_named(f, method.function);
       f.keep(method.function);
       return f.emit(Op::IsSame, {f.av(callable).value, f.const_object(method.function)});
     };
@@ -80,14 +106,19 @@ void call_one_of(Builder& f, std::span<const Method> methods, AVId callable, AVI
                       if (self != kNoAV) f.check_bound(self);
                       f.edit(callable).constant = method.function;
                       f.edit(callable).type = Py_TYPE(method.function);
-                      if (self != kNoAV && !f.type_of(self)) {
+                      if (self != kNoAV && method.type && !f.type_of(self)) {
                         f.edit(self).likely = method.type;
                         f.edit(self).example = nullptr;
                       }
                       lower_known_call(f, callable, self, args, direct);
                     }});
   }
-  ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
+  if (no_other)
+    ways.back().condition = nullptr;
+  else if (exit_otherwise)
+    ways.push_back({nullptr, [&] { f.deopt(Reason::NotMet); }});
+  else
+    ways.push_back({nullptr, [&] { generic_call(f, callable, self, args); }});
   f.switch_on(ways);
 }
 
@@ -116,7 +147,10 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     return generic_call(f, callable, self, args);
   if (const std::span<const Method> methods = f.av(callable).methods;
       !methods.empty() && !f.av(callable).constant && !f.site().generic)
-    return call_one_of(f, methods, callable, self, args, direct);
+    return call_one_of(f, methods, callable, self, args, direct, false);
+  if (!f.av(callable).constant && !f.site().generic)
+    if (const std::vector<Method> functions = functions_met(f, callable); !functions.empty())
+      return call_one_of(f, functions, callable, self, args, direct, !f.site().other);
   if (!f.av(callable).constant && !f.site().generic) {
     // A function object or class that was here before will be here again.
     PyObject* example = f.av(callable).example;
@@ -131,6 +165,7 @@ void lower_known_call(Builder& f, AVId callable, AVId self, std::vector<AVId> ar
     }
     if (example && f.av(callable).kind == SlotKind::Object &&
         (PyFunction_Check(example) || PyType_CheckExact(example))) {
+      if (PyFunction_Check(example)) keep_while_named(f, example);
       f.keep(example);
       f.guard(Op::GuardIs, f.av(callable).value, Reason::ValueSeen, example);
       f.edit(callable).constant = example;
