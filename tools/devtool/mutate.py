@@ -182,9 +182,9 @@ class Suite:
 
 # Where the differential tests are: seconds, and most mutants end there. Those that have noticed
 # most come first.
-QUICK = ["mutants", "ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes",
-         "operators", "descriptors", "construct", "globals", "class_assignment", "identity",
-         "helpers*"]
+QUICK = ["mutants", "ownership", "leaks", "numbers", "calls", "control", "objects", "frames",
+         "bytecodes", "operators", "descriptors", "construct", "globals", "class_assignment",
+         "identity", "helpers*"]
 
 
 def suites(env: Environment) -> list[Suite]:
