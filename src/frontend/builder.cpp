@@ -226,11 +226,15 @@ Value* Builder::load(Op op, Value* base, int64_t offset, Heap heap, Value* index
   return v;
 }
 
+void Builder::mark_owned(Value* value, Site site) {
+  if (!mutants::chosen("unowned", site)) value->flags |= ir::kOwned;
+}
+
 // A reference out of a container: owned, so that the container may change under it. elide_refcounts
 // makes it borrowed again where nothing can interfere.
 Value* Builder::load_owned(Value* base, int64_t offset, Heap heap, Value* index) {
   Value* v = load(index ? Op::LoadObjectAt : Op::LoadObject, base, offset, heap, index);
-  v->flags |= ir::kOwned;
+  mark_owned(v);
   emit(Op::Retain, {v});
   return v;
 }
@@ -311,7 +315,8 @@ Value* Builder::guard(Op op, Value* input, Reason reason, const void* ptr, Site 
 Value* Builder::take_out(Value* call, int word, bool nullable) {
   Value* v = emit(Op::TakeOut, {call});
   v->imm = word;
-  v->flags |= ir::kOwned | (nullable ? ir::kNullable : 0);
+  if (nullable) v->flags |= ir::kNullable;
+  mark_owned(v);
   return v;
 }
 
@@ -544,21 +549,28 @@ ir::FrameState* Builder::capture(int bci) {
   return fs;
 }
 
+// The kinds of mutants of a state: two operands or two variables change places, it continues
+// somewhere else.
+struct Spoils {
+  const char *stack, *locals, *bci;
+};
+
 // Nothing, but for mutants.
 static void spoil([[maybe_unused]] Arena& arena, [[maybe_unused]] ir::FrameState* fs,
-                  [[maybe_unused]] const char* name, [[maybe_unused]] int next_bci) {
-  for (auto& [kind, list] : {std::pair{"swap-stack", &fs->stack}, {"swap-locals", &fs->locals}}) {
+                  const Spoils& kinds, [[maybe_unused]] const char* name,
+                  [[maybe_unused]] int other_bci) {
+  for (auto& [kind, list] : {std::pair{kinds.stack, &fs->stack}, {kinds.locals, &fs->locals}}) {
     std::vector<ir::Slot> slots;
     for (const ir::Slot& slot : *list) slots.push_back(slot);
     for (size_t i = slots.size(); i-- > 1;) {
       ir::Slot &a = slots[i], &b = slots[i - 1];
-      if ((a.kind == b.kind && a.value == b.value) || !mutants::chosen(kind, name)) continue;
+      if (a == b || !mutants::chosen(kind, name)) continue;
       std::swap(a, b);
       *list = {arena, slots};
       break;
     }
   }
-  if (mutants::chosen("bci", name)) fs->bci = next_bci;
+  if (mutants::chosen(kinds.bci, name)) fs->bci = other_bci;
 }
 
 ir::FrameState* Builder::before(AVId gone) {
@@ -577,7 +589,8 @@ ir::FrameState* Builder::before(AVId gone) {
   if (half_) fs->cont = ir::Continuation::Half;
   fill_state(fs, st_.top(), before_locals_, before_stack_, virtuals);
   add_pending_drops(fs, before_locals_, before_stack_);
-  if (mutants::kBuilt && bc_) spoil(graph_.arena, fs, neutral_name(bc_->op), raw_next_);
+  if (mutants::kBuilt && bc_)
+    spoil(graph_.arena, fs, {"swap-stack", "swap-locals", "bci"}, neutral_name(bc_->op), raw_next_);
   return fs;
 }
 
@@ -606,7 +619,13 @@ void Builder::add_pending_drops(ir::FrameState* fs, const std::vector<AVId>& loc
   }
 }
 
-ir::FrameState* Builder::after() { return capture(raw_next_); }
+ir::FrameState* Builder::after(int bci) {
+  ir::FrameState* fs = capture(bci);
+  if (mutants::kBuilt && bc_ && bci != raw_bci_)
+    spoil(graph_.arena, fs, {"after-stack", "after-locals", "after-bci"}, neutral_name(bc_->op),
+          raw_bci_);
+  return fs;
+}
 
 // ---------------------------------------------------------------- assumptions
 

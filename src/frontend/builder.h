@@ -260,6 +260,8 @@ class Builder {
                   ir::FrameState* state = nullptr, Site site = Site::here());
   ir::Value* load(ir::Op op, ir::Value* base, int64_t offset, ir::Heap heap,
                   ir::Value* index = nullptr);
+  // The activation owns the reference of this value while a state names it.
+  void mark_owned(ir::Value* value, Site site = Site::here());
   ir::Value* load_owned(ir::Value* base, int64_t offset, ir::Heap heap, ir::Value* index = nullptr);
   ir::Value* call_helper(ir::Helper helper, const std::vector<ir::Value*>& inputs,
                          int64_t number = 0, bool has_number = false, const void* cache = nullptr,
@@ -283,7 +285,7 @@ class Builder {
   // Start of this raw instruction; the slots of `gone` are empty.
   ir::FrameState* before(AVId gone = kNoAV);
   ir::FrameState* capture(int bci);  // the current slots, continuing at bci
-  ir::FrameState* after();           // start of the next raw instruction
+  ir::FrameState* after(int bci);    // the same, behind what this raw instruction does
 
   // ---- levels
   ir::Value* force(AVId id);  // run-time object; the AV keeps its reference

@@ -81,7 +81,10 @@ void Builder::build() {
       arg->imm = word++;
       own_signature_ += 'o';
       arg->bci = entry_bci;
-      if (request_.kind == ir::EntryKind::Osr) arg->flags |= ir::kOwned | ir::kNullable;
+      if (request_.kind == ir::EntryKind::Osr) {
+        arg->flags |= ir::kNullable;
+        mark_owned(arg);
+      }
       graph_.append(entry_, arg);
       id = object_av(arg, nullptr, nullptr, any_type ? nullptr : example);
       if (request_.kind == ir::EntryKind::Osr) edit(id).not_null = false;

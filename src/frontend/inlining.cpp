@@ -108,7 +108,7 @@ bool Builder::native_call(PyFunctionObject* function, const std::vector<AVId>& a
   call->ptr = cell;
   call->state = state;
   call->bci = raw_bci_;
-  if (result == 'o') call->flags |= ir::kOwned;
+  if (result == 'o') mark_owned(call);
   graph_.append(cur_, call);
   ran_python();
   AVId id;

@@ -51,7 +51,7 @@ Value* Builder::force(AVId id) {
       Value* box =
           old ? emit(Op::BoxOr, Rep::Object, {a.value, old}, state)
               : emit(a.kind == SlotKind::Int ? Op::BoxInt : Op::BoxFloat, {a.value}, state);
-      box->flags |= ir::kOwned;
+      mark_owned(box);
       st_.avs.edit(id).box = box;
       if (old && old->owned()) emit(Op::ReleasePlainNullable, {old});
       return box;
@@ -423,7 +423,7 @@ void Builder::flush_drops(int next_bci, int shown_bci) {
         a.kind == SlotKind::Object && a.value->owned() && !(a.type && shapes::dies_quietly(a.type));
     ir::FrameState* state = nullptr;
     if (needs_state) {
-      state = capture(next_bci);
+      state = after(next_bci);
       for (size_t j = i + 1; j < list.size(); j++) {
         const AV& b = st_.avs[list[j]];
         bool again = false;
@@ -439,7 +439,7 @@ void Builder::flush_drops(int next_bci, int shown_bci) {
   }
   shown_bci_ = -1;
   if (python_ran_) {
-    Value* v = emit(Op::CheckLeave, {}, capture(next_bci));
+    Value* v = emit(Op::CheckLeave, {}, after(next_bci));
     v->reason = Reason::Leave;
     python_ran_ = false;
   }

@@ -253,7 +253,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     auto object_phi = [&](Value* input, PyTypeObject* type) {
       na.kind = SlotKind::Object;
       na.value = m.phi(head, Rep::Object);
-      na.value->flags |= ir::kOwned;
+      mark_owned(na.value);
       m.own(entry, input, claims);
       m.input(na.value, input);
       na.box = nullptr;
@@ -298,7 +298,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
         if (box || f.box) {
           na.box = m.phi(head, Rep::Object);
           na.box->flags |= ir::kNullable;
-          if (!marker) na.box->flags |= ir::kOwned;
+          if (!marker) mark_owned(na.box);
           if (box && !marker) m.own(entry, box, claims);
           m.input(na.box, box ? box : const_null());
         }

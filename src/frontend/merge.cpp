@@ -305,7 +305,8 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
         if (unbound) owned = false;
         if (boxes || unbound) {
           out.box = m.phi(join, Rep::Object);
-          out.box->flags |= ir::kNullable | (owned ? ir::kOwned : 0);
+          out.box->flags |= ir::kNullable;
+          if (owned) mark_owned(out.box);
           for (size_t e = 0; e < n; e++) {
             const AV& a = at(e, key[e]);
             Value* box = a.kind == SlotKind::Null ? const_unbound() : kept_box(a);
@@ -352,7 +353,7 @@ void Builder::merge_here(std::vector<Edge>& edges, int bci) {
           break;
         }
         out.value = m.phi(join, Rep::Object);
-        if (owned) out.value->flags |= ir::kOwned;
+        if (owned) mark_owned(out.value);
         if (nullable) out.value->flags |= ir::kNullable;
         for (size_t e = 0; e < n; e++) {
           if (owned) m.own(edges[e], inputs[e], claims[e]);

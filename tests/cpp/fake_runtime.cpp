@@ -303,10 +303,10 @@ std::vector<uint64_t> FakeRuntime::evaluate(const ExitRecord& record) {
 uint64_t FakeRuntime::run(CompiledCode* compiled, std::vector<FakeObject*> args) {
   g_fake = this;
   code = compiled;
-  std::vector<uint64_t> memory_words(sizeof(Activation) / 8 + compiled->spill_count + 8,
-                                     0x5555555555555555ull);
-  act = reinterpret_cast<Activation*>(memory_words.data());
-  uint64_t* guard = memory_words.data() + kSpillOffset / 8 + compiled->spill_count;
+  activation_words.assign(sizeof(Activation) / 8 + compiled->spill_count + 8,
+                          0x5555555555555555ull);
+  act = reinterpret_cast<Activation*>(activation_words.data());
+  uint64_t* guard = activation_words.data() + kSpillOffset / 8 + compiled->spill_count;
   *guard = 0x1234567812345678ull;
   act->tstate = &tstate;
   act->code = compiled;

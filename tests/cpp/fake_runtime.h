@@ -39,6 +39,7 @@ struct FakeRuntime {
   CodeMemory memory;
   ExitSeen exit;
   Activation* act = nullptr;
+  std::vector<uint64_t> activation_words;  // what act is in; after a run tests look at its exit
   CompiledCode* code = nullptr;
   std::vector<FakeObject*> all;
   std::vector<std::string> log;    // helper calls

@@ -71,5 +71,6 @@ PACKAGES = [
     Package("toolz", "1.2.0", ("toolz/tests",)),
     Package("werkzeug", "3.1.9", ("tests/test_datastructures.py", "tests/test_http.py",
                                   "tests/test_routing.py", "tests/test_urls.py",
-                                  "tests/test_wrappers.py", "tests/test_formparser.py")),
+                                  "tests/test_wrappers.py", "tests/test_formparser.py"),
+            ("ephemeral-port-reserve==1.1.4",)),
 ]

@@ -1243,11 +1243,20 @@ def leave(status):
 # --- Tools written in C --------------------------------------------------------------------------
 
 
-def trace_from_c(events):
-    with suppress(ImportError):
-        from _testcapi import settrace_to_record
+callbacks = []  # C code that is called by the interpreter
 
-        settrace_to_record(events)
+
+def trace_from_c(events):
+    """The recorder of _testcapi does not do: it takes the missing result of a call that raises for an object."""
+    from ctypes import PYFUNCTYPE, c_int, c_void_p, py_object, pythonapi
+
+    def record(events, frame, what, arg):
+        events.append((what, frame.f_lineno))
+        return 0
+
+    callbacks.append(PYFUNCTYPE(c_int, py_object, py_object, c_int, c_void_p)(record))
+    pythonapi.PyEval_SetTrace(callbacks[-1], py_object(events))
+    del callbacks[:-2]
 
 
 def events_text(events):

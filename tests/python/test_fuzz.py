@@ -14,6 +14,7 @@ sys.path.insert(0, str(FUZZ))
 import generate  # noqa: E402
 import inside  # noqa: E402
 import modes  # noqa: E402
+import parts  # noqa: E402
 import process  # noqa: E402
 import run  # noqa: E402
 
@@ -72,6 +73,26 @@ def test_differences_are_seen(tmp_path, server, statement, kind):
     path.write_text(text)
     failure = server.failure(file=str(path), mode="eager")
     assert (failure and failure.kind) == kind
+
+
+def test_an_exception_may_leave_a_function_that_code_in_c_traces(tmp_path):
+    text = """
+def raises(n):
+    return {}[n]
+def main():
+    events = []
+    trace_from_c(events)
+    try:
+        raises(1)
+    except KeyError:
+        pass
+    sys.settrace(None)
+    print(events_text(events))
+"""
+    prelude = [parts.PRELUDE[number].text for number in parts.needed(compile(text, "case.py", "exec"))]
+    path = tmp_path / "program.py"
+    path.write_text("\n\n".join([*prelude, text]))
+    assert [failure.title for failure in process.compare("eager", [str(path)])] == []
 
 
 def test_the_end_of_a_process_is_seen(tmp_path):

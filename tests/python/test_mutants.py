@@ -496,3 +496,84 @@ def f(manager, rows, columns):
     return got
 """, ["f(Peeks, [10, 20, 30], (1, 2, 3, 4))", "f(Bad, [10, 20, 30], (1, 2, 3, 4))", "f(int, [10, 20, 30], {1: 0, 2: 0}.keys())",
       "f(Bad, {10: 1, 20: 2}.items(), 'abc')", "f(Peeks, 'xy', {1: 0, 2: 0, 3: 0}.keys())"])
+
+
+# --- Behind an instruction: what it dropped had a finaliser ----------------------------------------
+
+# The first of two is what the statement drops; `seen` gathers what finalisers and handlers find.
+DROPPING = {
+    "local": "x = D(i); x = i; del x",
+    "cell": "c = D(i); c = i; (lambda: c)()",
+    "cell deleted": "c = D(i); del c; c = 1; (lambda: c)()",
+    "global": "global g; g = D(i); g = i",
+    "global deleted": "global g; g = D(i); del g",
+    "attribute": "o.x = D(i); o.x = i",
+    "attribute deleted": "o.x = D(i); del o.x",
+    "item": "items[0] = D(i); items[0] = i",
+    "item deleted": "items[0] = D(i); del items[0]; items.append(i)",
+    "key deleted": "d[1] = D(i); del d[1]",
+    "result": "D(i)",
+    "operand of an operator": "y = D(i) + 1",
+    "operand of a unary operator": "y = -D(i)",
+    "operand of not": "y = not D(i)",
+    "compared": "y = D(i) == D(0)",
+    "contained": "y = 1 in D(i)",
+    "identity": "y = D(i) is None",
+    "attribute of": "y = D(i).tag",
+    "item of": "y = D(i)[0]",
+    "argument": "y = len(D(i))",
+    "argument of a function": "y = passed(D(i), i)",
+    "unpacked": "y, z = D(i)",
+    "unpacked with a star": "y, *z = D(i)",
+    "formatted": "y = f'{D(i)}'",
+    "condition": "if D(i): y = i",
+    "loop": "for y in D(i): y",
+    "while": "\n            while D(i): break",
+    "display": "y = [*D(i)]; z = {1, *D(i)}; w = {**D(i)}",
+    "manager": "\n            with D(i): y = i",
+    "raised": "\n            try: raise D2(D(i))\n            except D2: pass",
+    "module": "from math import pi; pi = D(i); import math; math = 1",
+}
+
+
+@pytest.mark.parametrize("name", DROPPING)
+def test_after_what_an_instruction_drops(name):
+    """In nested loops, so that there are iterators on the stack, and other variables beside."""
+    check(f"""
+import sys
+seen = []
+class D:
+    def __init__(self, tag): self.tag = tag
+    def __del__(self):
+        frame = sys._getframe(1)
+        seen.append((self.tag, frame.f_lineno - frame.f_code.co_firstlineno, frame.f_locals.get('p'), frame.f_locals.get('q')))
+    def __add__(self, other): return other
+    def __neg__(self): return self.tag
+    def __bool__(self): return True
+    def __eq__(self, other): return 'eq'
+    def __contains__(self, other): return True
+    def __getitem__(self, k):
+        if k in (0, 1): return k + 5
+        raise IndexError
+    def __len__(self): return 3
+    def __str__(self): return 'text'
+    def __enter__(self): return self
+    def __exit__(self, *a): return None
+    def keys(self): return [0, 1]
+class D2(Exception): pass
+class O: pass
+def passed(a, b): return b
+def f(n, p, q):
+    o, items, d = O(), [0], {{}}
+    out = []
+    for i in range(n):
+        for j in ['a', 'b']:
+            r = (i, j)
+            {DROPPING[name]}
+            out.append((r, i, j, p, q))
+            p, q = q, p
+    return out
+def g(n, p, q):
+    del seen[:]
+    return f(n, p, q), list(seen)
+""", ["g(2, 'p', 'q')", "g(3, 1, [2])", "g(2, 2.5, None)"])

@@ -39,6 +39,11 @@ def test_licence(root, project):
     assert project["project"]["license"] == "MIT"
 
 
+def test_links_lead_to_what_their_labels_say(project):
+    """The project has no page of its own; the one after which it is named does."""
+    assert project["project"]["urls"] == {"The original Psyco": "https://psyco.sourceforge.net/"}
+
+
 def test_the_package_is_typed_and_clean(root):
     package = root / "python" / "psyco"
     assert (package / "py.typed").exists()

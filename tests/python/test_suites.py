@@ -271,6 +271,14 @@ def verdict_of(plain, other, skipped=()):
     return judge("name", Mode("default"), runs(plain), runs(other), lambda each: each in skipped)
 
 
+def test_a_suite_without_tests_is_no_success():
+    from devtool.suites import PROCESS, Mode, Run, judge
+
+    verdict = judge("name", Mode("default"), lambda _: Run({PROCESS: "status 4"}), lambda _: Run({PROCESS: "status 4"}))
+    assert (verdict.same, verdict.differ) == (0, [PROCESS])
+    assert "no test ran" in verdict.told[PROCESS]
+
+
 @pytest.mark.parametrize(
     ("plain", "other", "same", "differ", "unsteady", "flaky"),
     [

@@ -111,7 +111,7 @@ def test_mutants_name_what_is_there():
 
 
 def test_every_kind_of_mutant_is_asked_for_by_the_compiler():
-    asked = "".join(path.read_text() for path in (ROOT / "src").rglob("*.cpp"))
+    asked = "".join(path.read_text() for suffix in ("cpp", "h") for path in (ROOT / "src").rglob(f"*.{suffix}"))
     for kind in mutate.all_mutants():
         assert f'"{kind}"' in asked, kind
 

@@ -22,6 +22,7 @@ from typing import Iterator
 from devtool.build import build_apart
 from devtool.console import ROOT, Failure, say
 from devtool.environment import Environment
+from devtool.interpreter import VERSIONS
 
 # Seconds; a mutant that makes the tests hang is noticed too. Once it is known how long a suite
 # takes by itself, several times that are enough.
@@ -34,10 +35,10 @@ EQUIVALENT: dict[str, str] = {
     "swap-locals:Intrinsic2": "its helpers fail only for want of memory",
     "swap-stack:Intrinsic2": "its helpers fail only for want of memory",
     "bci:Intrinsic2": "its helpers fail only for want of memory",
-    "swap-stack:LoadLocal": "an unchecked read is of a bound variable: the exit is never taken",
     "swap-locals:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
     "swap-stack:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
     "bci:SetFunctionAttr": "its helper cannot fail, and what it drops lives on",
+    "heap:Constant": "nothing is ever written there",
     "swap-locals:MakeFunction": "its helper fails only for want of memory; nobody looks then",
 }
 
@@ -61,11 +62,21 @@ _DROPPABLE = re.compile(
     r"|Poll|Store|Update))"
 )
 _ASSUMPTION = re.compile(r"\b(?:f\.)?assume\(Assumption::")
+_OWNED = re.compile(r"(?<!::)\bmark_owned\(")
+_RELEASE = re.compile(r"\bPy_(?:X?DECREF|CLEAR|X?SETREF)\(")
+# What machine code calls, and what exits do; the rest of the run time begins and ends with psyco.
+_RELEASING = ["arithmetic", "attributes", "calls", "cells", "containers", "deopt", "entry",
+              "exceptions", "imports", "iteration", "materialize", "names", "native_calls"]
 
 
-def call_sites(pattern: re.Pattern[str]) -> Iterator[str]:
-    """FILE:FIRST-LAST of each call in the front end that *pattern* finds."""
-    for path in sorted((ROOT / "src" / "frontend").rglob("*.cpp")):
+def files_of_frontend() -> list[Path]:
+    """What makes the graph."""
+    return sorted((ROOT / "src" / "frontend").rglob("*.cpp"))
+
+
+def call_sites(pattern: re.Pattern[str], files: list[Path]) -> Iterator[str]:
+    """FILE:FIRST-LAST of each call in these files that *pattern* finds."""
+    for path in files:
         text = path.read_text()
         for found in pattern.finditer(text):
             first = text.count("\n", 0, found.start()) + 1
@@ -77,6 +88,23 @@ def table_rows(table: str, macro: str) -> list[list[str]]:
     """The first columns of each row of a table under src/."""
     row = re.compile(rf'^{macro}\((\w+),\s*("[^"]*"|\w+),\s*(\w+),\s*(\w+)', re.MULTILINE)
     return [list(found.groups()) for found in row.finditer((ROOT / "src" / table).read_text())]
+
+
+def neutral_rows() -> list[tuple[str, str]]:
+    """Name and flags of the neutral instructions that compiled code does itself.
+
+    An instruction that is an exit has no state but that of the exit, and those that only a later
+    version has are left to its own tests.
+    """
+    folder = ROOT / "src" / "cpython"
+    first = "v{}{}".format(*VERSIONS[0])
+    rows = re.findall(r"^NEUTRAL\((\w+),[^,]+,[^,]+,\s*([\w|]+),",
+                      (folder / "neutral.def").read_text(), re.MULTILINE)
+    tables = [folder / "bytecodes.def", folder / first / "own_bytecodes.def"]
+    there = set(re.findall(r"\w+", "".join(table.read_text() for table in tables)))
+    lowered = "".join(path.read_text() for path in files_of_frontend())
+    exits = re.findall(r"void lower_(\w+)\(.*\{ f\.deopt\(", lowered)
+    return [(name, flags) for name, flags in rows if name in there and name not in exits]
 
 
 def asked(kind: str, *functions: str) -> list[str]:
@@ -91,23 +119,31 @@ def all_mutants() -> dict[str, list[str]]:
     """By kind, what PSYCO_MUTANT may name."""
     ops = table_rows("ir/ops.def", "OP")
     helpers = table_rows("ir/helpers.def", "HELPER")
-    neutral = [row[0] for row in table_rows("cpython/neutral.def", "NEUTRAL")]
+    leaving = [name for name, flags in neutral_rows() if set("RPS") & set(flags)]
+    dropping = [name for name, flags in neutral_rows() if "P" in flags]
     graph = (ROOT / "src/ir/graph.h").read_text()
     heaps = re.search(r"enum class Heap.*?\{(.*?)\}", graph, re.S)
     classes = re.findall(r"^\s*(\w+),", heaps.group(1), re.MULTILINE)
-    stored = set(re.findall(r"Heap::(\w+)", "".join(
+    stored = set(re.findall(r"(?:store|place)->heap = Heap::(\w+)", "".join(
         p.read_text() for p in (ROOT / "src" / "frontend" / "lower").glob("*.cpp"))))
     virtuals = re.search(r"enum class VirtualKind.*?\{(.*?)\}", graph, re.S).group(1)
+    frontend = files_of_frontend()
+    releasing = [ROOT / "src" / "runtime" / f"{name}.cpp" for name in _RELEASING]
     return {
-        "drop": list(dict.fromkeys(call_sites(_DROPPABLE))),
-        "assume": list(dict.fromkeys(call_sites(_ASSUMPTION))),
+        "drop": list(dict.fromkeys(call_sites(_DROPPABLE, frontend))),
+        "assume": list(dict.fromkeys(call_sites(_ASSUMPTION, frontend))),
+        "unowned": list(dict.fromkeys(call_sites(_OWNED, frontend))),
+        "release": list(dict.fromkeys(call_sites(_RELEASE, releasing))),
         "unchecked": ["AddInt", "SubInt", "MulInt"],
         "effect": [name for name, _, _, effects in ops if effects not in ("Pure", "Control")],
         "helper": [name for name, _, _, effects in helpers if effects in ("Python", "Writes")],
         "owned": [name for name, _, result, _ in helpers if result == "Owned"],
-        "swap-stack": neutral,
-        "swap-locals": neutral,
-        "bci": neutral,
+        "swap-stack": leaving,
+        "swap-locals": leaving,
+        "bci": leaving,
+        "after-stack": dropping,
+        "after-locals": dropping,
+        "after-bci": dropping,
         "heap": [name for name in classes if name in stored],
         "rule": asked("rule"),
         "record": asked("record", "swap_two", "turn_ownership"),
@@ -146,9 +182,9 @@ class Suite:
 
 # Where the differential tests are: seconds, and most mutants end there. Those that have noticed
 # most come first.
-QUICK = ["mutants", "ownership", "numbers", "calls", "control", "objects", "frames", "bytecodes",
-         "operators", "descriptors", "construct", "globals", "class_assignment", "identity",
-         "helpers*"]
+QUICK = ["mutants", "ownership", "leaks", "numbers", "calls", "control", "objects", "frames",
+         "bytecodes", "operators", "descriptors", "construct", "globals", "class_assignment",
+         "identity", "helpers*"]
 
 
 def suites(env: Environment) -> list[Suite]:

@@ -30,6 +30,8 @@ from devtool.variants import VARIANTS, find_variant
 EVERYWHERE = ROOT / "tests" / "conformance" / "everywhere.py"
 # A process that dies is started again without the test it died in, but not for ever.
 MOST_STARTS = 8
+# How the process of a run ended is told under this id, beside the tests.
+PROCESS = "(the process)"
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,7 @@ def run_to_end(suite: Suite, name: str, python: Path, log: Path, limit: float) -
         status = _status(command, lambda folder: suite.prepare(name, folder), log, limit)
         running = _read(out, run)
         if not running:
-            run.outcomes["(the process)"] = status if running == "" else f"{status}, not at its end"
+            run.outcomes[PROCESS] = status if running == "" else f"{status}, not at its end"
             break
         run.outcomes[running] = status
     out.unlink(missing_ok=True)
@@ -285,6 +287,11 @@ def judge(name: str, mode: Mode, plain: Callable[[int], Run], other: Callable[[i
     """
     first, ours = plain(1), other(1)
     verdict = Verdict(name, mode.name, plain_seconds=first.seconds, seconds=ours.seconds)
+    if not first.outcomes.keys() - {PROCESS}:
+        # Nothing is the same as nothing, and shows nothing.
+        verdict.differ.append(PROCESS)
+        verdict.told[PROCESS] = f"no test ran, plainly as well: {first.outcomes.get(PROCESS)}"
+        return verdict
     found = differences(first, ours)
     verdict.skipped = sum(map(skips, {*first.outcomes, *ours.outcomes}))
     different = [each for each in found if not skips(each)]

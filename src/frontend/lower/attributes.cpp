@@ -203,7 +203,8 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
     Value* value = f.load(Op::LoadObject, object, plan.offset, heap);
     value->flags |= ir::kNullable;
     f.guard(Op::GuardNotNull, value, Reason::Unbound);
-    value->flags = static_cast<uint8_t>((value->flags & ~ir::kNullable) | ir::kOwned);
+    value->flags &= static_cast<uint8_t>(~ir::kNullable);
+    f.mark_owned(value);
     f.emit(Op::Retain, {value});
     f.push(f.object_av(value, nullptr, nullptr, example));
     return true;
@@ -403,7 +404,10 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
   Value* old = f.load(Op::LoadObject, object, plan.offset, Heap::Attributes);
   old->flags |= ir::kNullable;
   f.guard(unset ? Op::GuardNull : Op::GuardNotNull, old, Reason::Unbound);
-  if (!unset) old->flags = static_cast<uint8_t>((old->flags & ~ir::kNullable) | ir::kOwned);
+  if (!unset) {
+    old->flags &= static_cast<uint8_t>(~ir::kNullable);
+    f.mark_owned(old);
+  }
   Value* stored;
   f.consume(value, stored);
   Value* store = f.emit(Op::StoreObject, {object, stored});

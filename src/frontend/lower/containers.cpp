@@ -173,7 +173,7 @@ void lower_StoreSubscr(Builder& f, const Bytecode& bc) {
     Value* object;
     f.consume(value, object);
     Value* old = f.load(Op::LoadObjectAt, items, 0, Heap::ListItems, i);
-    old->flags |= ir::kOwned;  // the list's reference becomes ours
+    f.mark_owned(old);  // the list's reference becomes ours
     Value* store = f.emit(Op::StoreObjectAt, {items, i, object});
     store->heap = Heap::ListItems;
     f.drop(container), f.drop(key);

@@ -64,7 +64,8 @@ void lower_LoadCell(Builder& f, const Bytecode& bc) {
   Value* value = f.load(Op::LoadObject, cell, shapes::kCellValue, Heap::Cells);
   value->flags |= ir::kNullable;
   f.guard(Op::GuardNotNull, value, Reason::Unbound);
-  value->flags = static_cast<uint8_t>((value->flags & ~ir::kNullable) | ir::kOwned);
+  value->flags &= static_cast<uint8_t>(~ir::kNullable);
+  f.mark_owned(value);
   f.emit(Op::Retain, {value});
   f.push(f.object_av(value, nullptr, nullptr, cell_example ? PyCell_GET(cell_example) : nullptr));
 }
@@ -75,7 +76,8 @@ void lower_StoreCell(Builder& f, const Bytecode& bc) {
   Value* object;
   f.consume(value, object);
   Value* old = f.load(Op::LoadObject, cell, shapes::kCellValue, Heap::Cells);
-  old->flags |= ir::kNullable | ir::kOwned;
+  old->flags |= ir::kNullable;
+  f.mark_owned(old);
   Value* store = f.emit(Op::StoreObject, {cell, object});
   store->imm = shapes::kCellValue;
   store->heap = Heap::Cells;
