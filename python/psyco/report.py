@@ -50,7 +50,8 @@ class Stats(_AlwaysThere, total=False):
     refused_by: dict[str, int]  # by reason
     ops: dict[str, int]  # values of compiled graphs, by operation
     helpers: dict[str, int]
-    native_calls: int
+    native_calls: int  # of compiled code by interpreted code and C
+    general_calls: int  # of these, the ones that the stub in machine code left to the run time
     interpreted_calls: int
     unmeasured_calls: int
     odd_arguments: int
