@@ -88,6 +88,7 @@ struct VersionPort {
   static constexpr bool kBinaryDropsLeftFirst = false;  // whatever is the custom of all others
 
   // ---- the C stack: the interpreter looks at the stack itself, and so there is nothing to count
+  static constexpr int kCRecursionOffset = -1, kCRecursionReserve = 0;
   static int c_levels(PyThreadState*) { return 0; }
   static bool c_levels_left(PyThreadState*) { return true; }
   static void enter_c_level(PyThreadState*) {}
