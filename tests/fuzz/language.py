@@ -145,7 +145,7 @@ class Language:
             self.emit(depth, f"for {item} in range({self.rng.randint(1, 8)}):")
         at = depth + loop
         operation = self.pick(["{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / {b}", "{a} // {b}", "{a} % {b}", "divmod({a}, {b})", "-{a}", "abs({a})", "{a} & 7 | {b}", "{a} ^ {b}", "~{a}",
-                               "round({a}, {b} if -4 < {b} < 4 else 1)", "int({a})", "float({a})", "{a} + {b} - {a}", "{a} * {b} // {b}", "hash({a}) - hash({b}) if isinstance({a}, (int, float)) and isinstance({b}, (int, float)) else 0", "math.floor({a})",
+                               "round({a}, {b} if -4 < {b} < 4 else 1)", "int({a})", "float({a})", "{a} + {b} - {a}", "{a} * {b} // {b}", "hash({a}) - hash({b}) if isinstance({a}, (int, float)) and isinstance({b}, (int, float)) and {a} == {a} and {b} == {b} else 0", "math.floor({a})",
                                "math.copysign({a}, {b})", "math.fmod({a}, {b})", "{a}.is_integer()", "{a}.bit_length()", "min({a}, {b})", "max({a}, {b}, 0)", "sum([{a}, {b}, 1])",
                                "{a} * {b} + {a}", "{a} - {b} * 2", "{a} * 0.5", "{a} % 2 + {b} % 3.0", "({a} + {b}) % 1000", "math.trunc({a})", "math.sqrt({a})", "math.atan2({a}, {b})",
                                "complex({a}, 1) * {b}", "str({a}) + str({b})", "range({a}, {b})[-1]", "pow({a}, 2, 7)", "{a}.real + {b}.imag"]).format(a=a, b=b)
