@@ -64,35 +64,25 @@ bool uses_generic_getattr(PyTypeObject* type, bool* has_hook) {
   return *has_hook;
 }
 
+bool makes_plain_instances(PyTypeObject* type) {
+  return Py_TYPE(type) == &PyType_Type && type->tp_new == PyBaseObject_Type.tp_new &&
+         (type->tp_flags & Py_TPFLAGS_HEAPTYPE) && !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
+}
+
 PyObject* plain_init(PyTypeObject* type) {
-  if (Py_TYPE(type) != &PyType_Type || type->tp_new != PyBaseObject_Type.tp_new ||
-      !(type->tp_flags & Py_TPFLAGS_HEAPTYPE) || (type->tp_flags & Py_TPFLAGS_IS_ABSTRACT))
-    return nullptr;
+  if (!makes_plain_instances(type)) return nullptr;
   PyObject* init = _PyType_Lookup(type, &_Py_ID(__init__));
   return init && PyFunction_Check(init) ? init : nullptr;
 }
 
-bool set_place(PyObject* instance, int32_t offset, PyObject* value) {
-  PyTypeObject* type = Py_TYPE(instance);
-  const auto end = static_cast<int32_t>(type->tp_basicsize);
-  if (offset < end) {
-    *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(instance) + offset) = Py_NewRef(value);
-    return true;
-  }
-  constexpr int32_t kItems = offsetof(PyDictValues, values);
-  const int index = (offset - end - kItems) / int{sizeof(PyObject*)};
-  PyDictValues* values = has_inline_values(type) ? _PyObject_InlineValues(instance) : nullptr;
-  if (values && values->valid && index < values->capacity) {
-    values->values[index] = Py_NewRef(value);
-    _PyDictValues_AddToInsertionOrder(values, index);
-    return true;
-  }
-  PyDictKeysObject* keys = reinterpret_cast<PyHeapTypeObject*>(type)->ht_cached_keys;
-  if (!keys || index >= keys->dk_nentries) return true;
-  if (PyObject_GenericSetAttr(instance, DK_UNICODE_ENTRIES(keys)[index].me_key, value) == 0)
-    return true;
-  PyErr_Clear();
-  return false;
+void set_place(PyObject* instance, int32_t offset, PyObject* value) {
+  auto** place = reinterpret_cast<PyObject**>(reinterpret_cast<char*>(instance) + offset);
+  *place = Py_NewRef(value);
+  if (offset < static_cast<int32_t>(Py_TYPE(instance)->tp_basicsize)) return;  // a slot
+  PyDictValues* values = _PyObject_InlineValues(instance);
+  const auto index = static_cast<Py_ssize_t>(place - values->values);
+  PSYCO_CHECK(values->valid && index < values->capacity);
+  _PyDictValues_AddToInsertionOrder(values, index);
 }
 
 destructor plain_dealloc() {

@@ -156,13 +156,12 @@ bool uses_generic_getattr(PyTypeObject* type, bool* has_hook);
 // ---- types
 inline uint32_t type_version(PyTypeObject* type) { return type->tp_version_tag; }
 inline PyObject* new_instance(PyTypeObject* type) { return type->tp_alloc(type, 0); }
-// type.__call__ would do object.__new__, then a Python __init__: that function (borrowed), else
-// null.
+// type.__call__ makes instances by object.__new__, and by nothing else.
+bool makes_plain_instances(PyTypeObject* type);
+// It would do so, then call a Python __init__: that function (borrowed), else null.
 PyObject* plain_init(PyTypeObject* type);
-// Sets the slot or inline value at that offset of an instance, which has been made for it and where
-// nothing is set there yet. Only if its class has changed since may it need memory: false, no error
-// set.
-bool set_place(PyObject* instance, int32_t offset, PyObject* value);
+// Sets the slot or inline value at that offset of a new instance, where nothing is set there yet.
+void set_place(PyObject* instance, int32_t offset, PyObject* value);
 // How instances of classes written in Python die (typeobject.c:subtype_dealloc). Null: memory is
 // out.
 destructor plain_dealloc();

@@ -492,9 +492,7 @@ PyFunctionObject* plain_init(PyTypeObject* type) {
 }
 
 bool without_init(PyTypeObject* type) {
-  return Py_TYPE(type) == &PyType_Type && type->tp_new == PyBaseObject_Type.tp_new &&
-         type->tp_init == PyBaseObject_Type.tp_init && (type->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
-         !(type->tp_flags & Py_TPFLAGS_IS_ABSTRACT);
+  return objects::makes_plain_instances(type) && type->tp_init == PyBaseObject_Type.tp_init;
 }
 
 bool may_be_virtual(PyTypeObject* type) {

@@ -288,7 +288,8 @@ class Builder {
   ir::FrameState* after(int bci);    // the same, behind what this raw instruction does
 
   // ---- levels
-  ir::Value* force(AVId id);  // run-time object; the AV keeps its reference
+  ir::Value* force(AVId id);              // run-time object; the AV keeps its reference
+  AVId new_instance(PyTypeObject* type);  // nothing set yet; virtual if it may be
   // Of a virtual instance. The value stays the caller's to drop. False: it must be built first.
   bool store_virtual(AVId id, PyObject* name, AVId value);
   std::vector<AVId> dying_attributes(AVId id);

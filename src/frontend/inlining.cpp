@@ -290,13 +290,7 @@ bool Builder::inline_call(PyFunctionObject* function, std::vector<AVId> args, AV
     drop(keywords);  // should there be no instance
   }
   if (made) {
-    AVId object;
-    if (shapes::may_be_virtual(made)) {
-      object = virtual_av(ir::VirtualKind::Instance, {const_av(reinterpret_cast<PyObject*>(made))});
-    } else {
-      object = object_av(call_helper(ir::Helper::new_instance, {const_object(made)}), made);
-      edit(object).fresh = true;
-    }
+    AVId object = new_instance(made);
     args.insert(args.begin(), object);
     push(object);
   }

@@ -1,4 +1,4 @@
-// Virtual instances of Python classes: made by a known __init__, built when something looks at the
+// Virtual instances of Python classes whose making is known: built when something looks at the
 // object itself.
 //
 // The fields are the class, then place and value of each attribute that is set, in the order in
@@ -47,6 +47,14 @@ static int nesting(const State& st, AVId id) {
   int deepest = 0;
   for (AVId field : st[id].fields) deepest = std::max(deepest, nesting(st, field));
   return st[id].kind == ir::SlotKind::Virtual ? deepest + 1 : 0;
+}
+
+AVId Builder::new_instance(PyTypeObject* type) {
+  if (shapes::may_be_virtual(type))
+    return virtual_av(ir::VirtualKind::Instance, {const_av(reinterpret_cast<PyObject*>(type))});
+  const AVId id = object_av(call_helper(ir::Helper::new_instance, {const_object(type)}), type);
+  edit(id).fresh = true;
+  return id;
 }
 
 bool Builder::store_virtual(AVId id, PyObject* name, AVId value) {

@@ -186,7 +186,7 @@ PyObject* Materializer::instance(const std::vector<ExitSlot>& fields) {
   PyObject* made = objects::new_instance(type);
   for (size_t i = 1; made && i < fields.size(); i += 2) {
     PyObject* value = object(fields[i + 1]);
-    if (!objects::set_place(made, static_cast<int32_t>(integer(fields[i])), value)) Py_CLEAR(made);
+    objects::set_place(made, static_cast<int32_t>(integer(fields[i])), value);
     Py_DECREF(value);
   }
   return made;

@@ -59,10 +59,6 @@ void assume_type(Builder& f, PyTypeObject* type) {
   f.assume(Assumption::Type, reinterpret_cast<PyObject*>(type));
 }
 
-void assume_plan(Builder& f, PyTypeObject* type, const AttrPlan& plan) {
-  f.assume_attribute(type, plan);
-}
-
 // What the descriptor of the plan wraps.
 AVId wrapped(Builder& f, const AttrPlan& plan) {
   f.assume(Assumption::Object, plan.value);
@@ -176,7 +172,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
   if (is_instance(f.av(id))) {
     const int at = find_attribute(f.state(), f.av(id), plan.offset);
     if (at >= 0 && (plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member)) {
-      assume_plan(f, type, plan);
+      f.assume_attribute(type, plan);
       f.push(f.av(id).fields[static_cast<size_t>(at)]);
       return true;
     }
@@ -190,7 +186,7 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
       !shapes::inline_values_valid(object_example))
     usable = false;
   if (usable && f.guard_type(id, type)) {
-    assume_plan(f, type, plan);
+    f.assume_attribute(type, plan);
     if (plan.kind == AttrPlan::Constant) {
       guard_not_shadowed(f, id, plan);
       f.push(f.const_av(plan.value));
@@ -210,13 +206,13 @@ static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name
     return true;
   }
   if (plan.kind == AttrPlan::Method && PyFunction_Check(plan.value) && f.guard_type(id, type)) {
-    assume_plan(f, type, plan);
+    f.assume_attribute(type, plan);
     guard_not_shadowed(f, id, plan);
     f.push(f.virtual_av(ir::VirtualKind::BoundMethod, {f.const_av(plan.value), id}));
     return true;
   }
   if (plan.inner && f.guard_type(id, type)) {
-    assume_plan(f, type, plan);
+    f.assume_attribute(type, plan);
     if (plan.kind == AttrPlan::Property) {
       AVId getter = wrapped(f, plan);
       f.undrop(id);  // it is the getter's argument
@@ -269,7 +265,7 @@ static bool load_known_method(Builder& f, AVId id, PyTypeObject* type, PyObject*
   const bool binds = plan.kind == AttrPlan::Method;
   if (!binds && plan.kind != AttrPlan::Static && plan.kind != AttrPlan::Class) return false;
   if (!f.guard_type(id, type)) return false;
-  assume_plan(f, type, plan);
+  f.assume_attribute(type, plan);
   guard_not_shadowed(f, id, plan);
   if (binds) {
     f.push(f.const_av(plan.value));
@@ -336,7 +332,7 @@ void lower_LoadSpecial(Builder& f, const Bytecode& bc) {
   if (type && !f.site().generic) {
     const AttrPlan plan = shapes::plan_special(type, bc.arg);
     if (plan.kind == AttrPlan::Method && f.guard_type(id, type)) {
-      assume_plan(f, type, plan);
+      f.assume_attribute(type, plan);
       f.push(f.const_av(plan.value));
       return f.push(id);
     }
@@ -355,7 +351,7 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
   AttrPlan plan = shapes::plan_store(type, name);
   if (plan.kind == AttrPlan::Property) {
     if (!f.guard_type(id, type)) return false;
-    assume_plan(f, type, plan);
+    f.assume_attribute(type, plan);
     AVId setter = wrapped(f, plan);
     f.push(value), f.push(id);
     if (f.inline_call(reinterpret_cast<PyFunctionObject*>(plan.inner), {id, value}, setter,
@@ -385,7 +381,7 @@ static bool store_planned(Builder& f, AVId id, AVId value, PyTypeObject* type, P
     usable = usable && f.learnt(1);
   }
   if (!usable || !f.guard_type(id, type)) return false;
-  assume_plan(f, type, plan);
+  f.assume_attribute(type, plan);
   Value* object = f.force(id);
   if (plan.kind == AttrPlan::Inline) {
     guard_inline(f, object, plan);

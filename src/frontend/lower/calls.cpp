@@ -57,7 +57,7 @@ bool construct(Builder& f, PyObject* known, AVId callable, const std::vector<AVI
       shapes::watchable_type(type)) {
     f.assume(Assumption::Type, known);
     f.drop(callable);
-    f.push(f.virtual_av(VirtualKind::Instance, {f.const_av(known)}));
+    f.push(f.new_instance(type));
     return true;
   }
   if (!init || !shapes::watchable_type(type) ||
