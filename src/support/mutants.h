@@ -15,10 +15,10 @@
 //   bci:N                      states before the neutral instruction N continue behind it
 //   after-stack:N, after-locals:N, after-bci:N   the same in states that continue behind N, after
 //                                 what N releases: two slots change places, N is done again
-//   unowned:FILE:FIRST-LAST    a value that these lines of the front end emit is said to be
-//   borrowed release:FILE:FIRST-LAST    a reference that these lines of the run time give back is
-//   kept heap:CLASS                 stores to memory of this class are not seen rule:NAME a pass
-//   that asks whether it may do something is told yes, or leaves
+//   unowned:FILE:FIRST-LAST    a value that these lines of the front end emit is taken for borrowed
+//   release:FILE:FIRST-LAST    a reference that these lines of the run time give back is kept
+//   heap:CLASS                 stores to memory of this class are not seen
+//   rule:NAME                  a pass that asks whether it may do something is told yes, or leaves
 //                              out the guard by which it may
 //   record:WHAT, virtual:KIND  a record of an exit: slots of outer frames change places, a frame's
 //                              function or continuation is lost, a reference is said to be owned or
