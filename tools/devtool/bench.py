@@ -93,8 +93,8 @@ def program_group(path: Path) -> str:
 class Runner:
     """Starts processes on one core and measures the processor time of each."""
 
-    def __init__(self, env: Environment, core: int) -> None:
-        self._python = str(env.python)
+    def __init__(self, env: Environment, core: int, python: str = "") -> None:
+        self._python = python or str(env.python)
         self._core = core
 
     def __call__(self, arguments: list[str], seed: int) -> tuple[float, str]:

@@ -10,52 +10,42 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import subprocess
+import os
 
+from devtool.bench import Runner
 from devtool.console import ROOT, Failure
 from devtool.environment import Environment
 from devtool.statistics import geomean
 
-PROGRAM = ROOT / "bench" / "constructs.py"
-RUN_LIMIT = 300  # seconds for one process
-SECONDS = 0.3  # of each process
+PROGRAM = str(ROOT / "bench" / "constructs.py")
+SECONDS = "0.3"  # of each process
 EMPTY = 0.3  # ns: shorter iterations are loops that vanished, and count as this long
 MEAN, FLOOR = 5.0, 0.98
-
-
-def _run(command: list[str], name: str) -> dict:
-    """One process: its figures, or the key `error`."""
-    done = subprocess.run([*command, str(PROGRAM), "--run", name, str(SECONDS)],
-                          capture_output=True, text=True, timeout=RUN_LIMIT)
-    try:
-        return json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        return {"error": f"exit status {done.returncode}: {done.stderr[-300:]}"}
+SEED = 1  # of the hashing of strings
 
 
 def constructs(env: Environment, options: argparse.Namespace) -> int:
     """Measure and print; the exit status for ./dev."""
-    python = str(env.python)
-    known = subprocess.run([python, str(PROGRAM)], capture_output=True, text=True,
-                           check=True).stdout.split()
+    core = max(os.sched_getaffinity(0)) if options.core is None else options.core
+    run = Runner(env, core)
+    known = run([PROGRAM], SEED)[1].split()
     for name in options.names:
         if name not in known:
             raise Failure(f"no construct {name}; there are: {', '.join(known)}")
-    engines = {"plain": [python], "psyco": [python, "-m", "psyco"]}
+    engines: dict[str, tuple[Runner, list[str]]] = {"plain": (run, []),
+                                                    "psyco": (run, ["-m", "psyco"])}
     if options.pypy:
-        engines["pypy"] = [options.pypy]
+        engines["pypy"] = (Runner(env, core, options.pypy), [])
     print(f"{'ns an iteration':28}" + "".join(f"{engine:>10}" for engine in engines) + "   ratio")
     gains, behind, wrong = [], [], 0
     for name in options.names or known:
         least = dict.fromkeys(engines, math.inf)
         results = {}
         for _ in range(max(1, options.pairs)):
-            for engine, command in engines.items():
-                got = _run(command, name)
-                if "error" in got:
-                    raise Failure(f"{name}, {engine}: {got['error']}")
-                least[engine] = min(least[engine], max(got["least"], EMPTY))
-                results[engine] = got["result"]
+            for engine, (runner, under) in engines.items():
+                told = json.loads(runner([*under, PROGRAM, "--run", name, SECONDS], SEED)[1])
+                least[engine] = min(least[engine], max(told["least"], EMPTY))
+                results[engine] = told["result"]
         gains.append(least["plain"] / least["psyco"])
         remark = f"{gains[-1]:8.2f}"
         if options.pypy:
