@@ -10,6 +10,7 @@ import difflib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,12 +33,12 @@ def environment(**more):
 
 
 class Worker:
-    """A process of worker.py. Its death is an event like others: {"died": how}."""
+    """A process of worker.py, and those that it forks. Its death is an event like others: {"died": how}."""
 
     def __init__(self, *arguments):
         self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         command = [sys.executable, HERE / "worker.py", *map(str, arguments)]
-        self.process = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True)
         self.rest = b""
 
     def events(self):
@@ -49,10 +50,15 @@ class Worker:
             *lines, self.rest = (self.rest + piece).split(b"\n")
             yield from map(json.loads, lines)
         if not ready:
-            self.process.kill()
+            self.kill()
         status = self.process.wait()
         if status or not ready:
             yield {"died": "no end" if not ready else f"exit status {status}", "errors": self.error_text()}
+
+    def kill(self):
+        """The whole session: the program that hangs may run in a child."""
+        if self.process.returncode is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def error_text(self):
         self.errors.seek(0)
@@ -70,7 +76,7 @@ class Worker:
                 return
 
     def close(self):
-        self.process.kill()
+        self.kill()
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
@@ -148,9 +154,10 @@ def stint(first, count, mode=None, end=None):
                 summary = event
             yield event
 
-    for failure in failures(watched()):
-        found.append(failure)
-    worker.close()
+    try:
+        found += failures(watched())
+    finally:
+        worker.close()
     return found, summary, begun
 
 

@@ -105,3 +105,24 @@ def test_the_end_of_a_process_is_seen(tmp_path):
 
 def test_modes_are_taken_in_turn():
     assert {modes.mode_of(seed) for seed in range(100)} == set(modes.INSIDE)
+
+
+def is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_without_end_is_ended_with_its_server(tmp_path, monkeypatch):
+    """It runs in a child of the process that serves, which would go on for ever with all the memory it takes."""
+    monkeypatch.setattr(inside, "SILENCE", 3)
+    program = tmp_path / "endless.py"
+    program.write_text(f"import os\ndef main():\n    with open({str(tmp_path / 'pid')!r}, 'w') as file:\n        file.write(str(os.getpid()))\n    while True:\n        pass\n")
+    server = inside.Server()
+    try:
+        failure = server.failure(file=str(program), mode="bound")
+    finally:
+        server.close()
+    assert failure.kind.endswith("hang")
+    assert not is_running(int((tmp_path / "pid").read_text()))
