@@ -36,7 +36,8 @@ struct AV {
                                // may be a nullable value: null at run time means none
   uint32_t object = 0;  // Int, Float, Virtual: which object it will be: see ir/graph.h, OBJECTS
   ir::VirtualKind virtual_kind = ir::VirtualKind::Tuple;
-  std::span<const AVId> fields;     // Virtual
+  std::span<const AVId> fields;     // Virtual; of an Instance the class, then the values
+  const int32_t* places = nullptr;  // Instance: where each value lies in it
   PyTypeObject* type = nullptr;     // Object: proved exact type
   PyTypeObject* likely = nullptr;   // predicted type
   PyObject* constant = nullptr;     // the object itself is known
@@ -152,7 +153,7 @@ inline bool is_instance(const AV& a) {
 }
 PyTypeObject* class_of(const State& st, const AV& instance);
 // The field with the attribute's value, -1 if it is not set.
-int find_attribute(const State& st, const AV& instance, int32_t place);
+int find_attribute(const AV& instance, int32_t place);
 // Virtual objects of one kind and size, instances with the same attributes: equal but for values.
 bool same_shape(const State& x, const AV& a, const State& y, const AV& b);
 

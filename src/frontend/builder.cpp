@@ -468,7 +468,15 @@ ir::Slot Builder::slot_of(AVId id, Virtuals& virtuals) {
     ir::Virtual* virt = it->second = graph_.new_virtual(a.virtual_kind);
     virt->object = a.object;
     captured_ += a.fields.size();
-    for (AVId field : a.fields) virt->fields.push_back(graph_.arena, slot_of(field, virtuals));
+    for (size_t k = 0; k < a.fields.size(); k++) {
+      if (k > 0 && is_instance(a)) {
+        ir::Slot place;
+        place.kind = SlotKind::Int;
+        place.value = const_int(a.places[k - 1]);
+        virt->fields.push_back(graph_.arena, place);
+      }
+      virt->fields.push_back(graph_.arena, slot_of(a.fields[k], virtuals));
+    }
   }
   slot.virt = it->second;
   return slot;

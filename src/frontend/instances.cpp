@@ -1,11 +1,12 @@
 // Virtual instances of Python classes whose making is known: built when something looks at the
 // object itself.
 //
-// The fields are the class, then place and value of each attribute that is set, in the order in
-// which they were set, which is the order of the instance's dictionary. Places and not names: what
-// a name stands for may change while the instance lives. Only attributes that lie in slots or
-// inline values are kept so (shapes::plan_store); whatever else is done to the instance builds it.
-// So what is not among the fields is not set, and no guard is needed to know it.
+// The fields are the class, then the value of each attribute that is set, in the order in which
+// they were set, which is the order of the instance's dictionary. Beside the values are their
+// places and not their names: what a name stands for may change while the instance lives. Only
+// attributes that lie in slots or inline values are kept so (shapes::plan_store); whatever else is
+// done to the instance builds it. So what is not among the fields is not set, and no guard is
+// needed to know it.
 #include <algorithm>
 
 #include "cpython/shapes.h"
@@ -22,24 +23,23 @@ PyTypeObject* class_of(const State& st, const AV& instance) {
   return reinterpret_cast<PyTypeObject*>(st[instance.fields[0]].constant);
 }
 
-// Of the field before a value.
-static int32_t place_of(const State& st, AVId field) {
-  return static_cast<int32_t>(st[field].value->imm);
+// Of the attributes that are set.
+static std::span<const int32_t> places_of(const AV& instance) {
+  return {instance.places, instance.fields.size() - 1};
 }
 
-int find_attribute(const State& st, const AV& instance, int32_t place) {
-  for (size_t i = 1; i < instance.fields.size(); i += 2)
-    if (place_of(st, instance.fields[i]) == place) return static_cast<int>(i) + 1;
-  return -1;
+int find_attribute(const AV& instance, int32_t place) {
+  const std::span<const int32_t> places = places_of(instance);
+  const auto found = std::find(places.begin(), places.end(), place);
+  return found == places.end() ? -1 : static_cast<int>(found - places.begin()) + 1;
 }
 
 bool same_shape(const State& x, const AV& a, const State& y, const AV& b) {
   if (a.virtual_kind != b.virtual_kind || a.fields.size() != b.fields.size()) return false;
   if (a.virtual_kind != ir::VirtualKind::Instance) return true;
-  if (class_of(x, a) != class_of(y, b)) return false;
-  for (size_t i = 1; i < a.fields.size(); i += 2)
-    if (place_of(x, a.fields[i]) != place_of(y, b.fields[i])) return false;
-  return true;
+  const std::span<const int32_t> places = places_of(a);
+  return class_of(x, a) == class_of(y, b) &&
+         std::equal(places.begin(), places.end(), places_of(b).begin());
 }
 
 // How many virtual objects lie within one another.
@@ -64,8 +64,8 @@ bool Builder::store_virtual(AVId id, PyObject* name, AVId value) {
   const AttrPlan plan = shapes::plan_store(type, name);
   if (plan.kind != AttrPlan::Inline && plan.kind != AttrPlan::Member) return false;
   if (reaches(st_, value, id) || nesting(st_, value) >= kMostNested) return false;
-  const int at = find_attribute(st_, av(id), plan.offset);
-  if (at < 0 && av(id).fields.size() > 2 * kMostAttributes) return false;
+  const int at = find_attribute(av(id), plan.offset);
+  if (at < 0 && av(id).fields.size() > kMostAttributes) return false;
   assume_attribute(type, plan);
   if (at >= 0) {
     const AVId old = av(id).fields[static_cast<size_t>(at)];
@@ -73,16 +73,19 @@ bool Builder::store_virtual(AVId id, PyObject* name, AVId value) {
     drop(old);
     return true;
   }
-  std::vector<AVId> fields(av(id).fields.begin(), av(id).fields.end());
-  fields.push_back(int_av(const_int(plan.offset)));
+  AV& instance = edit(id);
+  std::vector<int32_t> places(instance.places, instance.places + instance.fields.size() - 1);
+  std::vector<AVId> fields(instance.fields.begin(), instance.fields.end());
+  places.push_back(plan.offset);
   fields.push_back(value);
-  edit(id).fields = in_arena<AVId>(graph_.arena, fields);
+  instance.places = in_arena<int32_t>(graph_.arena, places).data();
+  instance.fields = in_arena<AVId>(graph_.arena, fields);
   return true;
 }
 
 // `inputs`: the fields as objects. The instance takes a reference to each.
 Value* Builder::build_instance(AVId id, const std::vector<Value*>& inputs) {
-  const std::span<const AVId> fields = av(id).fields;
+  const std::span<const int32_t> places = places_of(av(id));
   PyTypeObject* type = class_of(st_, av(id));
   Value* object = call_helper(ir::Helper::new_instance, {inputs[0]});
   const int32_t first = shapes::first_inline_value(type);
@@ -94,8 +97,8 @@ Value* Builder::build_instance(AVId id, const std::vector<Value*>& inputs) {
     store->imm = base;
     store->heap = Heap::Other;
   };
-  for (size_t i = 1; i < fields.size(); i += 2) {
-    const int32_t place = place_of(st_, fields[i]);
+  for (size_t i = 0; i < places.size(); i++) {
+    const int32_t place = places[i];
     Value* value = inputs[i + 1];
     if (value->op != Op::ConstObject || !(value->flags & ir::kImmortal)) emit(Op::Retain, {value});
     Value* store = emit(Op::StoreObject, {object, value});
@@ -118,9 +121,9 @@ Value* Builder::build_instance(AVId id, const std::vector<Value*>& inputs) {
 std::vector<AVId> Builder::dying_attributes(AVId id) {
   const AV& a = av(id);
   std::vector<std::pair<int, AVId>> order;
-  for (size_t i = 1; i < a.fields.size(); i += 2)
-    order.push_back(
-        {shapes::death_order(class_of(st_, a), place_of(st_, a.fields[i])), a.fields[i + 1]});
+  const std::span<const int32_t> places = places_of(a);
+  for (size_t i = 0; i < places.size(); i++)
+    order.push_back({shapes::death_order(class_of(st_, a), places[i]), a.fields[i + 1]});
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });
   std::vector<AVId> values;

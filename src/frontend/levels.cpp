@@ -61,10 +61,7 @@ Value* Builder::force(AVId id) {
   }
   std::vector<Value*> inputs;
   const std::span<const AVId> fields = a.fields;
-  for (size_t k = 0; k < fields.size(); k++) {
-    const bool place = k % 2 == 1 && is_instance(st_.avs[id]);
-    inputs.push_back(place ? nullptr : force(fields[k]));
-  }
+  for (AVId field : fields) inputs.push_back(force(field));
   Value* object = nullptr;
   PyTypeObject* type = nullptr;
   switch (st_.avs[id].virtual_kind) {

@@ -177,9 +177,7 @@ void Builder::loop_head(Context& context, int index, std::vector<Edge>& edges) {
     open(owner.fields, slots);
     for (size_t k = 0; k < count; k++) {
       recall(field_key(keys[s], k));
-      const AV& field = st_.avs[*slots[first + k]];
-      const bool place = is_instance(owner) && k % 2 == 1;
-      is_phi.push_back(flags.back().phi || !(place || field.constant));
+      is_phi.push_back(flags.back().phi || !st_.avs[*slots[first + k]].constant);
     }
     for (size_t k = 0; k < count; k++) build_where_needed(first + k);
   }

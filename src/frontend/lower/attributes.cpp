@@ -170,7 +170,7 @@ void switch_on_class(Builder& f, AVId id, const std::vector<PyTypeObject*>& type
 static bool load_planned(Builder& f, AVId id, PyTypeObject* type, PyObject* name) {
   AttrPlan plan = shapes::plan_load(type, name);
   if (is_instance(f.av(id))) {
-    const int at = find_attribute(f.state(), f.av(id), plan.offset);
+    const int at = find_attribute(f.av(id), plan.offset);
     if (at >= 0 && (plan.kind == AttrPlan::Inline || plan.kind == AttrPlan::Member)) {
       f.assume_attribute(type, plan);
       f.push(f.av(id).fields[static_cast<size_t>(at)]);
